@@ -1,0 +1,1 @@
+"""Scapy packets generated from the tables; they build and dissect."""

@@ -1,0 +1,1 @@
+"""From a capture to messages, and the renderers of messages."""

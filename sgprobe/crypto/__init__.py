@@ -1,0 +1,1 @@
+"""Keys, certificates and their faults, signing recipes, session keys, SCP03t."""

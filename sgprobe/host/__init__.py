@@ -1,0 +1,1 @@
+"""Binds a role to its links, for the command line and for the engine."""

@@ -1,0 +1,1 @@
+"""Sockets: HTTPS, CoAP over DTLS, card links, impairment, clocks, capture writer."""

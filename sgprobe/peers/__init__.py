@@ -1,0 +1,1 @@
+"""The simulated roles as state machines without sockets."""
