@@ -1,0 +1,136 @@
+"""The codec: bytes to values or trees and back, for one spec version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from dissectors.asn1 import cache
+from dissectors.asn1.model import Schema, Type, Value
+from dissectors.asn1.node import Node
+from dissectors.asn1.runtime import FAULTS
+from dissectors.asn1.versions import Spec, parse_spec
+from dissectors.asn1.writer import EncodeError, encode_value
+from dissectors.finding import Finding, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What one message says: its value (None where nothing could be read) and what is wrong."""
+
+    type: str
+    value: Value
+    findings: tuple[Finding, ...]
+    raw: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Say whether no finding is an error."""
+        return not any(one.severity is Severity.ERROR for one in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The same as a typed tree; `root` is None where nothing could be read."""
+
+    type: str
+    root: Node | None
+    findings: tuple[Finding, ...]
+    raw: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Say whether no finding is an error."""
+        return not any(one.severity is Severity.ERROR for one in self.findings)
+
+    def octets(self, path: str) -> bytes:
+        """Return the exact bytes of the element at `path`, tag and length included."""
+        node = self.root.find(path) if self.root is not None else None
+        if node is None:
+            raise KeyError(f"{self.type} has no {path} here")
+        return self.raw[node.start : node.end]
+
+
+class Codec:
+    """Decodes and encodes the types of one spec version."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self._fast = cache.decoders_of(spec, False)
+
+    @property
+    def schema(self) -> Schema:
+        """Return the resolved types."""
+        return cache.schema_of(self.spec)
+
+    def __contains__(self, type_name: str) -> bool:
+        return type_name in self._fast
+
+    def type(self, name: str) -> Type:
+        """Return a type by name; KeyError says which names are near."""
+        if name not in self._fast:
+            import difflib
+
+            near = difflib.get_close_matches(name, self._fast, 3)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise KeyError(f"{self.spec} has no type {name!r}{hint}")
+        return self.schema.types[name]
+
+    def decode(self, type_name: str, data: bytes) -> Decoded:
+        """Decode in fast mode: the value, and findings if there is anything to find."""
+        try:
+            value, end = self._fast[type_name](data, 0)
+            if end == len(data):
+                return Decoded(type_name, value, (), data)
+        except FAULTS:
+            pass  # not regular, or not there: the patient reader says what
+        tree = self._read(type_name, data)
+        value = tree.root.to_value() if tree.root is not None else None
+        return Decoded(type_name, value, tree.findings, data)
+
+    def tree(self, type_name: str, data: bytes) -> Tree:
+        """Decode in full mode: every element with its path, tag and byte range."""
+        try:
+            root, end = cache.decoders_of(self.spec, True)[type_name](data, 0)
+            if end == len(data):
+                return Tree(type_name, root, (), data)
+        except FAULTS:
+            pass  # as above
+        return self._read(type_name, data)
+
+    def _read(self, type_name: str, data: bytes) -> Tree:
+        from dissectors.asn1.reader import Reader
+
+        self.type(type_name)
+        reader = Reader(self.schema, data)
+        root = reader.message(type_name)
+        return Tree(type_name, root, tuple(reader.findings), data)
+
+    def encode(self, type_name: str, value: Value | Decoded) -> bytes:
+        """Encode a JER value; an unmodified `Decoded` gives its own bytes back, whatever they are.
+
+        Raises EncodeError, which names the member that is wrong.
+        """
+        if isinstance(value, Decoded):
+            again = self.decode(value.type, value.raw)
+            if value.type == type_name and again.value == value.value:
+                return value.raw
+            value = value.value
+        try:
+            encoded: bytes = cache.encoders_of(self.spec)[type_name](value)
+            return encoded
+        except FAULTS:
+            return encode_value(self.schema, self.type(type_name), value)
+
+
+@lru_cache(maxsize=16)
+def _load(spec: Spec) -> Codec:
+    return Codec(spec)
+
+
+def load(spec: Spec | str) -> Codec:
+    """Return the codec of a spec version, such as "SGP.32@1.2"."""
+    return _load(parse_spec(spec) if isinstance(spec, str) else spec)
+
+
+__all__ = ["Codec", "Decoded", "EncodeError", "Tree", "load"]

@@ -1,0 +1,298 @@
+"""Reads any bytes as a given type: the tree as far as it goes, and every finding on the way.
+
+This is the slow and patient reader. The generated decoders handle what is regular; they and this
+one agree on every message (tests/asn1/test_agreement.py).
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+
+from dissectors.asn1 import codes
+from dissectors.asn1 import model as m
+from dissectors.asn1.header import Header, read_header
+from dissectors.asn1.leaves import Leaves
+from dissectors.asn1.node import CHOICE, LEAF, LIST, SEQUENCE, UNKNOWN, Node
+from dissectors.finding import Code, Finding, finding
+
+# a hostile message of many tiny wrong elements ends here; the rest is kept, unread
+MAX_FINDINGS = 1000
+
+
+def show_tag(tag: bytes) -> str:
+    """Return identifier octets as the specs print them."""
+    return tag.hex().upper()
+
+
+class Reader:
+    """Reads one message."""
+
+    def __init__(self, schema: m.Schema, data: bytes) -> None:
+        self._schema = schema
+        self._data = data
+        self.findings: list[Finding] = []
+        self._leaves = Leaves(data, self.report)
+        self._path: list[str] = []
+
+    def message(self, name: str) -> Node | None:
+        """Read the whole of the bytes as one value of the type `name`."""
+        type_ = self._schema.types[name]
+        if not self._data:
+            self.report(codes.MISSING, f"no bytes: expected {self._expected(type_)}", 0)
+            return None
+        node, after = self._element(m.Field(name, type_), 0, len(self._data))
+        if node is not None and after < len(self._data):
+            rest = len(self._data) - after
+            self.report(codes.TRAILING, f"{rest} octets after the message", after)
+        return node
+
+    def report(self, code: Code, text: str, offset: int) -> None:
+        """Note a finding at the path being read."""
+        if len(self.findings) < MAX_FINDINGS:
+            path = "".join(self._path).removeprefix(".")
+            self.findings.append(finding(code, text, path, offset))
+
+    def _silent(self, code: Code, text: str, offset: int) -> None:
+        """Look ahead without a word; the element is read again with one."""
+
+    def _expected(self, type_: m.Type) -> str:
+        tags = self._schema.first_tags(type_)
+        return " or ".join(show_tag(tag) for tag in tags) if tags else "any element"
+
+    # --- one element of a given type ---
+
+    def _element(self, field: m.Field, at: int, limit: int) -> tuple[Node | None, int]:
+        """Read the element at `at` as `field`; return its node and the offset after it."""
+        type_, shape = field.type, self._schema.shape(field.type)
+        if not type_.tags:
+            if isinstance(shape, m.Choice):
+                return self._untagged_choice(field, shape, at, limit)
+            return self._open(field, at, limit)
+        header = read_header(self._data, at, limit, self.report)
+        if header is None:
+            if at >= limit:
+                self.report(codes.MISSING, f"expected {show_tag(type_.tags[0])}, nothing here", at)
+            return None, limit
+        if not self._tag_is(header, type_.tags[0]):
+            return None, header.next
+        outer = header
+        for tag in type_.tags[1:]:
+            inner = read_header(self._data, header.body, header.end, self.report)
+            if inner is None or not self._tag_is(inner, tag):
+                return None, outer.next
+            self._nothing_after(inner.next, header.end)
+            header = inner
+        node = Node(field.name, type_.label, LEAF, type_.tags[0], outer.start, header.body,
+                    header.end, None, [])  # fmt: skip
+        self._contents(node, type_, shape, header)
+        return node, outer.next
+
+    def _tag_is(self, header: Header, tag: bytes) -> bool:
+        if header.tag == tag:
+            return True
+        found, expected = show_tag(header.tag), show_tag(tag)
+        if same_but_form(header.tag, tag):
+            self.report(codes.WRONG_FORM, f"expected {expected}, found {found}", header.start)
+            return True
+        self.report(codes.WRONG_TAG, f"expected {expected}, found {found}", header.start)
+        return False
+
+    def _nothing_after(self, at: int, end: int) -> None:
+        if at < end:
+            self.report(codes.TRAILING, f"{end - at} octets after the one element here", at)
+
+    def _open(self, field: m.Field, at: int, limit: int) -> tuple[Node | None, int]:
+        header = read_header(self._data, at, limit, self.report)
+        if header is None:
+            return None, limit
+        value = self._leaves.raw(header)
+        node = Node(field.name, field.type.label, LEAF, b"", at, at, header.next, value, [])
+        return node, header.next
+
+    def _contents(self, node: Node, type_: m.Type, shape: m.Shape, header: Header) -> None:
+        match shape:
+            case m.Sequence(fields):
+                node.kind = SEQUENCE
+                node.kids = self._components(fields, header.body, header.end)
+            case m.ListOf():
+                node.kind = LIST
+                node.kids = self._elements(shape, header.body, header.end)
+            case m.Choice(arms):
+                node.kind = CHOICE
+                node.kids = self._alternative(type_, arms, header)
+            case m.Open():
+                inner = read_header(self._data, header.body, header.end, self.report)
+                if inner is None:
+                    if header.body >= header.end:
+                        self.report(codes.MISSING, "expected one element, found none", header.body)
+                    node.value = self._data[header.body : header.end].hex()
+                    return
+                node.value = self._leaves.raw(inner)
+                self._nothing_after(inner.next, header.end)
+            case m.Leaf():
+                node.value = self._leaves.certificate(type_.tags[-1], header)
+            case _:
+                node.value = self._leaves.value(shape, header)
+
+    # --- SEQUENCE ---
+
+    def _components(self, fields: tuple[m.Field, ...], at: int, end: int) -> list[Node]:
+        kids: list[Node] = []
+        seen: set[int] = set()
+        expected = 0
+        while at < end:
+            header = read_header(self._data, at, end, self._silent)
+            index = None if header is None else self._match(fields, header.tag, expected, seen)
+            if header is None or index is None:
+                node, at = self._unknown(at, end, "asn1.unknown-extension")
+                kids.append(node)
+                continue
+            field = fields[index]
+            self._path.append(f".{field.name}")
+            if index in seen:
+                self.report(codes.REPEATED, f"{field.name} stands here once more", at)
+            elif index < expected:
+                last = fields[expected - 1].name
+                self.report(codes.OUT_OF_ORDER, f"{field.name} stands after {last}", at)
+            read, after = self._element(field, at, end)
+            if read is None:
+                read = self._kept(at, after)
+            elif field.default is not None and read.value == field.default:
+                text = f"{field.name} is {field.default!s}, its default"
+                self.report(codes.DEFAULT_ENCODED, text, at)
+            kids.append(read)
+            at = after
+            self._path.pop()
+            seen.add(index)
+            expected = max(expected, index + 1)
+        for index, field in enumerate(fields):
+            if index not in seen and not field.optional:
+                text = f"{field.name} ({self._expected(field.type)}) is missing"
+                self.report(codes.MISSING, text, end)
+        return kids
+
+    def _match(
+        self, fields: tuple[m.Field, ...], tag: bytes, expected: int, seen: set[int]
+    ) -> int | None:
+        """Find the component that an element is: the next in order, else any, else by its form."""
+        order = [*range(expected, len(fields)), *range(expected)]
+        for same in (operator.eq, same_but_form):
+            for fresh in (True, False):
+                for index in order:
+                    tags = self._schema.first_tags(fields[index].type)
+                    if (index not in seen) is fresh and _any(same, tag, tags):
+                        return index
+            # an open type takes any element, but only at its place
+            if expected < len(fields) and not self._schema.first_tags(fields[expected].type):
+                return expected
+        return None
+
+    def _unknown(self, at: int, end: int, what: str) -> tuple[Node, int]:
+        header = read_header(self._data, at, end, self.report)
+        if header is None:
+            self.report(codes.TRUNCATED, f"{end - at} octets are no element", at)
+            return self._kept(at, end), end
+        name = f"?{header.tag.hex()}"
+        self._path.append(f".{name}")
+        self.report(codes.UNKNOWN_EXTENSION, f"element {show_tag(header.tag)} is not known", at)
+        value = self._leaves.raw(header)
+        self._path.pop()
+        return Node(name, what, UNKNOWN, header.tag, at, header.body, header.end, value, []), (
+            header.next
+        )
+
+    def _kept(self, at: int, end: int) -> Node:
+        """Keep bytes that could not be read, so that nothing is lost."""
+        return Node("?", "unreadable", UNKNOWN, b"", at, at, end, self._data[at:end].hex(), [])
+
+    # --- SEQUENCE OF ---
+
+    def _elements(self, shape: m.ListOf, at: int, end: int) -> list[Node]:
+        kids: list[Node] = []
+        start, previous = at, b""
+        while at < end:
+            self._path.append(f"[{len(kids)}]")
+            node, after = self._element(m.Field("", shape.element), at, end)
+            octets = self._data[at:after]
+            if shape.is_set and octets < previous:
+                self.report(codes.SET_ORDER, "this element sorts before the one above it", at)
+            kids.append(node if node is not None else self._kept(at, after))
+            self._path.pop()
+            previous, at = octets, after
+        if shape.size and not shape.size.holds(len(kids)):
+            text = f"{len(kids)} elements, SIZE is {shape.size}"
+            self.report(codes.SIZE, text, start)
+        return kids
+
+    # --- CHOICE ---
+
+    def _untagged_choice(
+        self, field: m.Field, shape: m.Choice, at: int, limit: int
+    ) -> tuple[Node | None, int]:
+        header = read_header(self._data, at, limit, self._silent)
+        if header is None:
+            read_header(self._data, at, limit, self.report)
+            if at >= limit:
+                text = f"expected {self._expected(field.type)}, nothing here"
+                self.report(codes.MISSING, text, at)
+            return None, limit
+        kid, after = self._arm(field.type, shape.arms, header, limit)
+        kids = [kid if kid is not None else self._kept(at, after)]
+        return Node(field.name, field.type.label, CHOICE, b"", at, at, after, None, kids), after
+
+    def _alternative(self, type_: m.Type, arms: tuple[m.Field, ...], wrapper: Header) -> list[Node]:
+        header = read_header(self._data, wrapper.body, wrapper.end, self._silent)
+        if header is None:
+            if wrapper.body < wrapper.end:
+                read_header(self._data, wrapper.body, wrapper.end, self.report)
+                return [self._kept(wrapper.body, wrapper.end)]
+            tags = " or ".join(self._expected(arm.type) for arm in arms)
+            self.report(codes.MISSING, f"empty: expected {tags}", wrapper.body)
+            return []
+        own = self._own_tag(type_)
+        if own == header.tag and own not in {
+            t for a in arms for t in self._schema.first_tags(a.type)
+        }:
+            # some compilers keep the type's own tag under the one that replaces it
+            text = f"{show_tag(own)} stands once too often"
+            self.report(codes.TAG_DOUBLED, text, header.start)
+            kids = self._alternative(m.Type((), type_.shape, type_.label), arms, header)
+            self._nothing_after(header.next, wrapper.end)
+            return kids
+        kid, after = self._arm(type_, arms, header, wrapper.end)
+        self._nothing_after(after, wrapper.end)
+        return [kid if kid is not None else self._kept(header.start, after)]
+
+    def _own_tag(self, type_: m.Type) -> bytes:
+        """Return the tag that the definition itself carries, under whatever replaced it here."""
+        shape = type_.shape
+        if isinstance(shape, m.Ref):
+            tags = self._schema.types[shape.key].tags
+            return tags[0] if tags else b""
+        return type_.tags[0] if type_.tags else b""
+
+    def _arm(
+        self, type_: m.Type, arms: tuple[m.Field, ...], header: Header, limit: int
+    ) -> tuple[Node | None, int]:
+        for same in (operator.eq, same_but_form):
+            for arm in arms:
+                tags = self._schema.first_tags(arm.type)
+                if not tags or _any(same, header.tag, tags):
+                    self._path.append(f".{arm.name}")
+                    result = self._element(arm, header.start, limit)
+                    self._path.pop()
+                    return result
+        known = " or ".join(f"{self._expected(arm.type)} {arm.name}" for arm in arms)
+        text = f"found {show_tag(header.tag)}, expected {known}"
+        self.report(codes.UNKNOWN_CHOICE, text, header.start)
+        return None, header.next
+
+
+def _any(same: Callable[[bytes, bytes], bool], found: bytes, tags: tuple[bytes, ...]) -> bool:
+    return any(same(found, tag) for tag in tags)
+
+
+def same_but_form(found: bytes, expected: bytes) -> bool:
+    """Say whether two tags differ in the constructed bit alone."""
+    return found[1:] == expected[1:] and found[0] ^ expected[0] == 0x20

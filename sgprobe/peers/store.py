@@ -1,0 +1,92 @@
+"""What a role remembers: JSON records under text keys, changed only in whole transactions.
+
+A role computes all changes of one command, commits them, and answers only then. A power cut
+leaves the state before or after the command, never between.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+Record: TypeAlias = Any  # JSON data
+# what one command changes: new records by key, None deletes
+Changes: TypeAlias = Mapping[str, Record]
+
+
+class Store(Protocol):
+    """A place for records; `commit` is atomic."""
+
+    def get(self, key: str) -> Record:
+        """Return a record, or None."""
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """Walk the keys that begin with `prefix`, in order."""
+
+    def commit(self, changes: Changes) -> None:
+        """Apply all changes, or none."""
+
+
+class MemoryStore:
+    """Records in memory; they are kept as text, so that nobody changes them in passing."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, str] = {}
+
+    def get(self, key: str) -> Record:
+        text = self._records.get(key)
+        return None if text is None else json.loads(text)
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        return iter(sorted(key for key in self._records if key.startswith(prefix)))
+
+    def commit(self, changes: Changes) -> None:
+        # encode first: a record that is no JSON must leave everything as it was
+        new = {key: None if r is None else json.dumps(r) for key, r in changes.items()}
+        for key, text in new.items():
+            if text is None:
+                self._records.pop(key, None)
+            else:
+                self._records[key] = text
+
+
+class SqliteStore:
+    """Records in one SQLite file."""
+
+    def __init__(self, path: Path | str) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute("CREATE TABLE IF NOT EXISTS record (key TEXT PRIMARY KEY, value TEXT)")
+
+    def get(self, key: str) -> Record:
+        row = self._db.execute("SELECT value FROM record WHERE key = ?", (key,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        rows = self._db.execute(
+            "SELECT key FROM record WHERE key >= ? AND key < ? ORDER BY key",
+            (prefix, prefix + "\U0010ffff"),
+        )
+        return (row[0] for row in rows.fetchall())
+
+    def commit(self, changes: Changes) -> None:
+        new = [(key, None if r is None else json.dumps(r)) for key, r in changes.items()]
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for key, text in new:
+                if text is None:
+                    self._db.execute("DELETE FROM record WHERE key = ?", (key,))
+                else:
+                    self._db.execute("INSERT OR REPLACE INTO record VALUES (?, ?)", (key, text))
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
