@@ -6,7 +6,6 @@ one agree on every message (tests/asn1/test_agreement.py).
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 
 from dissectors.asn1 import codes
@@ -176,8 +175,8 @@ class Reader:
         self, fields: tuple[m.Field, ...], tag: bytes, expected: int, seen: set[int]
     ) -> int | None:
         """Find the component that an element is: the next in order, else any, else by its form."""
-        order = [*range(expected, len(fields)), *range(expected)]
-        for same in (operator.eq, same_but_form):
+        order: list[int] = [*range(expected, len(fields)), *range(expected)]
+        for same in (same_tag, same_but_form):
             for fresh in (True, False):
                 for index in order:
                     tags = self._schema.first_tags(fields[index].type)
@@ -275,7 +274,7 @@ class Reader:
     def _arm(
         self, type_: m.Type, arms: tuple[m.Field, ...], header: Header, limit: int
     ) -> tuple[Node | None, int]:
-        for same in (operator.eq, same_but_form):
+        for same in (same_tag, same_but_form):
             for arm in arms:
                 tags = self._schema.first_tags(arm.type)
                 if not tags or _any(same, header.tag, tags):
@@ -291,6 +290,11 @@ class Reader:
 
 def _any(same: Callable[[bytes, bytes], bool], found: bytes, tags: tuple[bytes, ...]) -> bool:
     return any(same(found, tag) for tag in tags)
+
+
+def same_tag(found: bytes, expected: bytes) -> bool:
+    """Say whether two tags are equal."""
+    return found == expected
 
 
 def same_but_form(found: bytes, expected: bytes) -> bool:

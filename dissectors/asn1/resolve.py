@@ -63,6 +63,7 @@ class _Resolver:
         self._top = "sgp32" if "sgp32" in families else "rsp"
         self._done: dict[str, m.Type] = {}
         self._busy: set[str] = set()
+        self._tag_default = ""
 
     def schema(self) -> m.Schema:
         for family in _SEEN_FROM[self._top]:
@@ -82,7 +83,10 @@ class _Resolver:
             if key in self._busy:
                 raise ModuleError(f"{name} is defined by itself: recursion is not supported")
             self._busy.add(key)
-            self._done[key] = self._type(family, self._families[family][name], name)
+            raw, before = self._families[family][name], self._tag_default
+            self._tag_default = raw["tag default"]
+            self._done[key] = self._type(family, raw, name)
+            self._tag_default = before
             self._busy.discard(key)
         return self._done[key]
 
@@ -123,7 +127,8 @@ class _Resolver:
         if tag is None:
             return inner
         # X.680 §31.2.7: over an untagged CHOICE or open type a tag is always EXPLICIT
-        explicit = not inner.tags or tag.get("kind") == "EXPLICIT"
+        kind = tag.get("kind") or ("EXPLICIT" if self._tag_default == "EXPLICIT" else "IMPLICIT")
+        explicit = not inner.tags or kind == "EXPLICIT"
         constructed = explicit or is_constructed(inner.tags[0])
         own = identifier(tag.get("class", "CONTEXT"), tag["number"], constructed)
         rest = inner.tags if explicit else inner.tags[1:]
@@ -135,10 +140,11 @@ class _Resolver:
             # None is an extension mark "...", a list an extension group "[[ ]]"
             flat += member if isinstance(member, list) else [member] if member else []
         # X.680 §25.7, §29.2: automatic tags only where no component is written with a tag
-        automatic = not any("tag" in member for member in flat)
+        automatic = self._tag_default == "AUTOMATIC" and not any("tag" in m for m in flat)
         fields = []
         for number, member in enumerate(flat):
-            raw = {**member, "tag": {"number": number}} if automatic else member
+            own = {"tag": {"number": number, "kind": "IMPLICIT"}} if automatic else {}
+            raw = {**member, **own}
             type_ = self._type(family, raw, f"{where}.{member['name']}")
             has_default = "default" in member
             default = self._default(type_, member["default"]) if has_default else None

@@ -30,7 +30,9 @@ def parse_module(path: Path) -> tuple[dict[str, RawType], frozenset[str]]:
         raise ModuleError(f"{path.name}: {error}") from error
     types: dict[str, RawType] = {}
     for module in parsed.values():
-        types.update(module["types"])
+        for name, raw in module["types"].items():
+            # X.680 §13.2: a module without a tag default is EXPLICIT
+            types[name] = {**raw, "tag default": module["tags"] or "EXPLICIT"}
     absent = {name.strip() for line in _ABSENT.findall(text) for name in line.split(",")}
     return types, frozenset(absent)
 
