@@ -90,15 +90,14 @@ def _module(spec: Spec, part: str, write: Callable[[Schema], str]) -> dict[str, 
 
 @lru_cache(maxsize=64)
 def decoders_of(spec: Spec, full: bool) -> dict[str, Any]:
-    """Return the generated decoders of a spec version, by type name."""
+    """Return the names of a generated module: `DECODERS` by type name, `TAGS` by first tag."""
 
     def write(schema: Schema) -> str:
         from dissectors.asn1.generate_decoder import DecoderWriter
 
         return DecoderWriter(schema, full).text()
 
-    decoders: dict[str, Any] = _module(spec, "full" if full else "fast", write)["DECODERS"]
-    return decoders
+    return _module(spec, "full" if full else "fast", write)
 
 
 @lru_cache(maxsize=16)

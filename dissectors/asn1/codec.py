@@ -56,7 +56,9 @@ class Codec:
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
-        self._fast = cache.decoders_of(spec, False)
+        generated = cache.decoders_of(spec, False)
+        self._fast = generated["DECODERS"]
+        self._tags: dict[bytes, list[str]] = generated["TAGS"]
 
     @property
     def schema(self) -> Schema:
@@ -65,6 +67,10 @@ class Codec:
 
     def __contains__(self, type_name: str) -> bool:
         return type_name in self._fast
+
+    def types_of_tag(self, tag: bytes) -> list[str]:
+        """Return the types that begin with a tag."""
+        return self._tags.get(tag, [])
 
     def type(self, name: str) -> Type:
         """Return a type by name; KeyError says which names are near."""
@@ -91,7 +97,7 @@ class Codec:
     def tree(self, type_name: str, data: bytes) -> Tree:
         """Decode in full mode: every element with its path, tag and byte range."""
         try:
-            root, end = cache.decoders_of(self.spec, True)[type_name](data, 0)
+            root, end = cache.decoders_of(self.spec, True)["DECODERS"][type_name](data, 0)
             if end == len(data):
                 return Tree(type_name, root, (), data)
         except FAULTS:

@@ -26,7 +26,7 @@ class DecoderWriter:
         self._depth = 0
 
     def text(self) -> str:
-        """Return the module: functions, then `DECODERS`, type name to function of a whole TLV."""
+        """Return the module: functions, then `DECODERS` and `TAGS`, first tag to type names."""
         entries: list[str] = []
         for key, type_ in self._schema.types.items():
             name = f"t{len(entries)}"
@@ -38,8 +38,16 @@ class DecoderWriter:
         head = ["from dissectors.asn1.runtime import *", "from dissectors.asn1 import runtime as R",
                 "I, N = R.Irregular, R.Node", "LL, INT = R.long_length, R.integer"]  # fmt: skip
         tables = [f"{name} = {text}" for text, name in self._tables.items()]
-        tail = ["DECODERS = {", *entries, "}"]
+        tail = ["DECODERS = {", *entries, "}", f"TAGS = {self._tags()!r}"]
         return "\n".join([*head, *tables, *self._lines, *tail]) + "\n"
+
+    def _tags(self) -> dict[bytes, list[str]]:
+        """Return the types that can be told by their first tag alone."""
+        tags: dict[bytes, list[str]] = {}
+        for key, type_ in self._schema.types.items():
+            if type_.tags and ":" not in key:
+                tags.setdefault(type_.tags[0], []).append(key)
+        return tags
 
     # --- writing ---
 

@@ -1,0 +1,156 @@
+"""Opens what stands inside leaves: digits, versions, certificates, TLVs in OCTET STRINGs.
+
+These are notes for a person who reads the tree. The JER value never carries them, and what cannot
+be opened stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dissectors.asn1.codec import Codec
+from dissectors.asn1.runtime import FAULTS
+from dissectors.asn1.tlv import TlvError, read_tag, split
+from dissectors.asn1.x509 import summarise
+from dissectors.spec.identity import IdentityError, eid_text, iccid_text
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A short note beside a value, and lines below it: label, text, byte range in the leaf."""
+
+    note: str = ""
+    lines: tuple[tuple[str, str, int, int], ...] = ()
+
+
+def open_leaf(codec: Codec, name: str, label: str, contents: bytes) -> Opened | None:
+    """Open a leaf by its type, else by its member name; None where there is nothing to open."""
+    if label == "Certificate":
+        summary = summarise(codec, contents)
+        if summary is None:
+            return None
+        return Opened("", tuple((k, v, 0, len(contents)) for k, v in summary.fields))
+    opener = _BY_TYPE.get(label) or _BY_NAME.get(name)
+    if opener is None:
+        return None
+    try:
+        return opener(contents)
+    except (IdentityError, TlvError, *FAULTS):
+        # the facts say what should be here; what is here stays as hex
+        return None
+
+
+def _eid(contents: bytes) -> Opened:
+    return Opened(f"EID {eid_text(contents)}")
+
+
+def _iccid(contents: bytes) -> Opened:
+    return Opened(f"ICCID {iccid_text(contents)}")
+
+
+def _version(contents: bytes) -> Opened | None:
+    return Opened(".".join(str(octet) for octet in contents)) if len(contents) == 3 else None
+
+
+def _plmn(contents: bytes) -> Opened:
+    """3GPP TS 24.008 §10.5.1.13: digits swapped, the third MNC digit in the middle, F if none."""
+    a, b, c = contents
+    mcc = f"{a & 15:X}{a >> 4:X}{b & 15:X}"
+    mnc = f"{c & 15:X}{c >> 4:X}" + ("" if b >> 4 == 15 else f"{b >> 4:X}")
+    return Opened(f"MCC {mcc} MNC {mnc}")
+
+
+def _swapped_digits(contents: bytes) -> Opened:
+    text = "".join(f"{octet & 15:x}{octet >> 4:x}" for octet in contents).rstrip("f")
+    return Opened(text if text.isdecimal() else "")
+
+
+def _tags(contents: bytes) -> Opened:
+    at, tags = 0, []
+    while at < len(contents):
+        end = read_tag(contents, at, len(contents))
+        tags.append(contents[at:end].hex().upper())
+        at = end
+    return Opened("tags " + " ".join(tags))
+
+
+def _numbers(labels: dict[bytes, str]) -> Callable[[bytes], Opened]:
+    def opener(contents: bytes) -> Opened:
+        lines = []
+        for element in split(contents):
+            number = int.from_bytes(contents[element.body : element.end], "big")
+            label = labels.get(element.tag, element.tag.hex().upper())
+            lines.append((label, str(number), element.start, element.end))
+        return Opened("", tuple(lines))
+
+    return opener
+
+
+def _elements(contents: bytes) -> Opened:
+    """Any run of TLVs, with one level of indent by depth."""
+    lines: list[tuple[str, str, int, int]] = []
+
+    def walk(start: int, end: int, depth: int) -> None:
+        for element in split(contents, start, end):
+            pad = "  " * depth
+            if element.tag[0] & 0x20 and depth < 8:
+                lines.append((pad + element.tag.hex().upper(), "", element.start, element.end))
+                walk(element.body, element.end, depth + 1)
+            else:
+                octets = contents[element.body : element.end].hex()
+                lines.append((pad + element.tag.hex().upper(), octets, element.start, element.end))
+
+    walk(0, len(contents), 0)
+    return Opened("", tuple(lines))
+
+
+def _sima(contents: bytes) -> Opened:
+    """The plain success is given by SGP.32 for CompactSuccessResult: simaResponse left out."""
+    note = "ok" if contents == bytes.fromhex("3007A0053003800100") else ""
+    return Opened(note, _elements(contents).lines)
+
+
+# ETSI TS 102 226: the comprehension bit of these tags is clear here
+_CONNECTIVITY = {b"\x35": "bearer description", b"\x47": "network access name", b"\x0d": "text"}
+
+
+def _connectivity(contents: bytes) -> Opened:
+    lines = []
+    for element in split(contents):
+        octets = contents[element.body : element.end]
+        text = octets.hex()
+        if element.tag == b"\x47":
+            text = _labels(octets)
+        label = _CONNECTIVITY.get(element.tag, element.tag.hex().upper())
+        lines.append((label, text, element.start, element.end))
+    return Opened("", tuple(lines))
+
+
+def _labels(octets: bytes) -> str:
+    parts, at = [], 0
+    while at < len(octets):
+        parts.append(octets[at + 1 : at + 1 + octets[at]].decode("ascii"))
+        at += 1 + octets[at]
+    return ".".join(parts)
+
+
+_Opener = Callable[[bytes], Opened | None]
+_BY_TYPE: dict[str, _Opener] = {"Iccid": _iccid, "VersionType": _version}
+# SGP.22 §5.7.8 extCardResource: ETSI TS 102 226 §8.2.1.7.2
+_BY_NAME: dict[str, _Opener] = {
+    "eidValue": _eid,
+    "iccid": _iccid,
+    "mccMnc": _plmn,
+    "rPLMN": _plmn,
+    "imei": _swapped_digits,
+    "tac": _swapped_digits,
+    "tagList": _tags,
+    "iotSpecificTagList": _tags,
+    "extCardResource": _numbers(
+        {b"\x81": "applications", b"\x82": "free non-volatile", b"\x83": "free volatile"}
+    ),
+    "simaResponse": _sima,
+    "errorResponse": _elements,
+    "httpParams": _connectivity,
+}

@@ -1,0 +1,47 @@
+"""Runs one verb: its options, its errors, its exit code."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from typing import NoReturn
+
+from sgprobe.cli.verbs import Verb
+
+USAGE = 4
+
+
+class UserError(Exception):
+    """Input or usage is at fault: one clear message, and what to do next."""
+
+    def __init__(self, text: str, hint: str = "") -> None:
+        super().__init__(text)
+        self.hint = hint
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(message, f"`{self.prog} --help` lists the options")
+
+
+def run_verb(name: str, verb: Verb, arguments: list[str]) -> int:
+    """Import the verb's module, parse its options and run it."""
+    module = importlib.import_module(verb.module)
+    parser = _Parser(
+        prog=f"sgprobe {name}",
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    try:
+        code: int = module.run(parser.parse_args(arguments))
+    except UserError as error:
+        print(f"sgprobe {name}: {error}", file=sys.stderr)
+        if error.hint:
+            print(f"  hint: {error.hint}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        print(f"sgprobe {name}: interrupted", file=sys.stderr)
+        return 2
+    return code

@@ -1,0 +1,58 @@
+"""Turn a JSON value (JER) into DER, printed as hex.
+
+sgprobe encode --type GetEimPackageResponse '{"eimPackageError": "noEimPackageAvailable"}'
+sgprobe encode --type EuiccPackageRequest value.json --out request.der
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from dissectors.asn1 import codec
+from dissectors.asn1.writer import EncodeError
+from sgprobe.cli.command import UserError
+from sgprobe.cli.specs import add_spec, chosen_spec, newest
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `sgprobe encode`."""
+    parser.add_argument("value", metavar="ARG", help="JSON, a file with JSON, or - for stdin")
+    parser.add_argument("--type", required=True, metavar="T", help="the ASN.1 type")
+    add_spec(parser, "the version; default: the newest that has the type")
+    parser.add_argument("--out", metavar="FILE", help="write DER to a file instead of hex")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run `sgprobe encode`."""
+    spec = chosen_spec(arguments.spec)
+    if spec is None:
+        spec = newest("SGP.32")
+    loaded = codec.load(spec)
+    value = _value(arguments.value)
+    try:
+        octets = loaded.encode(arguments.type, value)
+    except EncodeError as error:
+        hint = f"`sgprobe asn1 show {arguments.type} --spec {spec}` prints the type"
+        raise UserError(f"{arguments.type}: {error}", hint) from None
+    except KeyError as error:
+        raise UserError(str(error.args[0]), "`sgprobe asn1 show` lists the types") from None
+    if arguments.out:
+        Path(arguments.out).write_bytes(octets)
+    else:
+        print(octets.hex().upper())
+    return 0
+
+
+def _value(argument: str) -> object:
+    text = argument
+    if argument == "-":
+        text = sys.stdin.read()
+    elif not argument.lstrip().startswith(("{", "[", '"')) and Path(argument).is_file():
+        text = Path(argument).read_text(encoding="utf-8")
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise UserError(f"not JSON: {error}", "a file name must name an existing file") from None

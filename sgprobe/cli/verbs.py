@@ -1,0 +1,35 @@
+"""The verbs: where each lives, and the line that the help prints for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb: its module has `add_arguments(parser)` and `run(arguments) -> int`."""
+
+    module: str
+    line: str
+
+
+VERBS = {
+    "decode": Verb(
+        "sgprobe.cli.decode", "show a message or a capture: hex, base64, DER, pcap, log"
+    ),
+    "encode": Verb("sgprobe.cli.encode", "turn a JSON value (JER) into DER"),
+    "asn1": Verb("sgprobe.cli.asn1", "show a type, or the difference of two spec versions"),
+}
+
+
+def help_text() -> str:
+    """Return the short help: verbs, then examples."""
+    lines = ["usage: sgprobe VERB [options]      (sgprobe VERB --help says more)", ""]
+    lines += [f"  {name:<9}{verb.line}" for name, verb in VERBS.items()]
+    lines += [
+        "",
+        "examples:",
+        "  sgprobe decode BF4F03020101",
+        "  sgprobe asn1 show EuiccPackageRequest",
+    ]
+    return "\n".join(lines)
