@@ -1,0 +1,1 @@
+"""ASN.1 of every version: modules, the codec, typed trees, findings, JER values."""
