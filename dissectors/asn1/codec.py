@@ -13,6 +13,9 @@ from dissectors.asn1.versions import Spec, parse_spec
 from dissectors.asn1.writer import EncodeError, encode_value
 from dissectors.finding import Finding, Severity
 
+# what `regular` returns in place of a value; None is a value
+NOT_REGULAR = object()
+
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -84,15 +87,20 @@ class Codec:
 
     def decode(self, type_name: str, data: bytes) -> Decoded:
         """Decode in fast mode: the value, and findings if there is anything to find."""
-        try:
-            value, end = self._fast[type_name](data, 0)
-            if end == len(data):
-                return Decoded(type_name, value, (), data)
-        except FAULTS:
-            pass  # not regular, or not there: the patient reader says what
+        value = self.regular(type_name, data)
+        if value is not NOT_REGULAR:
+            return Decoded(type_name, value, (), data)
         tree = self._read(type_name, data)
         value = tree.root.to_value() if tree.root is not None else None
         return Decoded(type_name, value, tree.findings, data)
+
+    def regular(self, type_name: str, data: bytes) -> Value:
+        """Return the value of a message that is regular DER of this type, else NOT_REGULAR."""
+        try:
+            value, end = self._fast[type_name](data, 0)
+        except FAULTS:
+            return NOT_REGULAR
+        return value if end == len(data) else NOT_REGULAR
 
     def tree(self, type_name: str, data: bytes) -> Tree:
         """Decode in full mode: every element with its path, tag and byte range."""

@@ -61,7 +61,7 @@ def detect(
         reader = codec.load(spec)
         for name in reader.types_of_tag(tag) if type_name is None else _forced(reader, type_name):
             decoded = reader.decode(name, data)
-            weight = _weight(decoded)
+            weight = weigh(decoded)
             fit = fits.get(name)
             if fit is None or weight < fit.weight:
                 fits[name] = _Fit(weight, [str(spec)], decoded)
@@ -84,7 +84,8 @@ def detect(
     return Detection(best, tuple(fits[best].specs), fits[best].decoded, others)
 
 
-def _weight(decoded: Decoded) -> int:
+def weigh(decoded: Decoded) -> int:
+    """Return how badly a type fits its bytes; 0 is perfectly."""
     weight = 0
     for one in decoded.findings:
         weight += 1000 if one.code in _STRANGE else _WEIGHT[one.severity]

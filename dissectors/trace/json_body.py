@@ -1,0 +1,108 @@
+"""Opens the JSON bindings: members with DER inside become JER values, all else stays JSON."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from dissectors.asn1.fits import decode_fitting
+from dissectors.asn1.model import Value
+from dissectors.asn1.tlv import TlvError, read_tlv
+from dissectors.asn1.versions import Spec
+from dissectors.finding import Finding, finding
+from dissectors.spec.functions import ESIPA, Function
+from dissectors.spec.json_members import MEMBERS, Member
+from dissectors.trace import codes
+from dissectors.trace.message import RESPONSE
+
+_HEADER = "header"
+_DEPTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class JsonBody:
+    """A body with its members opened; `specs` are the versions that all of them fit."""
+
+    value: Value
+    specs: tuple[str, ...]
+    problems: tuple[Finding, ...]
+
+
+def read_json(function: Function, kind: str, octets: bytes, spec: Spec | None) -> JsonBody:
+    """Open one body; what cannot be opened stays as it came, with a problem."""
+    try:
+        value = json.loads(octets)
+    except RecursionError:
+        return JsonBody(None, (), (finding(codes.JSON_DEPTH, "the JSON is nested too deep"),))
+    except ValueError as error:
+        at = getattr(error, "pos", 0)
+        return JsonBody(None, (), (finding(codes.JSON, str(error), "", at),))
+    if not isinstance(value, dict):
+        text = f"a body is an object, not {type(value).__name__}"
+        return JsonBody(value, (), (finding(codes.JSON, text),))
+    names = ("SGP.32",) if function.interface == ESIPA else ("SGP.22",)
+    reader = _Reader(names, spec)
+    opened = reader.members(value, "", 0)
+    problems = reader.problems
+    if kind == RESPONSE and function.response is not None and _HEADER not in value:
+        problems.append(finding(codes.JSON_HEADER, "header.functionExecutionStatus is missing"))
+    return JsonBody(opened, reader.specs or (), tuple(problems))
+
+
+class _Reader:
+    def __init__(self, names: tuple[str, ...], spec: Spec | None) -> None:
+        self._names = names
+        self._spec = spec
+        self.problems: list[Finding] = []
+        self.specs: tuple[str, ...] | None = None
+
+    def members(self, members: dict[str, Any], path: str, depth: int) -> dict[str, Value]:
+        opened: dict[str, Value] = {}
+        for name, value in members.items():
+            below = f"{path}.{name}" if path else name
+            member = MEMBERS.get(name)
+            if member is not None and isinstance(value, str):
+                opened[name] = self._open(member, value, below)
+            elif isinstance(value, dict) and depth < _DEPTH:
+                opened[name] = self.members(value, below, depth + 1)
+            else:
+                opened[name] = value
+        return opened
+
+    def _fail(self, path: str, text: str, value: str) -> str:
+        self.problems.append(finding(codes.JSON_MEMBER, text, path))
+        return value
+
+    def _open(self, member: Member, text: str, path: str) -> Value:
+        try:
+            octets = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            return self._fail(path, "not base64", text)
+        if member.type is not None:
+            return self._decode(member.type, octets, path)
+        if member.tag is None:
+            return octets.hex()
+        try:
+            element = read_tlv(octets)
+        except TlvError as error:
+            return self._fail(path, f"not one TLV: {error}", octets.hex())
+        if element.tag != member.tag or element.end != len(octets):
+            expected = member.tag.hex().upper()
+            return self._fail(path, f"expected the TLV {expected}", octets.hex())
+        return octets[element.body :].hex()
+
+    def _decode(self, name: str, octets: bytes, path: str) -> Value:
+        try:
+            decoded, specs = decode_fitting(name, octets, self._names, self._spec)
+        except KeyError:
+            return self._fail(path, f"{name} is not known in this version", octets.hex())
+        for one in decoded.findings:
+            below = f"{path}.{one.path}" if one.path else path
+            self.problems.append(Finding(one.code, one.severity, below, one.offset, one.text))
+        if name != "Certificate":
+            known = self.specs
+            self.specs = specs if known is None else tuple(s for s in known if s in specs)
+        return decoded.value if decoded.value is not None else octets.hex()
