@@ -27,7 +27,7 @@ class Message:
     kind: str
     type: str | None
     spec: tuple[str, ...]
-    status: str | None
+    status: int | str | None
     value: Value
     octets: bytes
     problems: tuple[Finding, ...] = ()

@@ -1,0 +1,75 @@
+"""Reads a capture into messages: one call for the command line, for tests and for the bench."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from dissectors.asn1.versions import Spec
+from dissectors.finding import Finding
+from dissectors.link.capture import CaptureSummary, read_capture, scan_secrets
+from dissectors.link.keylog import KeyLog
+from dissectors.link.tls_session import SessionInfo
+from dissectors.trace.assembly import Assembly
+from dissectors.trace.message import Message
+
+Source = str | os.PathLike[str] | BinaryIO
+
+
+@dataclass(slots=True)
+class Options:
+    """How to read: keys, a version if it is to be one, a shard of the flows."""
+
+    keys: KeyLog = field(default_factory=KeyLog)
+    psk: bytes | None = None
+    spec: Spec | None = None
+    progress: Callable[[int, int | None], None] | None = None
+    shard: tuple[int, int] = (0, 1)
+
+
+@dataclass(slots=True)
+class Trace:
+    """All that a capture says: messages in order, sessions, notes that belong to no message."""
+
+    messages: list[Message] = field(default_factory=list)
+    sessions: list[SessionInfo] = field(default_factory=list)
+    notes: list[tuple[Finding, tuple[int, ...]]] = field(default_factory=list)
+    summary: CaptureSummary | None = None
+
+
+def read_messages(
+    source: Source,
+    options: Options,
+    on_message: Callable[[Message], None],
+    on_session: Callable[[SessionInfo], None],
+    on_note: Callable[[Finding, tuple[int, ...]], None],
+) -> CaptureSummary:
+    """Read a capture and hand up each message as it is complete; raises CaptureError."""
+    assembly = Assembly(
+        options.keys, on_message, on_session, on_note, options.spec, options.psk
+    )
+    if isinstance(source, str | os.PathLike) and str(source) != "-" and Path(source).is_file():
+        # keys may stand behind the packets that they open
+        scan_secrets(source, assembly.secrets)
+    return read_capture(source, assembly, progress=options.progress, shard=options.shard)
+
+
+def read_trace(source: Source, options: Options | None = None) -> Trace:
+    """Read a whole capture."""
+    trace = Trace()
+
+    def number(message: Message) -> None:
+        message.n = len(trace.messages) + 1
+        trace.messages.append(message)
+
+    trace.summary = read_messages(
+        source,
+        options or Options(),
+        number,
+        trace.sessions.append,
+        lambda finding, frames: trace.notes.append((finding, frames)),
+    )
+    return trace
