@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from dissectors.asn1.versions import Spec
 from dissectors.finding import Finding
+from dissectors.link.coap.transfers import Budget
+from dissectors.link.dtls_registry import CidRegistry
 from dissectors.link.http1 import Http1Parser, looks_like_http1
 from dissectors.link.http2 import Http2Parser
 from dissectors.link.http2_frame import looks_like_http2
@@ -14,9 +16,12 @@ from dissectors.link.stream import DatagramSink, Flow, StreamSink
 from dissectors.link.tls_records import looks_like_tls
 from dissectors.link.tls_session import SessionInfo
 from dissectors.link.tls_stream import TlsStream
+from dissectors.trace.coap_carrier import OnRecord
+from dissectors.trace.datagrams import Datagrams
 from dissectors.trace.http_carrier import HttpCarrier
 from dissectors.trace.message import Message
 
+_OPEN_FLOWS = 100_000
 # bytes of a stream that are looked at before it is given up as none of ours
 _PATIENCE = 64
 _TLS_LOG = 0x544C534B
@@ -33,6 +38,7 @@ class Assembly:
         on_note: Callable[[Finding, tuple[int, ...]], None],
         spec: Spec | None = None,
         psk: bytes | None = None,
+        on_record: OnRecord | None = None,
     ) -> None:
         self.keys = keys
         self.on_message = on_message
@@ -40,6 +46,11 @@ class Assembly:
         self.spec = spec
         self.psk = psk
         self._on_note = on_note
+        self.on_record = on_record
+        self.cids = CidRegistry()
+        self.coap_budget = Budget()
+        self._open: dict[int, Datagrams] = {}
+        self.scanned = False
 
     def stream(self, flow: Flow) -> StreamSink | None:
         """Take a TCP flow."""
@@ -47,11 +58,21 @@ class Assembly:
 
     def datagrams(self, flow: Flow) -> DatagramSink | None:
         """Take a UDP flow."""
-        return None
+        sink = Datagrams(self, flow)
+        self._open[flow.number] = sink
+        if len(self._open) > _OPEN_FLOWS:
+            # flows of datagrams have no end of their own: the oldest is taken to be over
+            self._open.pop(next(iter(self._open))).end()
+        return sink
+
+    def finish(self) -> None:
+        """Tell all flows of datagrams that the capture is over."""
+        while self._open:
+            self._open.pop(next(iter(self._open))).end()
 
     def secrets(self, kind: int, data: bytes) -> None:
         """Take a block of secrets that the capture carries."""
-        if kind == _TLS_LOG:
+        if kind == _TLS_LOG and not self.scanned:
             for problem in self.keys.add_text(data):
                 self._on_note(problem, ())
 

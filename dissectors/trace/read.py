@@ -11,9 +11,12 @@ from typing import BinaryIO
 from dissectors.asn1.versions import Spec
 from dissectors.finding import Finding
 from dissectors.link.capture import CaptureSummary, read_capture, scan_secrets
+from dissectors.link.coap.transfers import DatagramRecord
 from dissectors.link.keylog import KeyLog
+from dissectors.link.stream import Flow
 from dissectors.link.tls_session import SessionInfo
 from dissectors.trace.assembly import Assembly
+from dissectors.trace.coap_carrier import OnRecord
 from dissectors.trace.message import Message
 
 Source = str | os.PathLike[str] | BinaryIO
@@ -37,6 +40,7 @@ class Trace:
     messages: list[Message] = field(default_factory=list)
     sessions: list[SessionInfo] = field(default_factory=list)
     notes: list[tuple[Finding, tuple[int, ...]]] = field(default_factory=list)
+    records: list[tuple[Flow, DatagramRecord]] = field(default_factory=list)
     summary: CaptureSummary | None = None
 
 
@@ -46,15 +50,20 @@ def read_messages(
     on_message: Callable[[Message], None],
     on_session: Callable[[SessionInfo], None],
     on_note: Callable[[Finding, tuple[int, ...]], None],
+    on_record: OnRecord | None = None,
 ) -> CaptureSummary:
     """Read a capture and hand up each message as it is complete; raises CaptureError."""
     assembly = Assembly(
-        options.keys, on_message, on_session, on_note, options.spec, options.psk
+        options.keys, on_message, on_session, on_note, options.spec, options.psk, on_record
     )
     if isinstance(source, str | os.PathLike) and str(source) != "-" and Path(source).is_file():
         # keys may stand behind the packets that they open
-        scan_secrets(source, assembly.secrets)
-    return read_capture(source, assembly, progress=options.progress, shard=options.shard)
+        for kind, data in scan_secrets(source):
+            assembly.secrets(kind, data)
+        assembly.scanned = True
+    summary = read_capture(source, assembly, progress=options.progress, shard=options.shard)
+    assembly.finish()
+    return summary
 
 
 def read_trace(source: Source, options: Options | None = None) -> Trace:
@@ -71,5 +80,6 @@ def read_trace(source: Source, options: Options | None = None) -> Trace:
         number,
         trace.sessions.append,
         lambda finding, frames: trace.notes.append((finding, frames)),
+        lambda flow, record: trace.records.append((flow, record)),
     )
     return trace

@@ -1,0 +1,92 @@
+"""A flow of datagrams whose first datagram decides what reads it: CoAP, DTLS or GSMTAP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dissectors.finding import Finding, Severity
+from dissectors.link.coap.message import decode
+from dissectors.link.coap.observer import Observer
+from dissectors.link.dtls_stream import DtlsFlow
+from dissectors.link.stream import DatagramSink, Flow
+from dissectors.link.tls_records import looks_like_dtls
+from dissectors.trace.coap_carrier import CoapCarrier
+
+if TYPE_CHECKING:
+    from dissectors.trace.assembly import Assembly
+
+# RFC 7252 §12.6
+_COAP = 5683
+# other traffic on a port is given this many datagrams to turn out to be ours
+_PATIENCE = 4
+
+
+class Datagrams:
+    """Chooses the layers above one UDP flow, or above one DTLS flow."""
+
+    def __init__(self, home: Assembly, flow: Flow, secure: bool = False) -> None:
+        self._home = home
+        self._flow = flow
+        self._secure = secure
+        self._sink: DatagramSink | None = None
+        self._dtls: DtlsFlow | None = None
+        self._inner: Datagrams | None = None
+        self._observer: Observer | None = None
+        self._misses = 0
+        self._ports = {flow.client.port, flow.server.port}
+
+    def datagram(self, side: int, data: bytes, frames: tuple[int, ...], time: float) -> None:
+        """Pass a datagram on to the layer above, once it is known."""
+        if self._sink is None:
+            if self._misses >= _PATIENCE:
+                return
+            self._sink = self._choose(data)
+            if self._sink is None:
+                self._misses += 1
+                return
+        self._sink.datagram(side, data, frames, time)
+
+    def _choose(self, data: bytes) -> DatagramSink | None:
+        home = self._home
+        if not self._secure and looks_like_dtls(data):
+            self._inner = Datagrams(home, self._flow, secure=True)
+            self._dtls = DtlsFlow(
+                self._flow, home.keys, self._inner, home.cids, home.on_session, home.psk
+            )
+            return self._dtls
+        if self._is_coap(data):
+            carrier = CoapCarrier(
+                self._flow, self._secure, home.on_message, home.note, home.on_record, home.spec
+            )
+            self._observer = Observer(
+                carrier, records=home.on_record is not None, budget=home.coap_budget
+            )
+            return self._observer
+        return None
+
+    def _is_coap(self, data: bytes) -> bool:
+        """Take CoAP on its ports and inside DTLS; elsewhere where it is right to the last byte."""
+        message, findings = decode(data)
+        if message is None:
+            return False
+        if self._secure or _COAP in self._ports:
+            return True
+        return not any(one.severity is Severity.ERROR for one in findings) and (
+            message.code == 0 or message.code >> 5 in (0, 2, 4, 5)
+        )
+
+    def problem(self, finding: Finding, frames: tuple[int, ...]) -> None:
+        """Pass a finding of a lower layer on."""
+        if self._sink is not None:
+            self._sink.problem(finding, frames)
+        else:
+            self._home.note(finding, frames)
+
+    def end(self) -> None:
+        """Tell the layers above that nothing comes after."""
+        if self._dtls is not None:
+            self._dtls.close()
+        if self._inner is not None:
+            self._inner.end()
+        if self._observer is not None:
+            self._observer.end()

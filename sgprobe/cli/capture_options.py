@@ -1,0 +1,73 @@
+"""The options of `sgprobe decode` that concern captures."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import BinaryIO
+
+from dissectors.asn1.versions import Spec
+from dissectors.trace.filter import FilterError, compile_filter
+from dissectors.trace.message import Message
+from dissectors.trace.read import Options
+from dissectors.trace.redact import KINDS, redactor
+from dissectors.trace.render import Style
+from sgprobe.cli.capture import load_keys, show_capture
+from sgprobe.cli.command import UserError
+
+# what a picture that goes into a ticket must not carry unless it is asked for
+_PICTURES = frozenset({"svg", "mermaid"})
+
+
+def show(source: str | BinaryIO, arguments: argparse.Namespace, spec: Spec | None) -> int:
+    """Print a capture as the options ask."""
+    style = Style(
+        fields=tuple(arguments.fields.split(",")) if arguments.fields else (),
+        with_bytes=arguments.bytes,
+        roles=_roles(arguments.role),
+    )
+    options = Options(keys=load_keys(arguments.keylog), psk=_psk(arguments.psk), spec=spec)
+    hidden = _hidden(arguments.redact, arguments.form)
+    return show_capture(
+        source, arguments.form, style, options, _wanted(arguments), redactor(hidden)
+    )
+
+
+def _roles(texts: list[str]) -> dict[str, str]:
+    roles = {}
+    for text in texts:
+        role, equals, address = text.partition("=")
+        if not (role and equals and address):
+            raise UserError(f"--role {text!r}: expected ROLE=ADDRESS", "such as eim=10.0.0.5")
+        roles[address] = role
+    return roles
+
+
+def _psk(text: str | None) -> bytes | None:
+    try:
+        return bytes.fromhex(text) if text else None
+    except ValueError:
+        raise UserError("--psk: expected hex") from None
+
+
+def _hidden(text: str | None, form: str) -> frozenset[str]:
+    if text is None:
+        return frozenset(KINDS) if form in _PICTURES else frozenset()
+    kinds = frozenset(part.strip() for part in text.split(",") if part.strip()) - {"none"}
+    unknown = sorted(kinds - set(KINDS))
+    if unknown:
+        raise UserError(f"--redact: no kind {unknown[0]!r}", f"known: {', '.join(KINDS)}, none")
+    return kinds
+
+
+def _wanted(arguments: argparse.Namespace) -> Callable[[Message], bool]:
+    follow: int | None = arguments.follow
+    try:
+        matches = compile_filter(arguments.filter) if arguments.filter else None
+    except FilterError as error:
+        raise UserError(f"--filter: {error}", "such as 'type == EuiccPackageRequest'") from None
+
+    def wanted(message: Message) -> bool:
+        return (follow is None or message.flow == follow) and (matches is None or matches(message))
+
+    return wanted
