@@ -11,6 +11,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import (
+    Prehashed,
     decode_dss_signature,
     encode_dss_signature,
 )
@@ -52,6 +53,7 @@ _ORDERS = {
 # RFC 6979: the same key and data give the same signature, so a seeded run comes out again
 _SIGN = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
 _VERIFY = ec.ECDSA(hashes.SHA256())
+_VERIFY_DIGEST = ec.ECDSA(Prehashed(hashes.SHA256()))
 _ECDH = ec.ECDH()
 
 
@@ -93,14 +95,18 @@ def verify(key: PublicKey, signature: bytes, data: bytes) -> bool:
     return True
 
 
-@lru_cache(maxsize=512)
 def is_signed_by(spki_der: bytes, signature: bytes, data: bytes) -> bool:
     """Say whether a DER `signature` of `data` (certificate, CRL) is the key's; answers are kept.
 
     Chains come again with every session: a brainpool verification costs 0.3 ms, a look-up nothing.
     """
+    return _is_signed_by(spki_der, signature, hashlib.sha256(data).digest())
+
+
+@lru_cache(maxsize=512)
+def _is_signed_by(spki_der: bytes, signature: bytes, digest: bytes) -> bool:
     try:
-        public_from_spki(spki_der).verify(signature, data, _VERIFY)
+        public_from_spki(spki_der).verify(signature, digest, _VERIFY_DIGEST)
     except (InvalidSignature, KeyFormatError):
         return False
     return True

@@ -64,9 +64,10 @@ def test_no_eid(text: str) -> None:
 def test_any_octets_give_digits_or_one_error(octets: bytes) -> None:
     for read in (identity.eid_text, identity.iccid_text):
         try:
-            assert read(octets).isascii()
+            text = read(octets)
         except identity.IdentityError as error:
-            assert len(str(error)) < 200
+            text = str(error)
+        assert len(text) < 200
 
 
 @pytest.mark.parametrize("text", ["", "89", "8" * 21, "89000123456789012a4"])
