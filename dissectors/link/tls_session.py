@@ -1,0 +1,151 @@
+"""What is known of one TLS or DTLS session, with or without its keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dissectors.link.stream import Flow
+from dissectors.link.tls_handshake import group_name, version_name
+from dissectors.link.tls_suites import suite_name
+
+Protocol = Literal["tls", "dtls"]
+Decryption = Literal["none needed", "complete", "partial", "none"]
+Resumption = Literal["", "session id", "ticket", "psk"]
+EarlyData = Literal["", "offered", "accepted", "rejected"]
+
+# IANA "TLS Alerts"
+_ALERTS = {
+    0: "close_notify",
+    10: "unexpected_message",
+    20: "bad_record_mac",
+    21: "decryption_failed",
+    22: "record_overflow",
+    30: "decompression_failure",
+    40: "handshake_failure",
+    42: "bad_certificate",
+    43: "unsupported_certificate",
+    44: "certificate_revoked",
+    45: "certificate_expired",
+    46: "certificate_unknown",
+    47: "illegal_parameter",
+    48: "unknown_ca",
+    49: "access_denied",
+    50: "decode_error",
+    51: "decrypt_error",
+    60: "export_restriction",
+    70: "protocol_version",
+    71: "insufficient_security",
+    80: "internal_error",
+    86: "inappropriate_fallback",
+    90: "user_canceled",
+    100: "no_renegotiation",
+    109: "missing_extension",
+    110: "unsupported_extension",
+    111: "certificate_unobtainable",
+    112: "unrecognized_name",
+    113: "bad_certificate_status_response",
+    114: "bad_certificate_hash_value",
+    115: "unknown_psk_identity",
+    116: "certificate_required",
+    120: "no_application_protocol",
+}
+CLOSE_NOTIFY = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert; an encrypted one that stays closed has neither level nor description."""
+
+    side: int
+    level: int | None
+    description: int | None
+    encrypted: bool
+    frames: tuple[int, ...]
+
+    @property
+    def fatal(self) -> bool:
+        """Tell whether the sender gave the session up."""
+        return self.level == 2
+
+    def __str__(self) -> str:
+        if self.description is None:
+            return "encrypted alert"
+        name = _ALERTS.get(self.description) or f"alert {self.description}"
+        return f"{name} ({'fatal' if self.fatal else 'warning'})"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """One handshake on one flow: what was offered, chosen and seen, and what would open it."""
+
+    flow: Flow
+    number: int  # of the handshake on its flow, from 1
+    protocol: Protocol
+    first_frame: int
+    last_frame: int
+    time: float
+    client_random: bytes  # empty where the ClientHello was not captured
+    server_random: bytes
+    session_id: bytes
+    server_name: str
+    alpn_offered: tuple[str, ...]
+    alpn: str
+    versions_offered: tuple[int, ...]
+    version: int  # 0 where the ServerHello was not captured
+    suites_offered: tuple[int, ...]
+    suite: int | None
+    groups_offered: tuple[int, ...]
+    group: int
+    extended_master_secret: bool
+    encrypt_then_mac: bool
+    resumption: Resumption
+    early_data: EarlyData
+    psk_identity: bytes
+    connection_ids: tuple[bytes, bytes] | None  # as the client's and the server's records carry
+    certificates: tuple[tuple[bytes, ...], tuple[bytes, ...]]  # DER, of client and server
+    alerts: tuple[Alert, ...]
+    opened: int  # protected records that were opened
+    closed: int  # protected records that stayed closed
+    retransmissions: int  # DTLS handshake fragments that came again
+    moved_to: tuple[Flow, ...]  # flows that joined by connection ID
+    needed: tuple[str, ...]  # key log lines that would open what stayed closed, without secrets
+    reason: str  # why records stayed closed
+
+    @property
+    def decryption(self) -> Decryption:
+        """Say how much of what was protected has been opened."""
+        if not self.closed:
+            return "complete" if self.opened else "none needed"
+        return "partial" if self.opened else "none"
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the session by names, for a report."""
+        return {
+            "flow": self.flow.number,
+            "client": str(self.flow.client),
+            "server": str(self.flow.server),
+            "session": self.number,
+            "protocol": self.protocol,
+            "frames": [self.first_frame, self.last_frame],
+            "time": self.time,
+            "clientRandom": self.client_random.hex(),
+            "serverName": self.server_name,
+            "alpnOffered": list(self.alpn_offered),
+            "alpn": self.alpn,
+            "versionsOffered": [version_name(v) for v in self.versions_offered],
+            "version": version_name(self.version) if self.version else "",
+            "suitesOffered": [suite_name(s) for s in self.suites_offered],
+            "suite": suite_name(self.suite) if self.suite is not None else "",
+            "groupsOffered": [group_name(g) for g in self.groups_offered],
+            "group": group_name(self.group) if self.group else "",
+            "resumption": self.resumption,
+            "earlyData": self.early_data,
+            "pskIdentity": self.psk_identity.decode("utf-8", "backslashreplace"),
+            "connectionIds": [cid.hex() for cid in self.connection_ids or ()],
+            "certificates": [[der.hex() for der in chain] for chain in self.certificates],
+            "alerts": [f"{('client', 'server')[a.side]}: {a}" for a in self.alerts],
+            "decryption": self.decryption,
+            "needed": list(self.needed),
+            "reason": self.reason,
+        }
