@@ -13,6 +13,7 @@ from dissectors.link.capture import CaptureError
 from dissectors.link.keylog import KeyLog
 from dissectors.link.tls_session import SessionInfo
 from dissectors.trace.message import Message
+from dissectors.trace.parallel import rows_of
 from dissectors.trace.read import Options, Trace, read_messages
 from dissectors.trace.render import MACHINE_FORMS, Style, make
 from dissectors.trace.render.sessions import note_lines, session_lines
@@ -33,6 +34,33 @@ def load_keys(paths: list[str]) -> KeyLog:
         for problem in keys.add_text(text):
             print(f"{path}: {problem.text}", file=sys.stderr)
     return keys
+
+
+def show_in_parallel(
+    path: str,
+    options: Options,
+    wanted: Callable[[Message], bool],
+    change: Callable[[Message], Message],
+    jobs: int,
+) -> int:
+    """Print a large capture as NDJSON from several processes."""
+    trace = Trace()
+    malformed = number = 0
+    write = sys.stdout.write
+    if sys.stderr.isatty():
+        options.progress = Progress()
+    try:
+        for text, bad in rows_of(path, options, wanted, change, jobs, trace):
+            number += 1
+            malformed += bad
+            if text is not None:
+                write(f'{{"n":{number}{text}\n')
+    except CaptureError as error:
+        raise UserError(str(error)) from None
+    malformed += sum(finding.severity is Severity.ERROR for finding, _ in trace.notes)
+    for line in (*session_lines(trace), *note_lines(trace)):
+        print(line, file=sys.stderr)
+    return 1 if malformed else 0
 
 
 def show_capture(

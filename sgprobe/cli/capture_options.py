@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from typing import BinaryIO
 
 from dissectors.asn1.versions import Spec
+from dissectors.link.capture import scan_secrets
 from dissectors.trace.filter import FilterError, compile_filter
 from dissectors.trace.message import Message
+from dissectors.trace.parallel import WORTH_IT
 from dissectors.trace.read import Options
 from dissectors.trace.redact import KINDS, redactor
 from dissectors.trace.render import Style
-from sgprobe.cli.capture import load_keys, show_capture
+from sgprobe.cli.capture import load_keys, show_capture, show_in_parallel
 from sgprobe.cli.command import UserError
 
 # what a picture that goes into a ticket must not carry unless it is asked for
@@ -28,9 +31,17 @@ def show(source: str | BinaryIO, arguments: argparse.Namespace, spec: Spec | Non
     )
     options = Options(keys=load_keys(arguments.keylog), psk=_psk(arguments.psk), spec=spec)
     hidden = _hidden(arguments.redact, arguments.form)
-    return show_capture(
-        source, arguments.form, style, options, _wanted(arguments), redactor(hidden)
-    )
+    wanted, change = _wanted(arguments), redactor(hidden)
+    jobs = arguments.jobs or os.cpu_count() or 1
+    alone = jobs < 2 or arguments.form != "ndjson" or len(options.keys) or options.psk
+    if not alone and isinstance(source, str) and _is_large_and_open(source, arguments.jobs):
+        return show_in_parallel(source, options, wanted, change, jobs)
+    return show_capture(source, arguments.form, style, options, wanted, change)
+
+
+def _is_large_and_open(path: str, asked: int) -> bool:
+    """Say whether a file is worth several processes, and carries no secrets to share."""
+    return (bool(asked) or os.path.getsize(path) >= WORTH_IT) and not scan_secrets(path)
 
 
 def _roles(texts: list[str]) -> dict[str, str]:
