@@ -1,0 +1,1 @@
+"""Profile packages of the bench's own: TCA profile elements, subscriptions, and several sizes."""

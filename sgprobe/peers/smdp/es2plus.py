@@ -1,0 +1,121 @@
+"""ES2+ in JSON: the operator's functions over HTTP. SGP.22 §5.3, §6.5; paths are likely."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dissectors.spec.functions import ES2, FUNCTIONS
+from sgprobe.peers.es9.front import JsonFunction
+from sgprobe.peers.es9.status import refuse
+from sgprobe.peers.smdp.operator import Desk
+from sgprobe.peers.smdp.orders import Work
+
+if TYPE_CHECKING:
+    from sgprobe.peers.smdp.server import SmDp
+
+Members = dict[str, Any]
+_FINAL_STATES = {"Available": True, "Unavailable": False}
+MAX_TEXT = 256
+
+
+def functions(server: SmDp) -> dict[str, JsonFunction]:
+    """Return the functions of ES2+ by path, executed by `server`."""
+    made = {
+        "DownloadOrder": _download_order,
+        "ConfirmOrder": _confirm_order,
+        "CancelOrder": _cancel_order,
+        "ReleaseProfile": _release_profile,
+    }
+
+    def run(name: str) -> JsonFunction:
+        function = made[name]
+
+        def perform(members: Members, now: float) -> Members:
+            check_header(members)
+            return server.operate(lambda desk, work: function(server, desk, work, members))
+
+        return perform
+
+    return {
+        one.path: run(one.name)
+        for one in FUNCTIONS
+        if one.interface == ES2 and one.path is not None and one.name in made
+    }
+
+
+def check_header(members: Members) -> None:
+    """Refuse a request that does not say who asks. SGP.22 §6.5.1.3."""
+    header = members.get("header")
+    asker = header.get("functionRequesterIdentifier") if isinstance(header, dict) else None
+    if not isinstance(asker, str) or not asker:
+        raise refuse("requester-unknown", "functionRequesterIdentifier")
+
+
+def text(members: Members, name: str) -> str | None:
+    """Return a text member, None where it is not there."""
+    value = members.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) > MAX_TEXT or not value.isprintable():
+        raise refuse("element-invalid", name)
+    return value
+
+
+def need(members: Members, name: str) -> str:
+    """Return a text member that must be there."""
+    value = text(members, name)
+    if value is None:
+        raise refuse("element-missing", name)
+    return value
+
+
+def _iccid(members: Members, name: str = "iccid") -> str:
+    # a 19-digit ICCID may come padded
+    return need(members, name).rstrip("Ff")
+
+
+def _padded(iccid: str) -> str:
+    return iccid + "F" * (len(iccid) % 2)
+
+
+def _download_order(server: SmDp, desk: Desk, work: Work, members: Members) -> Members:
+    iccid = _iccid(members) if members.get("iccid") is not None else None
+    order = desk.order(
+        work, eid=text(members, "eid"), iccid=iccid, kind=text(members, "profileType")
+    )
+    return {"iccid": _padded(order.iccid)}
+
+
+def _confirm_order(server: SmDp, desk: Desk, work: Work, members: Members) -> Members:
+    release = members.get("releaseFlag")
+    if not isinstance(release, bool):
+        raise refuse("element-missing", "releaseFlag")
+    order = desk.confirm(
+        work,
+        _iccid(members),
+        eid=text(members, "eid"),
+        matching_id=text(members, "matchingId"),
+        code=text(members, "confirmationCode"),
+        release=release,
+    )
+    answer = {"matchingId": order.matching_id, "smdpAddress": server.setup.party.address}
+    return {**answer, "eid": order.eid} if order.eid else answer
+
+
+def _cancel_order(server: SmDp, desk: Desk, work: Work, members: Members) -> Members:
+    final = need(members, "finalProfileStatusIndicator")
+    if final not in _FINAL_STATES:
+        raise refuse("element-invalid", "finalProfileStatusIndicator")
+    desk.cancel(
+        work,
+        _iccid(members),
+        eid=text(members, "eid"),
+        matching_id=text(members, "matchingId"),
+        available=_FINAL_STATES[final],
+    )
+    return {}
+
+
+def _release_profile(server: SmDp, desk: Desk, work: Work, members: Members) -> Members:
+    desk.release(work, _iccid(members))
+    return {}

@@ -1,0 +1,139 @@
+"""Download orders: their states, how they are found, and how they stand in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from sgprobe.peers.store import Record, Store
+
+
+class State(StrEnum):
+    """The life of a profile at the SM-DP+. SGP.22 §3.1.6."""
+
+    AVAILABLE = "available"
+    ALLOCATED = "allocated"
+    LINKED = "linked"
+    CONFIRMED = "confirmed"
+    RELEASED = "released"
+    DOWNLOADED = "downloaded"
+    INSTALLED = "installed"
+    ERROR = "error"
+    UNAVAILABLE = "unavailable"
+
+
+# a download may begin, or be tried again
+OPEN = frozenset({State.RELEASED, State.DOWNLOADED})
+# ordered, but not to be had yet
+EARLY = frozenset({State.ALLOCATED, State.LINKED, State.CONFIRMED})
+
+
+@dataclass(frozen=True, slots=True)
+class BindingKeys:
+    """The one-time keys that a package was bound with: the server's is kept for a retry."""
+
+    otsk: str = field(repr=False)
+    euicc_otpk: str
+    host_id: str
+    curve: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One profile and what was ordered about it."""
+
+    iccid: str
+    kind: str
+    state: State = State.ALLOCATED
+    eid: str | None = None
+    matching_id: str | None = None
+    # SHA-256 of the confirmation code, in hex
+    code: str | None = field(default=None, repr=False)
+    wrong_codes: int = 0
+    attempts: int = 0
+    expires: float | None = None
+    protection: str = "ppk"
+    keys: BindingKeys | None = None
+    # transaction ids whose installation result may still come
+    sessions: tuple[str, ...] = ()
+    # why it ended in error, or what the eUICC reported last
+    reason: str = ""
+
+    def to_record(self) -> Record:
+        """Return the order as JSON data."""
+        return asdict(self)
+
+
+def from_record(record: Record) -> Order:
+    """Return the order of a stored record."""
+    members: dict[str, Any] = dict(record)
+    keys = members.pop("keys")
+    return Order(
+        **{
+            **members,
+            "state": State(members["state"]),
+            "sessions": tuple(members["sessions"]),
+            "keys": BindingKeys(**keys) if keys else None,
+        }
+    )
+
+
+class Work:
+    """What one command changes: reads see its own writes, nothing is stored before `commit`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._changes: dict[str, Record] = {}
+
+    def get(self, key: str) -> Record:
+        """Return a record as this command has it."""
+        return self._changes[key] if key in self._changes else self._store.get(key)
+
+    def put(self, key: str, record: Record) -> None:
+        """Write a record; None deletes it."""
+        self._changes[key] = record
+
+    def commit(self) -> None:
+        """Store all changes, or none."""
+        if self._changes:
+            self._store.commit(self._changes)
+
+    def order(self, iccid: str) -> Order | None:
+        """Return the order of an ICCID."""
+        record = self.get(f"order/{iccid}")
+        return from_record(record) if record is not None else None
+
+    def by_matching_id(self, matching_id: str) -> Order | None:
+        """Return the order that a matching id (or event id) names."""
+        iccid = self.get(f"matching/{matching_id}")
+        return self.order(iccid) if iccid is not None else None
+
+    def of_eid(self, eid: str) -> Iterator[Order]:
+        """Walk the orders of an EID, the oldest first."""
+        for iccid in self.get(f"eid/{eid}") or ():
+            order = self.order(iccid)
+            if order is not None:
+                yield order
+
+    def save(self, order: Order) -> Order:
+        """Write an order and keep the ways to find it."""
+        old = self.order(order.iccid)
+        if old is not None and old.matching_id and old.matching_id != order.matching_id:
+            self.put(f"matching/{old.matching_id}", None)
+        if order.matching_id:
+            self.put(f"matching/{order.matching_id}", order.iccid)
+        if old is not None and old.eid and old.eid != order.eid:
+            left = [iccid for iccid in self.get(f"eid/{old.eid}") or () if iccid != order.iccid]
+            self.put(f"eid/{old.eid}", left or None)
+        if order.eid:
+            listed = self.get(f"eid/{order.eid}") or []
+            if order.iccid not in listed:
+                self.put(f"eid/{order.eid}", [*listed, order.iccid])
+        self.put(f"order/{order.iccid}", order.to_record())
+        return order
+
+    def fail(self, order: Order, reason: str) -> Order:
+        """End an order in error."""
+        return self.save(replace(order, state=State.ERROR, reason=reason))
