@@ -11,7 +11,7 @@ from sgprobe.crypto.keys import RSP_CURVES, Curve
 from sgprobe.crypto.pki import CertificateSet, TestPki, variants
 
 VARIANTS = list(variants())
-# the faults that the issue of the roles names
+# the faults that the negative cases need
 DEMANDED = {
     "expired",
     "not-yet-valid",

@@ -105,6 +105,13 @@ def test_a_point_off_the_curve_is_refused(octets: bytes) -> None:
             keys.public_from_point(curve, octets)
 
 
+def test_a_compressed_point_is_refused() -> None:
+    point = keys.point(keys.derive_key("s", "n", keys.Curve.P256))
+    compressed = bytes([2 + point[-1] % 2]) + point[1:33]
+    with pytest.raises(KeyFormatError, match="04 and 64 octets"):
+        keys.public_from_point(keys.Curve.P256, compressed)
+
+
 def test_a_point_of_the_other_curve_is_refused() -> None:
     own, other = (keys.derive_key("s", "n", curve) for curve in keys.RSP_CURVES)
     with pytest.raises(KeyFormatError):

@@ -58,6 +58,14 @@ def test_a_response_about_another_certificate_says_nothing(pki: TestPki, now) ->
     der = response(pki["p256"], now)
     assert failed(der, pki["p256"], now, "dstls") == {"OCSP.STATUS"}
     assert failed(der, pki["brainpool"], now) == {"OCSP.STATUS", "OCSP.SIGNATURE"}
+    # the same serial number, but of another issuer
+    found = pki["p256"]
+    ci, foreign = found["ci"], found["foreign-ci"].certificate
+    about = found["dptls"].certificate
+    der = ocsp.issue_response(
+        about, foreign, ci.key, now - HOUR, now + HOUR, delegate=ci.certificate
+    )
+    assert failed(der, found, now) == {"OCSP.STATUS"}
 
 
 def test_only_the_ci_and_its_delegate_may_sign(pki: TestPki, now) -> None:
