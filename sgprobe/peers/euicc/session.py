@@ -1,0 +1,71 @@
+"""What the eUICC knows only until the next reset: the RSP session and what waits for a REFRESH."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sgprobe.crypto.certificates import Certificate
+from sgprobe.crypto.keys import PrivateKey
+from sgprobe.peers.euicc.ecasd import Identity
+from sgprobe.peers.euicc.records import Profile, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The server that AuthenticateServer has accepted, with what later steps compare."""
+
+    transaction: bytes
+    address: str
+    certificate: Certificate
+    identity: Identity
+    # euiccSignature1 as its whole TLV: smdpSignature2 covers it
+    signature1: bytes
+
+    @property
+    def oid(self) -> str:
+        """The OID that SM-DP+ or SM-DS has in its certificate."""
+        return self.certificate.oid or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What PrepareDownload has agreed: the certificate for binding and the one-time key."""
+
+    certificate: Certificate
+    key: PrivateKey = field(repr=False)
+    point: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """The profile that was installed in this session, for ImmediateEnable."""
+
+    iccid: str
+    smdp: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """How the profiles were before a switch whose REFRESH the device may still refuse."""
+
+    profiles: tuple[Profile, ...]
+    settings: Settings
+    notifications: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Session:
+    """All volatile state; a reset makes a new one."""
+
+    challenge: bytes | None = None
+    server: Server | None = None
+    agreed: Agreed | None = None
+    fresh: Fresh | None = None
+    refresh_pending: bool = False
+    undo: Undo | None = None
+
+    def forget_server(self) -> None:
+        """Drop the RSP session: a new one begins with a new challenge."""
+        self.server = None
+        self.agreed = None
