@@ -72,16 +72,13 @@ class ChunkedBody:
         return True
 
     def _size(self, buffer: bytearray, position: int, draft: Draft) -> tuple[int, bool]:
-        end = buffer.find(b"\n", max(position, self._scanned), position + _LINE)
+        end = buffer.find(b"\n", position, position + _LINE)
         if end < 0:
             if len(buffer) - position >= _LINE:
                 text = f"no end of a chunk-size line within {_LINE} bytes"
                 draft.lost(finding(codes.CHUNK_LIMIT, text, "body", draft.length))
                 self.broken = True
-            # the consumed front leaves the buffer after this
-            self._scanned = len(buffer) - position
             return position, False
-        self._scanned = 0
         line = _SIZE.fullmatch(buffer, position, end + 1)
         if line is None:
             shown = bytes(buffer[position : min(end, position + 24)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hpack
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,14 +35,21 @@ def test_header_blocks_of_the_hpack_package_come_back(
 
 
 @settings(max_examples=100, deadline=None)
-@given(blocks=st.lists(FIELDS, min_size=2, max_size=8), missed=st.integers(1, 7))
+@given(
+    blocks=st.lists(FIELDS, min_size=3, max_size=8),
+    first=st.integers(0, 4),
+    missed=st.integers(1, 4),
+)
 def test_fields_after_missed_blocks_are_right_or_unknown(
-    blocks: list[list[tuple[str, str]]], missed: int
+    blocks: list[list[tuple[str, str]]], first: int, missed: int
 ) -> None:
     encoder = hpack.Encoder()
     encoded = [encoder.encode(fields) for fields in blocks]
-    reader = HeaderReader(10**6, 1000, whole=False)
-    for fields, block in list(zip(blocks, encoded))[missed:]:
+    reader = HeaderReader(10**6, 1000, whole=first > 0)
+    for block in encoded[:first]:
+        reader.read(block)
+    reader.forget()
+    for fields, block in list(zip(blocks, encoded))[first + missed :]:
         decoded = reader.read(block)
         assert len(decoded.fields) == len(fields)
         for (name, value), (true_name, true_value) in zip(decoded.fields, fields):
@@ -62,3 +70,10 @@ def test_random_blocks_decode_like_the_hpack_package(block: bytes) -> None:
     except HpackError:
         ours = None
     assert ours == theirs
+
+
+def test_an_integer_beyond_32_bits_is_refused() -> None:
+    reader = HeaderReader(10**6, 1000, whole=True)
+    with pytest.raises(HpackError, match="32 bits"):
+        reader.read(b"\x3f" + b"\x80" * 5 + b"\x00")
+    assert not reader.whole
