@@ -11,30 +11,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request of an application protocol, whatever carries it (HTTP or CoAP)."""
-
-    path: str
-    media: str
-    body: bytes
-    headers: tuple[tuple[str, str], ...] = ()
-    method: str = "POST"
-
-    def header(self, name: str) -> str | None:
-        """Return the first header of that name."""
-        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """The answer; `status` is an HTTP status, which a CoAP link maps to a code."""
-
-    status: int
-    media: str = ""
-    body: bytes = b""
-    headers: tuple[tuple[str, str], ...] = ()
+from sgprobe.exchange import Request, Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +70,6 @@ Effect: TypeAlias = Post | Card | Refresh | Wait | Now | Say
 T = TypeVar("T")
 # the sent value depends on the effect: Response, bytes, float or None
 Procedure: TypeAlias = Generator[Effect, Any, T]
+
+__all__ = ["Card", "CardFailure", "Effect", "LinkFailure", "Now", "Post", "Procedure", "Refresh",
+           "Request", "Response", "Say", "Wait"]  # fmt: skip

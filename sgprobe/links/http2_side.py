@@ -1,0 +1,133 @@
+"""The server side of HTTP/2: real IPAs negotiate it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import (
+    ConnectionTerminated,
+    DataReceived,
+    RequestReceived,
+    StreamEnded,
+    StreamReset,
+    WindowUpdated,
+)
+from h2.exceptions import ProtocolError, StreamClosedError
+
+from sgprobe.exchange import Request, Response
+from sgprobe.links.http_side import MAX_BODY
+
+_STREAMS = 128
+
+
+@dataclass(slots=True)
+class _Stream:
+    headers: tuple[tuple[str, str], ...]
+    body: bytearray = field(default_factory=bytearray)
+
+
+class Http2ServerSide:
+    """HTTP/2 with as many streams as the client opens, up to a bound."""
+
+    def __init__(self) -> None:
+        config = H2Configuration(client_side=False, header_encoding="utf-8")
+        self._h2 = H2Connection(config=config)
+        self._h2.initiate_connection()
+        self._streams: dict[int, _Stream] = {}
+        # answers that wait for the client's window: what is left of the body
+        self._waiting: dict[int, bytes] = {}
+        self.broken = False
+        self.finished = False
+
+    def receive(self, data: bytes) -> list[tuple[Any, Request]]:
+        """Take bytes; return whole requests with their stream."""
+        requests: list[tuple[Any, Request]] = []
+        try:
+            events = self._h2.receive_data(data)
+        except ProtocolError:
+            self.broken = True
+            return []
+        for event in events:
+            if isinstance(event, RequestReceived) and event.stream_id and event.headers:
+                if len(self._streams) >= _STREAMS:
+                    self._h2.reset_stream(event.stream_id, error_code=7)  # REFUSED_STREAM
+                    continue
+                headers = tuple((str(n), str(v)) for n, v in event.headers)
+                self._streams[event.stream_id] = _Stream(headers)
+            elif isinstance(event, DataReceived) and event.stream_id:
+                self._data(event)
+            elif isinstance(event, StreamEnded) and event.stream_id in self._streams:
+                stream = self._streams.pop(event.stream_id)
+                requests.append((event.stream_id, _request(stream)))
+            elif isinstance(event, StreamReset) and event.stream_id:
+                self._streams.pop(event.stream_id, None)
+                self._waiting.pop(event.stream_id, None)
+            elif isinstance(event, WindowUpdated):
+                for stream_id in list(self._waiting):
+                    self._continue(stream_id)
+            elif isinstance(event, ConnectionTerminated):
+                self.finished = True
+        return requests
+
+    def _data(self, event: DataReceived) -> None:
+        assert event.stream_id is not None
+        stream = self._streams.get(event.stream_id)
+        self._h2.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id)
+        if stream is None:
+            return
+        stream.body += event.data or b""
+        if len(stream.body) > MAX_BODY:
+            del self._streams[event.stream_id]
+            self._h2.reset_stream(event.stream_id, error_code=11)  # ENHANCE_YOUR_CALM
+
+    def answer(self, stream: Any, response: Response, cut: int | None = None) -> bytes:
+        """Return the bytes of an answer, as far as the client's window goes."""
+        headers = [(":status", str(response.status))]
+        if response.body and response.media:
+            headers.append(("content-type", response.media))
+        if response.status != 204:
+            headers.append(("content-length", str(len(response.body))))
+        named = {name.lower() for name, _ in response.headers}
+        headers = [pair for pair in headers if pair[0] not in named]
+        headers += [(name.lower(), value) for name, value in response.headers]
+        body = response.body if cut is None else response.body[:cut]
+        try:
+            self._h2.send_headers(stream, headers, end_stream=not response.body)
+        except (ProtocolError, StreamClosedError):
+            return self.outgoing()  # the client has given this stream up
+        if response.body:
+            self._waiting[stream] = body
+            self._continue(stream)
+        return self.outgoing()
+
+    def _continue(self, stream: int) -> None:
+        body = self._waiting.get(stream, b"")
+        try:
+            while body:
+                size = min(self._h2.local_flow_control_window(stream),
+                           self._h2.max_outbound_frame_size, len(body))  # fmt: skip
+                if size <= 0:
+                    self._waiting[stream] = body
+                    return
+                self._h2.send_data(stream, body[:size], end_stream=size == len(body))
+                body = body[size:]
+        except (ProtocolError, StreamClosedError):
+            pass  # the client has given this stream up: the rest of its answer is not wanted
+        self._waiting.pop(stream, None)
+
+    def outgoing(self) -> bytes:
+        """Return bytes that wait to be sent."""
+        return bytes(self._h2.data_to_send())
+
+
+def _request(stream: _Stream) -> Request:
+    pseudo = {name: value for name, value in stream.headers if name.startswith(":")}
+    headers = tuple(pair for pair in stream.headers if not pair[0].startswith(":"))
+    if ":authority" in pseudo:
+        headers = (("host", pseudo[":authority"]), *headers)
+    media = next((value for name, value in headers if name == "content-type"), "")
+    path = pseudo.get(":path", "/").split("?", 1)[0]
+    return Request(path, media, bytes(stream.body), headers, pseudo.get(":method", ""))

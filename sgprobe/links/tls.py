@@ -1,0 +1,237 @@
+"""TLS on memory BIOs: contexts of both sides, and one session without a socket.
+
+pyOpenSSL, not the standard library: it staples OCSP, takes brainpool in TLS 1.3, and shows alerts.
+Three setters that pyOpenSSL does not have are called on its own binding, in one place, below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from OpenSSL import SSL, crypto
+from OpenSSL._util import lib as _lib
+
+TLS12, TLS13 = 0x0303, 0x0304
+# OpenSSL's names of the groups; brainpool has another code point in TLS 1.3 (RFC 8734)
+GROUPS = "P-256:brainpoolP256r1:brainpoolP256r1tls13:X25519:P-384"
+_SIGNATURES = (
+    "ECDSA+SHA256:ecdsa_brainpoolP256r1tls13_sha256:ECDSA+SHA384:ECDSA+SHA512"
+    ":RSA+SHA256:RSA-PSS+SHA256"
+)
+_ALERT, _READ = 0x4000, 0x04
+_CHUNK = 65536
+
+KeyLine = Callable[[bytes], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A certificate chain in DER, leaf first, and the key of the leaf."""
+
+    chain: tuple[bytes, ...]
+    key: ec.EllipticCurvePrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """What one side of a TLS link offers and asks for."""
+
+    identity: Identity | None = None
+    trust: tuple[bytes, ...] = ()  # certificates in DER: a root, a sub-CA or the leaf itself
+    # server: ask for a client certificate; client: check the server's chain
+    verify: bool = True
+    lowest: int = TLS12
+    highest: int = TLS13
+    ciphers: str = ""
+    groups: str = GROUPS
+    signatures: str = _SIGNATURES
+    alpn: tuple[bytes, ...] = (b"http/1.1",)
+    crls: tuple[bytes, ...] = ()
+    staple: bytes = b""  # server: the OCSP answer to staple
+    require_staple: bool = False  # client
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert, as this side saw it."""
+
+    sent: bool
+    level: int
+    description: int
+
+
+class TlsFailure(Exception):
+    """A handshake or a record failed; `reason` is the library's own word."""
+
+    def __init__(self, reason: str, alerts: tuple[Alert, ...] = ()) -> None:
+        super().__init__(reason)
+        self.alerts = alerts
+
+
+def make_context(settings: TlsSettings, server: bool, key_line: KeyLine) -> SSL.Context:
+    """Return the context of one side; its sessions log their keys through `key_line`."""
+    context = SSL.Context(SSL.TLS_SERVER_METHOD if server else SSL.TLS_CLIENT_METHOD)
+    context.set_min_proto_version(settings.lowest)
+    context.set_max_proto_version(settings.highest)
+    if settings.ciphers:
+        context.set_cipher_list(settings.ciphers.encode())
+    _set_lists(context, settings)
+    if settings.identity is not None:
+        chain = [x509.load_der_x509_certificate(one) for one in settings.identity.chain]
+        context.use_certificate(chain[0])
+        for issuer in chain[1:]:
+            context.add_extra_chain_cert(issuer)
+        context.use_privatekey(settings.identity.key)
+    store = context.get_cert_store()
+    assert store is not None
+    for anchor in settings.trust:
+        store.add_cert(_x509(anchor))
+    # an anchor may be a leaf or an intermediate: EimConfigurationData pins either (SGP.32 §2.11)
+    flags = crypto.X509StoreFlags.PARTIAL_CHAIN
+    if settings.crls:
+        flags |= crypto.X509StoreFlags.CRL_CHECK
+        for crl in settings.crls:
+            store.add_crl(x509.load_der_x509_crl(crl))
+    store.set_flags(flags)
+    if settings.verify:
+        mode = SSL.VERIFY_PEER | (SSL.VERIFY_FAIL_IF_NO_PEER_CERT if server else 0)
+        context.set_verify(mode, lambda conn, cert, error, depth, ok: bool(ok))
+    context.set_keylog_callback(lambda connection, line: key_line(line))
+    context.set_info_callback(_on_info)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    if server:
+        context.set_options(SSL.OP_NO_TICKET)
+        context.set_alpn_select_callback(
+            lambda connection, offered: next(
+                (name for name in settings.alpn if name in offered), SSL.NO_OVERLAPPING_PROTOCOLS
+            )
+        )
+        if settings.staple:
+            context.set_ocsp_server_callback(lambda connection, data: settings.staple)
+    elif settings.alpn:
+        context.set_alpn_protos(list(settings.alpn))
+    return context
+
+
+def _x509(der: bytes) -> crypto.X509:
+    return crypto.X509.from_cryptography(x509.load_der_x509_certificate(der))
+
+
+def _set_lists(context: SSL.Context, settings: TlsSettings) -> None:
+    for name, text in (
+        ("SSL_CTX_set1_curves_list", settings.groups),
+        ("SSL_CTX_set1_sigalgs_list", settings.signatures),
+    ):
+        setter = getattr(_lib, name)
+        if text and not setter(context._context, text.encode()):
+            _lib.ERR_clear_error()
+            raise ValueError(f"the TLS library does not know all of {text}")
+
+
+@dataclass(slots=True)
+class TlsSession:
+    """One session without a socket: feed what came in, take what goes out."""
+
+    context: SSL.Context
+    server: bool
+    host: str = ""
+    established: bool = False
+    over: bool = False
+    alerts: list[Alert] = field(default_factory=list)
+    _connection: Any = None
+
+    def __post_init__(self) -> None:
+        self._connection = SSL.Connection(self.context, None)
+        if self.server:
+            self._connection.set_accept_state()
+        else:
+            if self.host:
+                self._connection.set_tlsext_host_name(self.host.encode("idna"))
+            self._connection.set_connect_state()
+        self._connection.set_app_data(self)
+
+    def receive(self, data: bytes) -> list[bytes]:
+        """Take bytes from the network; return plaintext. b"" starts a client's handshake.
+
+        Raises TlsFailure; `outgoing` then still holds the alert to send.
+        """
+        if data:
+            self._connection.bio_write(data)
+        plain: list[bytes] = []
+        try:
+            if not self.established:
+                self._connection.do_handshake()
+                self.established = True
+            while True:
+                plain.append(self._connection.recv(_CHUNK))
+        except SSL.WantReadError:
+            pass
+        except SSL.ZeroReturnError:
+            self.over = True
+        except SSL.Error as error:
+            self.over = True
+            raise TlsFailure(_reason(error), tuple(self.alerts)) from None
+        return plain
+
+    def send(self, data: bytes) -> None:
+        """Protect plaintext; `outgoing` has the records."""
+        view = memoryview(data)
+        while view:
+            view = view[self._connection.send(bytes(view[:_CHUNK])) :]
+
+    def outgoing(self) -> bytes:
+        """Return the bytes to send now."""
+        out = b""
+        try:
+            while True:
+                out += self._connection.bio_read(_CHUNK)
+        except SSL.WantReadError:
+            return out
+
+    def close(self) -> None:
+        """Say close_notify."""
+        if self.established and not self.over:
+            try:
+                self._connection.shutdown()
+            except SSL.Error:
+                # the other side is gone already: there is nobody to tell
+                self.over = True
+
+    @property
+    def alpn(self) -> bytes:
+        """Return the protocol that was agreed on."""
+        return bytes(self._connection.get_alpn_proto_negotiated())
+
+    @property
+    def version(self) -> str:
+        """Return the protocol version, such as TLSv1.3."""
+        return str(self._connection.get_protocol_version_name())
+
+    @property
+    def peer_chain(self) -> list[x509.Certificate]:
+        """Return the certificates that the other side sent, leaf first."""
+        chain = self._connection.get_peer_cert_chain() or []
+        leaf = self._connection.get_peer_certificate()
+        certificates = [one.to_cryptography() for one in chain]
+        if leaf is not None and (not certificates or certificates[0] != leaf.to_cryptography()):
+            certificates.insert(0, leaf.to_cryptography())
+        return certificates
+
+
+def _on_info(connection: Any, where: int, code: int) -> None:
+    session = connection.get_app_data()
+    if where & _ALERT and isinstance(session, TlsSession):
+        session.alerts.append(Alert(not where & _READ, code >> 8, code & 0xFF))
+
+
+def _reason(error: SSL.Error) -> str:
+    queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
+    return queue[-1][2] if queue else (str(error) or "the connection ended")
+
+
+__all__ = ["TLS12", "TLS13", "Alert", "Identity", "TlsFailure", "TlsSession", "TlsSettings",
+           "make_context"]  # fmt: skip
