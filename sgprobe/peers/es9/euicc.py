@@ -12,10 +12,12 @@ from dissectors.spec.identity import IdentityError, eid_octets
 from sgprobe.crypto import rules as path_rules
 from sgprobe.crypto import signing
 from sgprobe.crypto.certificates import Certificate, read_certificate
-from sgprobe.crypto.chain import Anchor, Need, Report, verify
+from sgprobe.crypto.chain import Need, Report, verify
 from sgprobe.crypto.errors import CertificateError
 from sgprobe.crypto.keys import Curve, PublicKey
+from sgprobe.crypto.rules import Check
 from sgprobe.peers.es9.asn1_binding import NotAsn1, Octets
+from sgprobe.peers.es9.party import Party
 from sgprobe.peers.es9.status import refuse
 from sgprobe.peers.rules import Rules
 
@@ -50,12 +52,23 @@ class Verdict:
     eum: Report
     whole: Report
 
+    def is_of_eum(self, check: Check) -> bool:
+        """Say whether a failure of the whole path is the EUM's: as an issuer, or on its own."""
+        if check.rule in _ISSUER_RULES:
+            return True
+        if check.rule == path_rules.ANCHOR.name:
+            # the path leads to this EUM, and no CI stands above
+            return len(self.whole.path) > 1
+        return any(
+            one.rule == check.rule and one.subject == check.subject for one in self.eum.failures
+        )
+
 
 class EuiccJudge:
     """Judges the certificates of eUICCs; the same pair is verified once, its dates each time."""
 
-    def __init__(self, anchors: tuple[Anchor, ...], rules: Rules, prefix: str) -> None:
-        self._anchors = anchors
+    def __init__(self, party: Party, rules: Rules, prefix: str) -> None:
+        self._party = party
         self._rules = rules
         self._prefix = prefix
         self._cache: OrderedDict[tuple[bytes, bytes], Verdict] = OrderedDict()
@@ -74,7 +87,7 @@ class EuiccJudge:
         euicc = _read(euicc_der, "euicc-invalid")
         verdict = self._verdict(euicc, eum)
         self._judge_eum(verdict, eum, now, ci_key_id)
-        failed = [one for one in verdict.whole.failures if one.rule not in _ISSUER_RULES]
+        failed = [one for one in verdict.whole.failures if not verdict.is_of_eum(one)]
         if failed and self._on("EUICC-CERTIFICATE"):
             raise refuse("euicc-invalid", failed[0].rule)
         if self._on("EUICC-EXPIRY"):
@@ -85,10 +98,12 @@ class EuiccJudge:
         key = (euicc.der, eum.der)
         verdict = self._cache.get(key)
         if verdict is None:
-            off = frozenset() if self._on("EID-RANGE") else {path_rules.NAME_CONSTRAINT.name}
+            anchors, crls = self._party.anchors, self._party.crls
+            range_off = frozenset({path_rules.NAME_CONSTRAINT.name})
+            off = frozenset() if self._on("EID-RANGE") else range_off
             verdict = Verdict(
-                verify((eum,), self._anchors, Need("eum")),
-                verify((euicc, eum), self._anchors, Need("euicc"), off=frozenset(off)),
+                verify((eum,), anchors, Need("eum"), crls=crls),
+                verify((euicc, eum), anchors, Need("euicc"), crls=crls, off=off),
             )
             self._cache[key] = verdict
             if len(self._cache) > _CACHED:

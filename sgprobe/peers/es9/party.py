@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sgprobe.crypto.chain import Anchor
+from sgprobe.crypto.crl import Crl
 from sgprobe.crypto.pki import CertificateSet, Credential, TestPki
 
 
@@ -26,6 +27,8 @@ class Party:
     oid: str
     branches: tuple[Branch, ...]
     anchors: tuple[Anchor, ...]
+    # of CIs and EUMs: a certificate that one of them lists is invalid
+    crls: tuple[Crl, ...] = ()
 
     def branch(self, ci_key_id: bytes) -> Branch | None:
         """Return the branch under a CI."""

@@ -25,6 +25,7 @@ from sgprobe.peers.es9.status import Refusal, refuse, version_key
 from sgprobe.peers.profiles.library import ProfileType, package
 from sgprobe.peers.smdp import binding, eligibility
 from sgprobe.peers.smdp.metadata import store_metadata
+from sgprobe.peers.smdp.operator import activation_code
 from sgprobe.peers.smdp.orders import EARLY, OPEN, BindingKeys, Order, State, Work
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 # SGP.22 §5.6.5: the user or the network may come back to these
 _KEEPING = frozenset({"postponed", "timeout"})
+# an order that ended so says so again when it is asked for
+_ENDS = {"expired": "order-expired", "retries": "order-retries"}
 # sessions of an order whose installation result may still come
 _AWAITED = 8
 _ACR_VERSION = "2.6"
@@ -65,12 +68,11 @@ class Download:
         except Refusal:
             self.means.end(session)
             raise
+        if request.use_matching_id_for_acr and self._knows_acr():
+            self.means.end(session)
+            return m.AuthenticatedAcr(session.transaction_id, self._metadata(order, acr=True))
         kind = self.types[order.kind]
         metadata = self._metadata(order)
-        acr = request.use_matching_id_for_acr
-        if acr and version_key(self.means.codec.spec.version) >= version_key(_ACR_VERSION):
-            self.means.end(session)
-            return m.AuthenticatedAcr(session.transaction_id, metadata)
         self._check_eligible(session, euicc, kind, order)
         work.save(replace(order, eid=euicc.eid, attempts=order.attempts + 1))
         signed2 = tlv(
@@ -93,23 +95,14 @@ class Download:
         return answer
 
     def _find_order(self, work: Work, euicc: Euicc, now: float) -> Order:
-        if euicc.matching_id:
-            order = work.by_matching_id(euicc.matching_id)
-            if order is None:
-                raise refuse("matching-id-refused")
-            if order.eid not in (None, euicc.eid) and self.means.on("EID-BINDING"):
-                raise refuse("eid-refused")
-        else:
-            # a default order: found by the EID alone
-            waiting = [one for one in work.of_eid(euicc.eid) if not one.matching_id]
-            waiting.sort(key=lambda one: one.state not in OPEN)
-            order = waiting[0] if waiting else None
-            if order is None:
-                raise refuse("eid-refused", "no default order for this EID")
-        if order.state in EARLY and self.means.on("RELEASED"):
-            raise refuse("not-released")
-        if order.state not in OPEN | EARLY and self.means.on("MATCHING-ID"):
-            raise refuse("order-retries" if order.reason == "retries" else "matching-id-refused")
+        order = self._matching_order(work, euicc)
+        if order.eid not in (None, euicc.eid) and self.means.on("EID-BINDING"):
+            raise refuse("eid-refused")
+        if not self._may_begin(order):
+            early = order.state in EARLY
+            raise refuse(
+                "not-released" if early else _ENDS.get(order.reason, "matching-id-refused")
+            )
         if order.expires is not None and now > order.expires and self.means.on("ORDER-EXPIRY"):
             work.fail(order, "expired")
             raise refuse("order-expired")
@@ -117,6 +110,26 @@ class Download:
             work.fail(order, "retries")
             raise refuse("order-retries")
         return order
+
+    def _matching_order(self, work: Work, euicc: Euicc) -> Order:
+        if euicc.matching_id:
+            order = work.by_matching_id(euicc.matching_id)
+            if order is None and not self.means.on("MATCHING-ID"):
+                order = next(work.of_eid(euicc.eid), None)
+            if order is None:
+                raise refuse("matching-id-refused")
+            return order
+        # a default order: found by the EID alone; what is to be had comes first
+        waiting = [one for one in work.of_eid(euicc.eid) if not one.matching_id]
+        waiting.sort(key=lambda one: (one.state not in OPEN, one.state not in EARLY))
+        if not waiting:
+            raise refuse("eid-refused", "no default order for this EID")
+        return waiting[0]
+
+    def _may_begin(self, order: Order) -> bool:
+        if order.state in OPEN:
+            return True
+        return not self.means.on("RELEASED" if order.state in EARLY else "MATCHING-ID")
 
     def _check_eligible(
         self, session: Session, euicc: Euicc, kind: ProfileType, order: Order
@@ -140,9 +153,16 @@ class Download:
             return b""
         return tlv("5F49", bytes.fromhex(kept.euicc_otpk))
 
-    def _metadata(self, order: Order) -> bytes:
-        kind = self.types[order.kind]
-        return store_metadata(self.means.codec.spec, order.iccid, kind, self.means.party.address)
+    def _knows_acr(self) -> bool:
+        return version_key(self.means.codec.spec.version) >= version_key(_ACR_VERSION)
+
+    def _metadata(self, order: Order, acr: bool = False) -> bytes:
+        address = self.means.party.address
+        # activation code retrieval is likely, not certain: its answer carries the code alone
+        code = activation_code(address, order) if acr else ""
+        return store_metadata(
+            self.means.codec.spec, order.iccid, self.types[order.kind], address, code
+        )
 
     def _package(self, order: Order) -> bytes:
         return package(self.seed, order.iccid, self.types[order.kind])
@@ -158,7 +178,9 @@ class Download:
             raise refuse("transaction-unknown", "AuthenticateClient comes first")
         octets = self._read("PrepareDownloadResponse", request.response)
         if "downloadResponseOk" not in octets.value:
-            error = octets.value["downloadResponseError"]["downloadErrorCode"]
+            value = octets.value["downloadResponseError"]
+            self.means.check_inner_id(session, bytes.fromhex(value["transactionId"]))
+            error = value["downloadErrorCode"]
             work.fail(order, f"downloadErrorCode {error}")
             self.means.end(session)
             raise refuse("euicc-error", f"downloadErrorCode {error}")
@@ -170,7 +192,7 @@ class Download:
             raise refuse("euicc-signature", "euiccSignature2")
         value = octets.value["downloadResponseOk"]["euiccSigned2"]
         self.means.check_inner_id(session, bytes.fromhex(value["transactionId"]))
-        if order.state not in OPEN:
+        if not self._may_begin(order):
             self.means.end(session)
             raise refuse("transaction-unknown", f"the order is {order.state}")
         if order.expires is not None and now > order.expires and self.means.on("ORDER-EXPIRY"):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dissectors.spec.functions import ES2, FUNCTIONS
 from sgprobe.peers.es9.front import JsonFunction
+from sgprobe.peers.es9.members import check_header, need, text
 from sgprobe.peers.es9.status import refuse
 from sgprobe.peers.smdp.operator import Desk
 from sgprobe.peers.smdp.orders import Work
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 Members = dict[str, Any]
 _FINAL_STATES = {"Available": True, "Unavailable": False}
-MAX_TEXT = 256
 
 
 def functions(server: SmDp) -> dict[str, JsonFunction]:
@@ -41,32 +41,6 @@ def functions(server: SmDp) -> dict[str, JsonFunction]:
         for one in FUNCTIONS
         if one.interface == ES2 and one.path is not None and one.name in made
     }
-
-
-def check_header(members: Members) -> None:
-    """Refuse a request that does not say who asks. SGP.22 §6.5.1.3."""
-    header = members.get("header")
-    asker = header.get("functionRequesterIdentifier") if isinstance(header, dict) else None
-    if not isinstance(asker, str) or not asker:
-        raise refuse("requester-unknown", "functionRequesterIdentifier")
-
-
-def text(members: Members, name: str) -> str | None:
-    """Return a text member, None where it is not there."""
-    value = members.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, str) or len(value) > MAX_TEXT or not value.isprintable():
-        raise refuse("element-invalid", name)
-    return value
-
-
-def need(members: Members, name: str) -> str:
-    """Return a text member that must be there."""
-    value = text(members, name)
-    if value is None:
-        raise refuse("element-missing", name)
-    return value
 
 
 def _iccid(members: Members, name: str = "iccid") -> str:

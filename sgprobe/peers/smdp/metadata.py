@@ -6,18 +6,23 @@ from functools import lru_cache
 
 from dissectors.asn1 import codec
 from dissectors.asn1.model import Value
+from dissectors.asn1.tlv import tlv
 from dissectors.asn1.versions import Spec
 from dissectors.spec.identity import iccid_octets
 from sgprobe.peers.profiles.library import ProfileType
 
 # all four notifications are wanted: install, enable, disable, delete
 _ALL_EVENTS = {"value": "F0", "length": 4}
+# id-rsp-metadata-activationCodeRetrievalInfo, since SGP.22 v2.6
+_ACTIVATION_CODE_RETRIEVAL = "2.23.146.1.3.1.1"
 _PPR = ("pprUpdateControl", "ppr1", "ppr2")
 
 
 @lru_cache(maxsize=256)
-def store_metadata(spec: Spec, iccid: str, kind: ProfileType, address: str) -> bytes:
-    """Return the StoreMetadataRequest TLV of a profile."""
+def store_metadata(
+    spec: Spec, iccid: str, kind: ProfileType, address: str, retrieved: str = ""
+) -> bytes:
+    """Return the StoreMetadataRequest TLV of a profile; `retrieved` is an activation code."""
     value: dict[str, Value] = {
         "iccid": iccid_octets(iccid).hex(),
         "serviceProviderName": kind.service_provider,
@@ -34,6 +39,11 @@ def store_metadata(spec: Spec, iccid: str, kind: ProfileType, address: str) -> b
     value["profileOwner"] = {"mccMnc": kind.owner}
     if kind.policy:
         value["profilePolicyRules"] = _policy(kind.policy)
+    if retrieved:
+        code = tlv("81", retrieved.encode()).hex()
+        value["serviceSpecificDataNotStoredInEuicc"] = [
+            {"vendorOid": _ACTIVATION_CODE_RETRIEVAL, "vendorSpecificData": code}
+        ]
     return codec.load(spec).encode("StoreMetadataRequest", value)
 
 

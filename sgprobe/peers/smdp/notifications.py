@@ -29,7 +29,6 @@ _PASSING = frozenset(
         "installFailedDueToInterruption",
     }
 )
-_PASSING_NUMBERS = frozenset({10, 11})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,6 @@ class Notifications:
         order = work.order(session["iccid"])
         if order is not None and name in order.sessions:
             _apply(work, order, entry)
-        work.put(f"session/{name}", None if entry["result"] == "success" else session)
 
     def _other(self, work: Work, octets: Octets, raw: bytes, now: float) -> None:
         arm = "otherSignedNotification"

@@ -24,6 +24,8 @@ class Desk:
 
     types: Mapping[str, ProfileType]
     random: RandomSource
+    # how many profiles there are; ES2+ may not fill the store without end
+    stock: int
 
     def order(
         self,
@@ -52,6 +54,11 @@ class Desk:
         kind = kind or (old.kind if old else next(iter(self.types)))
         if kind not in self.types:
             raise refuse("type-unknown", kind[:64])
+        if old is None:
+            count = work.get("orders") or 0
+            if count >= self.stock:
+                raise refuse("type-exhausted")
+            work.put("orders", count + 1)
         state = State.LINKED if eid else State.ALLOCATED
         return work.save(Order(iccid, kind, state, eid, protection=protection))
 
@@ -82,7 +89,9 @@ class Desk:
             if other is not None and other.iccid != iccid:
                 raise refuse("matching-id-conflict")
         if matching_id is None:
-            matching_id = order.matching_id or self._matching_id(work)
+            matching_id = order.matching_id
+        if matching_id is None:
+            matching_id = self._matching_id(work)
         return work.save(
             replace(
                 order,
@@ -119,6 +128,8 @@ class Desk:
         if order.state is State.INSTALLED:
             raise refuse("iccid-unavailable", order.state)
         state = State.AVAILABLE if available else State.UNAVAILABLE
+        for name in order.sessions:
+            work.put(f"session/{name}", None)
         # the links to the EID and the matching id go first
         work.save(replace(order, eid=None, matching_id=None))
         return work.save(Order(iccid, order.kind, state, protection=order.protection))

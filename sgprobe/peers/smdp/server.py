@@ -38,6 +38,7 @@ class Limits:
     code_tries: int = 3
     session_seconds: float = 600.0
     sessions: int = 4096
+    orders: int = 100_000
     # whether a package may be bound to another one-time key of the same eUICC
     rebinding: bool = True
 
@@ -67,8 +68,8 @@ class SmDp:
         limits = setup.limits
         sessions = Sessions(limits.sessions, limits.session_seconds)
         self._means = Means(setup.party, read, self.rules, sessions, random, PREFIX)
-        self._desk = Desk(setup.types, random)
-        judge = EuiccJudge(setup.party.anchors, self.rules, PREFIX)
+        self._desk = Desk(setup.types, random, limits.orders)
+        judge = EuiccJudge(setup.party, self.rules, PREFIX)
         self._download = download.Download(
             self._means, judge, setup.types, setup.seed, limits, ProtectedShelf()
         )
@@ -102,13 +103,14 @@ class SmDp:
         """Execute one function of ES9+, or raise its refusal; what it changes is stored first."""
         work = Work(self.store)
         try:
-            return self._perform(work, request, now)
+            answer = self._perform(work, request, now)
         except Refusal as refusal:
             self.journal.append((m.NAMES[type(request)], str(refusal)))
-            raise
-        finally:
             # a refusal changes counters, too
             work.commit()
+            raise
+        work.commit()
+        return answer
 
     def _perform(self, work: Work, request: m.Request, now: float) -> m.Answer:
         if isinstance(request, m.InitiateAuthentication):
