@@ -120,6 +120,10 @@ class MessageAssembler:
         self._open.pop(key, None)
         self._done.add(key)
 
+    def forget(self, side: int, fragment: Fragment) -> None:
+        """Take a message back that proved to be of another handshake."""
+        self._done.discard((side, fragment.sequence, fragment.kind))
+
     @property
     def unfinished(self) -> int:
         """Return how many messages lack fragments."""

@@ -17,6 +17,7 @@ MAX_HELD_BYTES = 1 << 16
 MAX_MOVES = 16  # flows listed as joined by one session
 MAX_FAILURES = 8  # records that stay closed before keys that never opened one count as wrong
 
+_CHANGE = int(ContentType.CHANGE_CIPHER_SPEC)
 _ALERT = int(ContentType.ALERT)
 _HANDSHAKE = int(ContentType.HANDSHAKE)
 _DATA = int(ContentType.APPLICATION_DATA)
@@ -129,7 +130,7 @@ class DtlsSession:
             self._on_handshake(role ^ self.flip, record.number >> 48, plain, frames, record.time)
         elif kind == _ALERT:
             self.alert(role, plain, True, frames)
-        else:
+        elif kind != _CHANGE:  # a renegotiation announces its change of keys under the old ones
             text = f"a protected record of type {kind}"
             self._teller.tell(tls_codes.UNEXPECTED, text, frames)
 

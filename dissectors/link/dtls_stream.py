@@ -26,15 +26,15 @@ _CHANGE = int(ContentType.CHANGE_CIPHER_SPEC)
 _HANDSHAKE = int(ContentType.HANDSHAKE)
 _CID = int(ContentType.TLS12_CID)
 
-_FROM_SERVER = frozenset(
-    (
-        Message.SERVER_HELLO,
-        Message.HELLO_VERIFY_REQUEST,
-        Message.NEW_SESSION_TICKET,
-        Message.SERVER_KEY_EXCHANGE,
-        Message.SERVER_HELLO_DONE,
-    )
-)
+# who sends a message that one side alone may send: 0 the client, 1 the server
+_SENDERS = {
+    int(Message.CLIENT_KEY_EXCHANGE): 0,
+    int(Message.SERVER_HELLO): 1,
+    int(Message.HELLO_VERIFY_REQUEST): 1,
+    int(Message.NEW_SESSION_TICKET): 1,
+    int(Message.SERVER_KEY_EXCHANGE): 1,
+    int(Message.SERVER_HELLO_DONE): 1,
+}
 
 
 class DtlsFlow:
@@ -232,8 +232,8 @@ class DtlsFlow:
         """Return the session that a fragment belongs to, a new one if it begins one."""
         newest = self._newest(epoch)
         if fragment.kind != Message.CLIENT_HELLO:
-            from_server = fragment.kind in _FROM_SERVER
-            return newest or self._begin(side ^ from_server, epoch, frames, time)
+            role = _SENDERS.get(fragment.kind, side)  # by default the opener is the client
+            return newest or self._begin(side ^ role, epoch, frames, time)
         if fragment.offset or len(fragment.data) < 34:
             return newest or self._begin(side, epoch, frames, time)
         random = fragment.data[2:34]
@@ -262,6 +262,7 @@ class DtlsFlow:
     ) -> None:
         tracker = session.tracker
         if fragment.kind == Message.SERVER_HELLO and self._of_another(session, body):
+            session.assembler.forget(role, fragment)
             return
         for fault in tracker.message(role, fragment.kind, body, frames, fragment.sequence):
             self._teller.hand(fault, frames)

@@ -128,6 +128,16 @@ class RecordCutter:
         if at < size:
             self._keep(data[at:], first if at < border else frames)
 
+    def flush(self) -> Iterator[tuple[bytes, memoryview, tuple[int, ...]]]:
+        """Yield what a false beginning at the end of the stream has kept back."""
+        while self.hunting and self._have > HEADER:
+            data = b"".join(self._chunks)[1:]
+            frames = tuple(dict.fromkeys(self._frames))
+            self._chunks.clear()
+            self._frames.clear()
+            self._have = 0
+            yield from self.feed(data, frames)
+
     def _keep(self, rest: bytes, frames: tuple[int, ...]) -> None:
         self._chunks.append(rest)
         self._frames += frames

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from dissectors.finding import Finding
 from dissectors.link import keylog, tls_codes
@@ -52,6 +52,7 @@ class TlsStream:
         self._sides = (Direction(0), Direction(1))
         self._tracker = SessionTracker(flow, 1, "tls", keys, psk, (), 0.0)
         self._why_told = False
+        self._renegotiation_told = False
         self._teller = Teller(sink)
         self._early = EarlyData(sink, self._teller)
         self._over = [False, False]
@@ -69,16 +70,25 @@ class TlsStream:
         d = self._sides[side]
         if d.stopped:
             return
-        cutter = d.cutter
-        for header, body, record_frames in cutter.feed(data, frames):
-            if d.waiting:
-                self._wait(d, header, body, record_frames, time)
-            else:
-                self._record(d, header, body, record_frames, time)
-        if cutter.hunting and not d.noise_told:
+        self._take(d, d.cutter.feed(data, frames), time)
+        if d.cutter.hunting and not d.noise_told and not d.stopped:
             d.noise_told = True
             text = "these bytes are no TLS record; the next record is looked for"
             self._teller.tell(tls_codes.NOT_RECORDS, text, frames)
+
+    def _take(
+        self,
+        d: Direction,
+        found: Iterator[tuple[bytes, memoryview, tuple[int, ...]]],
+        time: float,
+    ) -> None:
+        for header, body, frames in found:
+            if d.waiting:
+                self._wait(d, header, body, frames, time)
+            else:
+                self._record(d, header, body, frames, time)
+            if d.stopped:
+                return
 
     def gap(self, side: int, missing: int, frames: tuple[int, ...], time: float) -> None:
         """Learn that `missing` bytes of `side` were never captured."""
@@ -99,6 +109,8 @@ class TlsStream:
     def end(self, side: int, frames: tuple[int, ...], time: float) -> None:
         """Learn that `side` sends no more."""
         d = self._sides[side]
+        if not d.stopped:
+            self._take(d, d.cutter.flush(), time)
         self._settle_waiting(d)
         self._settle_waiting(self._sides[1 - side])  # its hello will not come any more
         if d.cutter.pending and not d.cutter.hunting and not d.stopped:
@@ -216,10 +228,10 @@ class TlsStream:
         self, d: Direction, header: bytes, body: memoryview, frames: tuple[int, ...], time: float
     ) -> bool:
         """Try a record behind a hole as a protected one: the hole may hold the change of keys."""
-        d.gapped -= 1
         tracker = self._tracker
         if not tracker.hellos or tracker.tls13:
             return False
+        d.gapped -= 1
         openers = tracker.openers()
         if openers is None:
             return False
@@ -252,8 +264,10 @@ class TlsStream:
         if not self._tracker.hellos:
             self._tracker.lack_hello()
             d.protection = Protection(inner=False)
-        for header, body, frames, when in held:
-            self._record(d, header, memoryview(body), frames, when)
+        for header, body, frames, time in held:
+            if d.stopped:
+                break
+            self._record(d, header, memoryview(body), frames, time)
 
     def _unopened(
         self,
@@ -379,7 +393,7 @@ class TlsStream:
         self._tracker = SessionTracker(
             self._flow, number, "tls", self._keys, self._psk, frames, time
         )
-        self._why_told = False
+        self._why_told = self._renegotiation_told = False
 
     def _hello_known(self, d: Direction) -> None:
         """Set the keys of TLS 1.3 in motion, and process what waited for this hello."""
@@ -416,7 +430,9 @@ class TlsStream:
             d.protection = Protection12(openers[d.side])
         else:
             d.protection = Protection(inner=False)
-            if tracker.number > 1 and not self._why_told:
+            d.sent_data = False
+            if tracker.number > 1 and not self._renegotiation_told:
+                self._renegotiation_told = True
                 text = "the session renegotiates; its new keys are not known"
                 self._teller.tell(tls_codes.RENEGOTIATION, text, frames)
         d.messages.clear()

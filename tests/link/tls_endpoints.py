@@ -374,6 +374,6 @@ def decode_dtls(
     sink = Collector()
     stream = DtlsFlow(flow, keys, sink, registry or CidRegistry(), sink.sessions.append, psk)
     for frame, (side, datagram) in enumerate(wire, 1):
-        stream.datagram(side, datagram, (frame,), frame / 10)
+        stream.datagram(side, datagram, (frame,), frame / 1000)
     stream.close()
     return sink
