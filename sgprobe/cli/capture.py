@@ -10,7 +10,9 @@ from typing import BinaryIO
 
 from dissectors.finding import Finding, Severity
 from dissectors.link.capture import CaptureError
+from dissectors.link.coap.transfers import DatagramRecord
 from dissectors.link.keylog import KeyLog
+from dissectors.link.stream import Flow
 from dissectors.link.tls_session import SessionInfo
 from dissectors.trace.message import Message
 from dissectors.trace.parallel import rows_of
@@ -19,6 +21,7 @@ from dissectors.trace.render import MACHINE_FORMS, Style, make
 from dissectors.trace.render.sessions import note_lines, session_lines
 from sgprobe.cli.command import UserError
 
+PICTURES = frozenset({"svg", "mermaid"})
 # sessions and notes beyond this many are counted, not kept
 _KEPT = 10_000
 
@@ -94,10 +97,15 @@ def show_capture(
         if len(trace.notes) < _KEPT:
             trace.notes.append((finding, frames))
 
+    def on_datagram(flow: Flow, record: DatagramRecord) -> None:
+        if len(trace.records) < _KEPT:
+            trace.records.append((flow, record))
+
     if sys.stderr.isatty() and options.progress is None:
         options.progress = Progress()
     try:
-        trace.summary = read_messages(source, options, on_message, on_session, on_note)
+        on_record = on_datagram if form in PICTURES else None
+        trace.summary = read_messages(source, options, on_message, on_session, on_note, on_record)
     except CaptureError as error:
         raise UserError(str(error)) from None
     finally:

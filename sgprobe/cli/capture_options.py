@@ -15,11 +15,8 @@ from dissectors.trace.parallel import WORTH_IT
 from dissectors.trace.read import Options
 from dissectors.trace.redact import KINDS, redactor
 from dissectors.trace.render import Style
-from sgprobe.cli.capture import load_keys, show_capture, show_in_parallel
+from sgprobe.cli.capture import PICTURES, load_keys, show_capture, show_in_parallel
 from sgprobe.cli.command import UserError
-
-# what a picture that goes into a ticket must not carry unless it is asked for
-_PICTURES = frozenset({"svg", "mermaid"})
 
 
 def show(source: str | BinaryIO, arguments: argparse.Namespace, spec: Spec | None) -> int:
@@ -63,7 +60,7 @@ def _psk(text: str | None) -> bytes | None:
 
 def _hidden(text: str | None, form: str) -> frozenset[str]:
     if text is None:
-        return frozenset(KINDS) if form in _PICTURES else frozenset()
+        return frozenset(KINDS) if form in PICTURES else frozenset()
     kinds = frozenset(part.strip() for part in text.split(",") if part.strip()) - {"none"}
     unknown = sorted(kinds - set(KINDS))
     if unknown:

@@ -40,9 +40,11 @@ FORMS = {
     "json": ("dissectors.trace.render.lines", "JsonForm"),
     "csv": ("dissectors.trace.render.tables", "CsvForm"),
     "xml": ("dissectors.trace.render.tables", "XmlForm"),
+    "mermaid": ("dissectors.trace.render.pictures", "MermaidForm"),
+    "svg": ("dissectors.trace.render.pictures", "SvgForm"),
 }
 # forms that machines read: sessions and notes go to the error stream instead
-MACHINE_FORMS = frozenset({"ndjson", "json", "csv", "xml"})
+MACHINE_FORMS = frozenset({"ndjson", "json", "csv", "xml", "mermaid", "svg"})
 
 
 def make(form: str, out: TextIO, style: Style) -> Renderer:

@@ -34,6 +34,12 @@ def carrier_word(message: Message) -> str:
     return message.transport
 
 
+def refused(message: Message) -> bool:
+    """Say whether an answer carries an error; that there is nothing to do is none."""
+    said = outcome(message)
+    return bool(said) and "noEimPackageAvailable" not in said
+
+
 def outcome(message: Message) -> str:
     """Return the error that an answer carries, or ""."""
     for path, value in walk(message.value):
@@ -50,7 +56,8 @@ def telling(message: Message) -> list[tuple[str, str]]:
     found: dict[str, str] = {}
     for path, value in walk(message.value):
         name = path.rsplit(".", 1)[-1].split("[")[0]
-        if name in _TELLING and isinstance(value, str | int):
+        # a value of zeros alone was hidden: it tells nothing
+        if name in _TELLING and isinstance(value, str | int) and set(str(value)) != {"0"}:
             found.setdefault(name, str(value))
     return [(name, found[name]) for name in _TELLING if name in found][:_MOST]
 
