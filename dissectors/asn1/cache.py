@@ -24,7 +24,8 @@ from dissectors.asn1.versions import Spec
 
 _ROOM = Path(__file__).parent
 # code whose change changes what is generated
-_SOURCES = ("model", "resolve", "syntax", "versions", "generate_decoder", "generate_encoder")
+_SOURCES = ("model", "resolve", "syntax", "versions", "digest", "runtime", "node",
+            "generate_decoder", "generate_encoder")  # fmt: skip
 
 
 def cache_folder() -> Path:
@@ -90,7 +91,7 @@ def _module(spec: Spec, part: str, write: Callable[[Schema], str]) -> dict[str, 
 
 @lru_cache(maxsize=64)
 def decoders_of(spec: Spec, full: bool) -> dict[str, Any]:
-    """Return the names of a generated module: `DECODERS` by type name, `TAGS` by first tag."""
+    """Return a generated module: `DECODERS` and `DIGESTS` by type name, `TAGS` by first tag."""
 
     def write(schema: Schema) -> str:
         from dissectors.asn1.generate_decoder import DecoderWriter

@@ -62,6 +62,7 @@ class Codec:
         generated = cache.decoders_of(spec, False)
         self._fast = generated["DECODERS"]
         self._tags: dict[bytes, list[str]] = generated["TAGS"]
+        self._digests: dict[str, str] = generated["DIGESTS"]
 
     @property
     def schema(self) -> Schema:
@@ -75,14 +76,22 @@ class Codec:
         """Return the types that begin with a tag."""
         return self._tags.get(tag, [])
 
+    def digest(self, type_name: str) -> str | None:
+        """Return what says how a type is built, or None where there is no such type."""
+        return self._digests.get(type_name)
+
+    def names(self) -> list[str]:
+        """Return the names of all types."""
+        return [name for name in self._fast if ":" not in name]
+
     def type(self, name: str) -> Type:
         """Return a type by name; KeyError says which names are near."""
         if name not in self._fast:
             import difflib
 
-            near = difflib.get_close_matches(name, self._fast, 3)
+            near = difflib.get_close_matches(name, self.names(), 3)
             hint = f"; did you mean {' or '.join(near)}?" if near else ""
-            raise KeyError(f"{self.spec} has no type {name!r}{hint}")
+            raise KeyError(f"{self.spec} has no type {name[:60]!r}{hint}")
         return self.schema.types[name]
 
     def decode(self, type_name: str, data: bytes) -> Decoded:

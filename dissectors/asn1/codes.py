@@ -34,5 +34,7 @@ UNKNOWN_EXTENSION = Code(
     "asn1.unknown-extension", _I, "EXTENSIBILITY IMPLIED: kept, and skipped by a decoder"
 )
 TOO_DEEP = Code("asn1.too-deep", _E, "nesting beyond what the reader follows")
+TOO_LONG = Code("asn1.too-long", _E, "a number beyond what the reader follows")
+TOO_MANY = Code("asn1.too-many", _E, "elements beyond what the reader follows")
 
 CODES = {code.name: code for code in list(globals().values()) if isinstance(code, Code)}

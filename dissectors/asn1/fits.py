@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from dissectors.asn1 import codec
-from dissectors.asn1 import model as m
-from dissectors.asn1.codec import Codec, Decoded
-from dissectors.asn1.detect import weigh
+from dissectors.asn1 import codec, codes
+from dissectors.asn1.codec import NOT_REGULAR, Codec, Decoded
 from dissectors.asn1.versions import SPECS, Spec
+from dissectors.finding import Severity
 
-_interned: dict[object, int] = {}
+_WEIGHT = {Severity.ERROR: 100, Severity.WARNING: 10, Severity.INFO: 1}
+# these say that it is another type; a message cut short is of its type all the same
+_STRANGE = {codes.WRONG_TAG.name, codes.UNKNOWN_CHOICE.name, codes.MISSING.name}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +27,67 @@ class Alike:
     specs: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How a type fits: as the newest version reads it, in every version that fits as well."""
+
+    decoded: Decoded
+    specs: tuple[str, ...]
+    weight: int
+
+
+def weigh(decoded: Decoded) -> int:
+    """Return how badly a type fits its bytes; 0 is perfectly."""
+    weight = 0
+    for one in decoded.findings:
+        weight += 1000 if one.code in _STRANGE else _WEIGHT[one.severity]
+    return weight
+
+
+def alike(type_name: str, specs: tuple[Spec, ...]) -> tuple[Alike, ...]:
+    """Return the versions among `specs` that have a type, in groups, the newest last."""
+    found: dict[str, list[Spec]] = {}
+    for spec in specs:
+        digest = codec.load(spec).digest(type_name)
+        if digest is not None:
+            # a group stands where its newest version stands
+            found[digest] = [*found.pop(digest, []), spec]
+    return tuple(
+        Alike(codec.load(group[-1]), tuple(str(spec) for spec in group)) for group in found.values()
+    )
+
+
 @lru_cache(maxsize=1024)
 def groups(type_name: str, names: tuple[str, ...], only: Spec | None = None) -> tuple[Alike, ...]:
-    """Return the groups of versions of the specifications `names` that have a type, newest last."""
-    found: dict[int, list[Spec]] = {}
-    for spec in SPECS:
-        wanted = spec == only if only is not None else spec.name in names
-        if wanted and type_name in codec.load(spec):
-            schema = codec.load(spec).schema
-            found.setdefault(_build(schema, schema.types[type_name], {}), []).append(spec)
-    return tuple(
-        Alike(codec.load(specs[-1]), tuple(str(spec) for spec in specs)) for specs in found.values()
-    )
+    """Return the groups of versions of the specifications `names` that have a type."""
+    wanted = SPECS if only is None else (only,)
+    return alike(type_name, tuple(s for s in wanted if only is not None or s.name in names))
+
+
+def regular_fit(type_name: str, data: bytes, candidates: tuple[Alike, ...]) -> Fit | None:
+    """Return the versions for which the bytes are regular DER of a type, if there is one."""
+    decoded: Decoded | None = None
+    specs: tuple[str, ...] = ()
+    for one in candidates:
+        value = one.codec.regular(type_name, data)
+        if value is not NOT_REGULAR:
+            decoded = Decoded(type_name, value, (), data)
+            specs += one.specs
+    return None if decoded is None else Fit(decoded, _ordered(specs), 0)
+
+
+def best_fit(type_name: str, data: bytes, candidates: tuple[Alike, ...]) -> Fit:
+    """Return the versions for which the bytes have the fewest faults."""
+    best: Fit | None = None
+    for one in candidates:
+        decoded = one.codec.decode(type_name, data)
+        weight = weigh(decoded)
+        if best is None or weight < best.weight:
+            best = Fit(decoded, one.specs, weight)
+        elif weight == best.weight:
+            best = Fit(decoded, best.specs + one.specs, weight)
+    assert best is not None
+    return Fit(best.decoded, _ordered(best.specs), best.weight)
 
 
 def decode_fitting(
@@ -50,50 +100,12 @@ def decode_fitting(
     candidates = groups(type_name, names, only)
     if not candidates:
         raise KeyError(type_name)
-    best: Decoded | None = None
-    specs: tuple[str, ...] = ()
-    for alike in candidates:
-        value = alike.codec.regular(type_name, data)
-        if value is not codec.NOT_REGULAR:
-            best = Decoded(type_name, value, (), data)
-            specs += alike.specs
-    if best is not None:
-        return best, specs
-    lowest = -1
-    for alike in candidates:
-        decoded = alike.codec.decode(type_name, data)
-        weight = weigh(decoded)
-        if lowest < 0 or weight < lowest:
-            lowest, best, specs = weight, decoded, alike.specs
-        elif weight == lowest:
-            best, specs = decoded, specs + alike.specs
-    assert best is not None
-    return best, specs
+    fit = regular_fit(type_name, data, candidates) or best_fit(type_name, data, candidates)
+    return fit.decoded, fit.specs
 
 
-def _build(schema: m.Schema, type_: m.Type, known: dict[str, int]) -> int:
-    """Return a number that is equal for types that are built alike, whatever their names."""
-    shape, key = type_.shape, ""
-    if isinstance(shape, m.Ref):
-        key = shape.key
-    if key not in known or not key:
-        inner = schema.shape(type_)
-        match inner:
-            case m.Sequence(fields) | m.Choice(fields):
-                parts: object = tuple(
-                    (_build(schema, f.type, known), f.optional, str(f.default)) for f in fields
-                )
-            case m.ListOf(element, size, is_set):
-                parts = (_build(schema, element, known), size, is_set)
-            case m.Integer(_, limits):
-                parts = limits
-            case m.Bits(names, size):
-                parts = (bool(names), size)
-            case _:
-                parts = inner
-        number = _interned.setdefault((type(inner).__name__, parts), len(_interned))
-        if key:
-            known[key] = number
-    else:
-        number = known[key]
-    return _interned.setdefault((type_.tags, number), len(_interned))
+_PLACE = {str(spec): place for place, spec in enumerate(SPECS)}
+
+
+def _ordered(specs: tuple[str, ...]) -> tuple[str, ...]:
+    return specs if len(specs) < 2 else tuple(sorted(specs, key=_PLACE.__getitem__))

@@ -9,6 +9,7 @@ No function looks ahead of `e` on purpose; one that runs past it fails its own `
 from __future__ import annotations
 
 from dissectors.asn1 import model as m
+from dissectors.asn1.digest import digests
 from dissectors.asn1.node import CHOICE, LEAF, LIST, SEQUENCE
 
 
@@ -39,6 +40,7 @@ class DecoderWriter:
                 "I, N = R.Irregular, R.Node", "LL, INT = R.long_length, R.integer"]  # fmt: skip
         tables = [f"{name} = {text}" for text, name in self._tables.items()]
         tail = ["DECODERS = {", *entries, "}", f"TAGS = {self._tags()!r}"]
+        tail.append(f"DIGESTS = {digests(self._schema)!r}")
         return "\n".join([*head, *tables, *self._lines, *tail]) + "\n"
 
     def _tags(self) -> dict[bytes, list[str]]:

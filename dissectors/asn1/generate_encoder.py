@@ -72,6 +72,7 @@ class EncoderWriter:
     def _write_sequence(self, fields: tuple[m.Field, ...]) -> None:
         out = self._lines
         mandatory = sum(not field.optional for field in fields)
+        out += ["    if v.__class__ is not dict: raise TypeError"]
         out += ["    o = []", f"    k = {mandatory}"]
         for field in fields:
             pad = "    "
@@ -81,7 +82,9 @@ class EncoderWriter:
             out += [f"{pad}x = v[{field.name!r}]"]
             body = self._encode(field.type, "x", pad)
             if field.default is not None:
-                out += [f"{pad}if x != {field.default!r}:"]
+                forms = m.default_forms(self._schema.shape(field.type), field.default)
+                kind = "is not" if forms[0].__class__ is bool else "is"
+                out += [f"{pad}if x not in {forms!r} or x.__class__ {kind} bool:"]
                 body = ["    " + line for line in body] + [f"{pad}    o.append(c)"]
                 out += body
             else:

@@ -37,6 +37,9 @@ class Leaves:
                 return self._bits(bool(names), size, contents, body)
             case m.Text(charset, size):
                 return self._text(charset, size, contents, body)
+            case m.Oid() if len(contents) > runtime.MAX_NUMBER:
+                self._report(codes.TOO_LONG, f"an identifier of {len(contents)} octets", body)
+                return contents.hex()
             case m.Oid():
                 return self._try(
                     lambda: runtime.oid(contents), "no object identifier", contents, body
@@ -63,6 +66,9 @@ class Leaves:
         if not contents:
             self._report(codes.VALUE, "INTEGER has no contents", at)
             return ""
+        if len(contents) > runtime.MAX_NUMBER:
+            self._report(codes.TOO_LONG, f"a number of {len(contents)} octets", at)
+            return contents.hex()
         number = int.from_bytes(contents, "big", signed=True)
         if len(contents) > 1 and contents[0] in (0, 0xFF) and (contents[0] ^ contents[1]) < 0x80:
             shown = contents[:8].hex().upper()
@@ -114,6 +120,8 @@ class Leaves:
         """Return an X.509 object as hex with its outer 30, whatever tag replaced it."""
         self._skim(header.body, header.end, True)
         contents = self._data[header.body : header.end]
+        if not contents:
+            self._report(codes.MISSING, "an X.509 object without contents", header.body)
         if tag != b"\x30":
             silent: Report = lambda code, text, offset: None  # noqa: E731
             inner = read_header(self._data, header.body, header.end, silent)

@@ -175,3 +175,9 @@ class Schema:
         if isinstance(shape, Choice):
             return tuple(tag for arm in shape.arms for tag in self.first_tags(arm.type))
         return ()
+
+
+def default_forms(shape: Shape, default: Value) -> tuple[Value, ...]:
+    """Return the forms in which a value may give a DEFAULT: a name, and its number."""
+    numbers = shape.names if isinstance(shape, Integer) else ()
+    return (default, *(number for number, name in numbers if name == default))

@@ -44,13 +44,13 @@ class Node:
             return [kid.to_value() for kid in self.kids]
         if self.kind in (SEQUENCE, CHOICE):
             members: dict[str, Value] = {}
+            again: dict[str, int] = {}
             for kid in self.kids:
                 name = kid.name
-                # a repeated or unknown element keeps its place under a name of its own
-                count = 2
-                while name in members:
-                    name = f"{kid.name}#{count}"
-                    count += 1
+                if name in members:
+                    # a repeated or unknown element keeps its place under a name of its own
+                    again[name] = again.get(name, 1) + 1
+                    name = f"{name}#{again[name]}"
                 members[name] = kid.to_value()
             return members
         return self.value

@@ -6,17 +6,20 @@ one agree on every message (tests/asn1/test_agreement.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from dissectors.asn1 import codes
 from dissectors.asn1 import model as m
 from dissectors.asn1.header import Header, read_header
 from dissectors.asn1.leaves import Leaves
+from dissectors.asn1.lookup import Lookup, other_form
 from dissectors.asn1.node import CHOICE, LEAF, LIST, SEQUENCE, UNKNOWN, Node
 from dissectors.finding import Code, Finding, finding
 
-# a hostile message of many tiny wrong elements ends here; the rest is kept, unread
+# a hostile message of many tiny elements ends here; the rest of it is kept, unread
 MAX_FINDINGS = 1000
+MAX_ELEMENTS = 100_000
+
+# lookups live as long as the schemas, which are loaded once
+_lookups: dict[int, Lookup] = {}
 
 
 def show_tag(tag: bytes) -> str:
@@ -33,6 +36,7 @@ class Reader:
         self.findings: list[Finding] = []
         self._leaves = Leaves(data, self.report)
         self._path: list[str] = []
+        self._elements_left = MAX_ELEMENTS
 
     def message(self, name: str) -> Node | None:
         """Read the whole of the bytes as one value of the type `name`."""
@@ -59,6 +63,20 @@ class Reader:
         tags = self._schema.first_tags(type_)
         return " or ".join(show_tag(tag) for tag in tags) if tags else "any element"
 
+    def _lookup(self, fields: tuple[m.Field, ...]) -> Lookup:
+        found = _lookups.get(id(fields))
+        if found is None:
+            found = _lookups[id(fields)] = Lookup(self._schema, fields)
+        return found
+
+    def _tired(self, at: int, end: int) -> bool:
+        """Say whether enough of a hostile message was seen; called once per element of a run."""
+        self._elements_left -= 1
+        if self._elements_left == 0:
+            text = f"{end - at} octets after {MAX_ELEMENTS} elements are not read"
+            self.report(codes.TOO_MANY, text, at)
+        return self._elements_left <= 0 or len(self.findings) >= MAX_FINDINGS
+
     # --- one element of a given type ---
 
     def _element(self, field: m.Field, at: int, limit: int) -> tuple[Node | None, int]:
@@ -78,6 +96,8 @@ class Reader:
         outer = header
         for tag in type_.tags[1:]:
             inner = read_header(self._data, header.body, header.end, self.report)
+            if inner is None and header.body >= header.end:
+                self.report(codes.MISSING, f"empty: expected {show_tag(tag)}", header.body)
             if inner is None or not self._tag_is(inner, tag):
                 return None, outer.next
             self._nothing_after(inner.next, header.end)
@@ -91,7 +111,7 @@ class Reader:
         if header.tag == tag:
             return True
         found, expected = show_tag(header.tag), show_tag(tag)
-        if same_but_form(header.tag, tag):
+        if header.tag == other_form(tag):
             self.report(codes.WRONG_FORM, f"expected {expected}, found {found}", header.start)
             return True
         self.report(codes.WRONG_TAG, f"expected {expected}, found {found}", header.start)
@@ -104,6 +124,8 @@ class Reader:
     def _open(self, field: m.Field, at: int, limit: int) -> tuple[Node | None, int]:
         header = read_header(self._data, at, limit, self.report)
         if header is None:
+            if at >= limit:
+                self.report(codes.MISSING, "expected any element, nothing here", at)
             return None, limit
         value = self._leaves.raw(header)
         node = Node(field.name, field.type.label, LEAF, b"", at, at, header.next, value, [])
@@ -119,7 +141,7 @@ class Reader:
                 node.kids = self._elements(shape, header.body, header.end)
             case m.Choice(arms):
                 node.kind = CHOICE
-                node.kids = self._alternative(type_, arms, header)
+                node.kids = self._alternative(type_, arms, header, self._own_tag(type_))
             case m.Open():
                 inner = read_header(self._data, header.body, header.end, self.report)
                 if inner is None:
@@ -139,12 +161,16 @@ class Reader:
     def _components(self, fields: tuple[m.Field, ...], at: int, end: int) -> list[Node]:
         kids: list[Node] = []
         seen: set[int] = set()
+        lookup = self._lookup(fields)
         expected = 0
         while at < end:
+            if self._tired(at, end):
+                kids.append(self._kept(at, end))
+                break
             header = read_header(self._data, at, end, self._silent)
-            index = None if header is None else self._match(fields, header.tag, expected, seen)
+            index = None if header is None else lookup.component(header.tag, expected, seen)
             if header is None or index is None:
-                node, at = self._unknown(at, end, "asn1.unknown-extension")
+                node, at = self._unknown(at, end)
                 kids.append(node)
                 continue
             field = fields[index]
@@ -171,35 +197,18 @@ class Reader:
                 self.report(codes.MISSING, text, end)
         return kids
 
-    def _match(
-        self, fields: tuple[m.Field, ...], tag: bytes, expected: int, seen: set[int]
-    ) -> int | None:
-        """Find the component that an element is: the next in order, else any, else by its form."""
-        order: list[int] = [*range(expected, len(fields)), *range(expected)]
-        for same in (same_tag, same_but_form):
-            for fresh in (True, False):
-                for index in order:
-                    tags = self._schema.first_tags(fields[index].type)
-                    if (index not in seen) is fresh and _any(same, tag, tags):
-                        return index
-            # an open type takes any element, but only at its place
-            if expected < len(fields) and not self._schema.first_tags(fields[expected].type):
-                return expected
-        return None
-
-    def _unknown(self, at: int, end: int, what: str) -> tuple[Node, int]:
+    def _unknown(self, at: int, end: int) -> tuple[Node, int]:
         header = read_header(self._data, at, end, self.report)
         if header is None:
-            self.report(codes.TRUNCATED, f"{end - at} octets are no element", at)
             return self._kept(at, end), end
         name = f"?{header.tag.hex()}"
         self._path.append(f".{name}")
         self.report(codes.UNKNOWN_EXTENSION, f"element {show_tag(header.tag)} is not known", at)
         value = self._leaves.raw(header)
         self._path.pop()
-        return Node(name, what, UNKNOWN, header.tag, at, header.body, header.end, value, []), (
-            header.next
-        )
+        label = codes.UNKNOWN_EXTENSION.name
+        node = Node(name, label, UNKNOWN, header.tag, at, header.body, header.end, value, [])
+        return node, header.next
 
     def _kept(self, at: int, end: int) -> Node:
         """Keep bytes that could not be read, so that nothing is lost."""
@@ -211,17 +220,22 @@ class Reader:
         kids: list[Node] = []
         start, previous = at, b""
         while at < end:
+            if self._tired(at, end):
+                kids.append(self._kept(at, end))
+                return kids
             self._path.append(f"[{len(kids)}]")
             node, after = self._element(m.Field("", shape.element), at, end)
-            octets = self._data[at:after]
-            if shape.is_set and octets < previous:
-                self.report(codes.SET_ORDER, "this element sorts before the one above it", at)
+            if shape.is_set:
+                octets = self._data[at:after]
+                if octets < previous:
+                    text = "this element sorts before the one above it"
+                    self.report(codes.SET_ORDER, text, at)
+                previous = octets
             kids.append(node if node is not None else self._kept(at, after))
             self._path.pop()
-            previous, at = octets, after
+            at = after
         if shape.size and not shape.size.holds(len(kids)):
-            text = f"{len(kids)} elements, SIZE is {shape.size}"
-            self.report(codes.SIZE, text, start)
+            self.report(codes.SIZE, f"{len(kids)} elements, SIZE is {shape.size}", start)
         return kids
 
     # --- CHOICE ---
@@ -236,11 +250,14 @@ class Reader:
                 text = f"expected {self._expected(field.type)}, nothing here"
                 self.report(codes.MISSING, text, at)
             return None, limit
-        kid, after = self._arm(field.type, shape.arms, header, limit)
+        kid, after = self._arm(shape.arms, header, limit)
         kids = [kid if kid is not None else self._kept(at, after)]
         return Node(field.name, field.type.label, CHOICE, b"", at, at, after, None, kids), after
 
-    def _alternative(self, type_: m.Type, arms: tuple[m.Field, ...], wrapper: Header) -> list[Node]:
+    def _alternative(
+        self, type_: m.Type, arms: tuple[m.Field, ...], wrapper: Header, own: bytes
+    ) -> list[Node]:
+        """Read what is inside a tagged CHOICE; `own` is the tag that should not stand in there."""
         header = read_header(self._data, wrapper.body, wrapper.end, self._silent)
         if header is None:
             if wrapper.body < wrapper.end:
@@ -249,54 +266,35 @@ class Reader:
             tags = " or ".join(self._expected(arm.type) for arm in arms)
             self.report(codes.MISSING, f"empty: expected {tags}", wrapper.body)
             return []
-        own = self._own_tag(type_)
-        if own == header.tag and own not in {
-            t for a in arms for t in self._schema.first_tags(a.type)
-        }:
+        if own and own == header.tag and own not in self._lookup(arms):
             # some compilers keep the type's own tag under the one that replaces it
             text = f"{show_tag(own)} stands once too often"
             self.report(codes.TAG_DOUBLED, text, header.start)
-            kids = self._alternative(m.Type((), type_.shape, type_.label), arms, header)
+            header = read_header(self._data, header.start, wrapper.end, self.report) or header
+            kids = self._alternative(type_, arms, header, b"")
             self._nothing_after(header.next, wrapper.end)
             return kids
-        kid, after = self._arm(type_, arms, header, wrapper.end)
+        kid, after = self._arm(arms, header, wrapper.end)
         self._nothing_after(after, wrapper.end)
         return [kid if kid is not None else self._kept(header.start, after)]
 
     def _own_tag(self, type_: m.Type) -> bytes:
         """Return the tag that the definition itself carries, under whatever replaced it here."""
         shape = type_.shape
-        if isinstance(shape, m.Ref):
-            tags = self._schema.types[shape.key].tags
-            return tags[0] if tags else b""
-        return type_.tags[0] if type_.tags else b""
+        tags = self._schema.types[shape.key].tags if isinstance(shape, m.Ref) else type_.tags
+        return tags[0] if tags else b""
 
     def _arm(
-        self, type_: m.Type, arms: tuple[m.Field, ...], header: Header, limit: int
+        self, arms: tuple[m.Field, ...], header: Header, limit: int
     ) -> tuple[Node | None, int]:
-        for same in (same_tag, same_but_form):
-            for arm in arms:
-                tags = self._schema.first_tags(arm.type)
-                if not tags or _any(same, header.tag, tags):
-                    self._path.append(f".{arm.name}")
-                    result = self._element(arm, header.start, limit)
-                    self._path.pop()
-                    return result
+        index = self._lookup(arms).alternative(header.tag)
+        if index is not None:
+            self._path.append(f".{arms[index].name}")
+            result = self._element(arms[index], header.start, limit)
+            self._path.pop()
+            return result
         known = " or ".join(f"{self._expected(arm.type)} {arm.name}" for arm in arms)
         text = f"found {show_tag(header.tag)}, expected {known}"
+        read_header(self._data, header.start, limit, self.report)
         self.report(codes.UNKNOWN_CHOICE, text, header.start)
         return None, header.next
-
-
-def _any(same: Callable[[bytes, bytes], bool], found: bytes, tags: tuple[bytes, ...]) -> bool:
-    return any(same(found, tag) for tag in tags)
-
-
-def same_tag(found: bytes, expected: bytes) -> bool:
-    """Say whether two tags are equal."""
-    return found == expected
-
-
-def same_but_form(found: bytes, expected: bytes) -> bool:
-    """Say whether two tags differ in the constructed bit alone."""
-    return found[1:] == expected[1:] and found[0] ^ expected[0] == 0x20

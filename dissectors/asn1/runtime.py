@@ -14,8 +14,12 @@ from dissectors.asn1.tlv import length_octets, read_tag
 # everything that generated code may raise on bytes or values that are not regular
 FAULTS = (IndexError, KeyError, TypeError, ValueError, AttributeError)
 _CACHE_LIMIT = 4096
+# only what is small is remembered by its bytes
+_CACHE_OCTETS = 2048
 # levels of an element of unknown type that are looked at
 MAX_DEPTH = 32
+# octets of an INTEGER or OBJECT IDENTIFIER that are read as a number
+MAX_NUMBER = 256
 
 
 class Irregular(ValueError):
@@ -51,6 +55,8 @@ def integer(data: bytes, start: int, end: int) -> int:
             raise Irregular
     elif end <= start:
         raise Irregular
+    if end - start > MAX_NUMBER:
+        raise Irregular
     return int.from_bytes(data[start:end], "big", signed=True)
 
 
@@ -80,7 +86,7 @@ def oid(contents: bytes) -> str:
     known = _oids.get(contents)
     if known is not None:
         return known
-    if not contents or contents[-1] & 0x80 or len(contents) > 256:
+    if not contents or contents[-1] & 0x80 or len(contents) > MAX_NUMBER:
         raise Irregular
     arcs: list[int] = []
     arc, fresh = 0, True
@@ -163,7 +169,8 @@ def regular(data: bytes) -> str:
         raise Irregular
     if len(_regular) >= _CACHE_LIMIT:
         _regular.clear()
-    _regular.add(data)
+    if len(data) <= _CACHE_OCTETS:
+        _regular.add(data)
     return data.hex()
 
 
@@ -207,7 +214,7 @@ def element_end(data: bytes, start: int) -> int:
 
 def leaf(data: bytes, tag_is_sequence: bool, start: int, body: int, end: int) -> str:
     """Return an X.509 object as hex with its outer 30, whatever tag replaced it."""
-    if end > len(data):
+    if end > len(data) or body == end:
         raise Irregular
     if tag_is_sequence:
         return regular(data[start:end])
@@ -232,6 +239,8 @@ def integer_octets(number: int) -> bytes:
     if number.__class__ is not int:
         raise TypeError("not an integer")
     bits_needed = number.bit_length() if number >= 0 else (~number).bit_length()
+    if bits_needed >= 8 * MAX_NUMBER:
+        raise ValueError(f"a number of more than {MAX_NUMBER} octets")
     return number.to_bytes(bits_needed // 8 + 1, "big", signed=True)
 
 

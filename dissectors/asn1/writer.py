@@ -39,9 +39,14 @@ def _checked(path: str, value: m.Value, write: object, wanted: str) -> bytes:
         return write()  # type: ignore[operator, no-any-return]
     except runtime.FAULTS as error:
         told = str(error) if type(error) is ValueError and str(error) else wanted
-        shown = repr(value)
-        shown = shown if len(shown) <= 60 else shown[:57] + "..."
-        raise EncodeError(path, f"{shown}: {told}") from None
+        raise EncodeError(path, f"{_shown(value)}: {told}") from None
+
+
+def _shown(value: m.Value) -> str:
+    if isinstance(value, int) and value.bit_length() > 8 * runtime.MAX_NUMBER:
+        return f"an integer of {value.bit_length()} bits"
+    shown = repr(value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
 def _sized(path: str, size: m.Range | None, count: int, unit: str) -> None:
@@ -96,11 +101,16 @@ def _sequence(schema: m.Schema, fields: tuple[m.Field, ...], value: m.Value, pat
     for field in fields:
         if field.name in value:
             member = value[field.name]
-            if field.default is None or member != field.default:
+            if field.default is None or not _is_default(schema, field, member):
                 below = f"{path}.{field.name}".lstrip(".")
                 out.append(encode_value(schema, field.type, member, below))
             out += after.get(field.name, [])
     return b"".join(out)
+
+
+def _is_default(schema: m.Schema, field: m.Field, value: m.Value) -> bool:
+    forms = m.default_forms(schema.shape(field.type), field.default)
+    return any(type(value) is type(form) and value == form for form in forms)
 
 
 def _choice(schema: m.Schema, arms: tuple[m.Field, ...], value: m.Value, path: str) -> bytes:
@@ -111,6 +121,10 @@ def _choice(schema: m.Schema, arms: tuple[m.Field, ...], value: m.Value, path: s
     for arm in arms:
         if arm.name == name:
             return encode_value(schema, arm.type, member, f"{path}.{name}".lstrip("."))
+    if name == "?":
+        # an alternative that is not known was kept as it came
+        return _checked(f"{path}.?".lstrip("."), member, lambda: runtime.open_octets(member),
+                        "expected one element as hex")  # fmt: skip
     names = ", ".join(arm.name for arm in arms)
     raise EncodeError(path, f"no alternative {name!r}; known are {names}")
 
@@ -125,7 +139,7 @@ def _leaf(shape: m.Shape, value: m.Value, path: str) -> bytes:
             by_name = {label: number for number, label in names}
             number = by_name.get(value, value) if isinstance(value, str) else value
             if limits is not None and isinstance(number, int) and not limits.holds(number):
-                raise EncodeError(path, f"{number} is outside {limits}")
+                raise EncodeError(path, f"{_shown(number)} is outside {limits}")
             known = ", ".join(label for _, label in names)
             wanted = f"expected a number or one of: {known}" if known else "expected a number"
             return _checked(path, value, lambda: runtime.integer_octets(number), wanted)  # type: ignore[arg-type]

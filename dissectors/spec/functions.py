@@ -210,3 +210,14 @@ def message_order() -> dict[str, int]:
             if name is not None:
                 order.setdefault(name, len(order))
     return order
+
+
+@lru_cache(maxsize=1)
+def message_specs() -> dict[str, frozenset[str]]:
+    """Return the ASN.1 types that are messages, with the specifications whose functions they serve."""
+    specs: dict[str, frozenset[str]] = {}
+    for function in FUNCTIONS:
+        for name in (function.request, function.response):
+            if name is not None:
+                specs[name] = specs.get(name, frozenset()) | frozenset(function.specs)
+    return specs
