@@ -51,7 +51,6 @@ class ClientTransfer:
         options = self.request.options
         if self._head is not None and self._ask is not None:
             # RFC 7959 §2.7: a download goes on without Block1 and without the body.
-            self._sent = None
             return opt.replace(options, opt.BLOCK2, self._ask.encode()), b""
         block, payload = self._upload()
         body = self.request.body

@@ -116,6 +116,30 @@ def test_response_that_overtakes_its_ack_ends_retransmission() -> None:
     assert [m.code for m in messages(net, "c")] == [codes.POST, codes.EMPTY]
 
 
+def test_block_is_not_sent_again_when_its_ack_was_lost_but_its_response_came() -> None:
+    def fate(number: int, sender: str) -> list[float]:
+        data = net.log[-1][2]
+        return [] if sender == "s" and data[1] == codes.EMPTY else [0.01]
+
+    knobs = ServerKnobs(separate=True, szx=2)
+    net = Net(endpoint(1), endpoint(2, server_knobs=knobs), fate=fate, think=0.5)
+    net.answer = lambda event: make_response(0x45, octets(300))
+    net.client.request(make_request(PATH), "S", 0.0)
+    net.run()
+    assert body_of(net) == octets(300)
+    assert len([m for m in messages(net, "c") if m.code]) == 5  # one message per block
+
+
+def test_ack_of_one_request_with_the_token_of_another() -> None:
+    client = endpoint(1)
+    for number, peer in enumerate("ST"):
+        knobs = RequestKnobs(mid=number, token=b"tok%d" % number)
+        client.request(make_request(f"/{number}"), peer, 0.0, knobs)
+    client.request(make_request("/2"), "S", 0.0, RequestKnobs(mid=7, token=b"tok2"))
+    client.receive(encode(CoapMessage(codes.ACK, codes.CHANGED, 0, b"tok2")), "S", 0.1)
+    assert all(isinstance(event, Problem) for event in client.events())
+
+
 def test_non_confirmable_exchange() -> None:
     net = Net(endpoint(1), endpoint(2), echo)
     net.client.request(make_request(PATH, b"x", confirmable=False), "S", 0.0)
@@ -369,6 +393,18 @@ def test_blocks_that_break_the_rules(block: Block, payload: bytes, answer: str) 
     assert net.server.server.open == 0
 
 
+def test_other_content_format_midway_gets_408() -> None:
+    server = endpoint(9)
+    answers = []
+    for number, content_format in enumerate((42, 42, 50)):
+        options = make_request(PATH, content_format=content_format).options
+        options = opt.replace(options, opt.BLOCK1, Block(number, True, 0).encode())
+        message = CoapMessage(codes.CON, codes.POST, number, b"", options, bytes(16))
+        server.receive(encode(message), "C", 0.0)
+        answers += [codes.code_text(decode(d.data)[0].code) for d in server.send(0.0)]
+    assert answers == ["2.31", "2.31", "4.08"]
+
+
 def test_two_clients_on_one_path_are_not_mixed() -> None:
     server = endpoint(9)
     bodies = {peer: octets(400, number) for number, peer in enumerate("AB")}
@@ -457,6 +493,20 @@ def test_server_may_send_smaller_blocks_than_asked_for() -> None:
     net.client.request(make_request(PATH), "S", 0.0, RequestKnobs(ask_szx=5))
     net.run()
     assert body_of(net) == body
+
+
+def test_smaller_block_moves_the_number_and_not_the_place() -> None:
+    body = octets(1000)
+    net = Net(
+        endpoint(1),
+        endpoint(2, server_knobs=ServerKnobs(szx=2)),
+        lambda event: make_response(0x45, body),
+    )
+    knobs = RequestKnobs(downloads=(Block(1, False, 4),))
+    net.client.request(make_request(PATH), "S", 0.0, knobs)
+    net.run()
+    last = messages(net, "s")[-1]
+    assert (last.payload, last.option(opt.BLOCK2)) == (body[256:320], Block(4, True, 2).encode())
 
 
 def rewriting(**changes: object) -> MessageKnobs:

@@ -8,10 +8,10 @@ import tracemalloc
 
 import pytest
 from coap_net import Net, endpoint, lossy
+from coap_sink import Entry, Sink, observe, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dissectors.finding import Finding
 from dissectors.link.coap import codes
 from dissectors.link.coap import options as opt
 from dissectors.link.coap.block import Block, cut
@@ -28,41 +28,10 @@ from dissectors.link.coap.exchange import (
 from dissectors.link.coap.message import CoapMessage, encode, encode_raw
 from dissectors.link.coap.observer import Observer
 from dissectors.link.coap.server import ServerKnobs
-from dissectors.link.coap.transfers import Budget, CoapTransfer, DatagramRecord, Limits
+from dissectors.link.coap.transfers import Budget, CoapTransfer, Limits
 from dissectors.link.coap.transmission import MessageKnobs
 
 PATH = opt.path_options("/gsma/rsp2/asn1")
-Entry = tuple[float, str, bytes]
-
-
-class Sink:
-    def __init__(self) -> None:
-        self.transfers: list[CoapTransfer] = []
-        self.records: list[DatagramRecord] = []
-        self.problems: list[tuple[str, tuple[int, ...]]] = []
-
-    def transfer(self, transfer: CoapTransfer) -> None:
-        self.transfers.append(transfer)
-
-    def record(self, record: DatagramRecord) -> None:
-        self.records.append(record)
-
-    def problem(self, finding: Finding, frames: tuple[int, ...]) -> None:
-        self.problems.append((finding.code, frames))
-
-
-def observe(entries: list[Entry], *, end: bool = True, limits: Limits | None = None) -> Sink:
-    sink = Sink()
-    observer = Observer(sink, limits=limits)
-    for frame, (at, name, data) in enumerate(entries, 1):
-        observer.datagram("cs".index(name), data, (frame,), at)
-    if end:
-        observer.end()
-    return sink
-
-
-def told(sink: Sink) -> list[tuple[str, bytes]]:
-    return [(t.code_text, t.body) for t in sink.transfers]
 
 
 def names(transfer: CoapTransfer) -> list[str]:
@@ -357,11 +326,14 @@ def test_notifications_are_messages_of_their_own() -> None:
     get = encode(CoapMessage(codes.CON, codes.GET, 1, b"t", ((6, b""), *PATH)))
     entries = [(0.0, "c", get)]
     for number in range(3):
-        note = CoapMessage(codes.NON, 0x45, 50 + number, b"t", ((6, bytes((number,))),), b"same")
+        note = CoapMessage(
+            codes.NON, 0x45, 50 + number, b"t", ((6, bytes((number + 1,))),), b"same"
+        )
         entries.append((1.0 + number, "s", encode(note)))
     sink = observe(entries)
     assert [t.body for t in sink.transfers] == [b"", b"same", b"same", b"same"]
     assert all(t.request is not None for t in sink.transfers[1:])
+    assert not any(names(t) for t in sink.transfers)
 
 
 def test_reset_and_ping() -> None:
@@ -432,6 +404,18 @@ def test_upload_cut_off_by_the_end_of_the_capture() -> None:
     assert (request.missing, request.body) == (((32, None),), body[:32])
     assert request.findings[-1].text == "missing: bytes 32 to the end"
     assert sink.problems == []
+
+
+def test_unanswered_block_is_part_of_what_is_missing() -> None:
+    sink = observe(uploaded(*pieces(bytes(64))[:2])[:-1])
+    assert [t.complete for t in sink.transfers] == [False]
+    assert sink.problems == []
+
+
+def test_frames_name_the_retransmissions_too() -> None:
+    entries = uploaded(*pieces(bytes(40)))
+    entries.insert(3, (1.9, "c", entries[2][2]))
+    assert observe(entries).transfers[0].frames == (1, 3, 4, 6)
 
 
 def test_restarted_upload_is_two_messages() -> None:
@@ -507,6 +491,25 @@ def test_etag_that_changes_midway_gives_no_mixed_body() -> None:
         (False, ((0, 16),)),
     ]
     assert "coap-etag-changed" in names(responses[0])
+
+
+def test_new_download_is_not_mixed_with_one_that_was_left() -> None:
+    old, new = bytes(48), b"x" * 16 + bytes(16) + b"y" * 16
+    blocks = [(n, n < 2, body[16 * n : 16 * n + 16]) for body in (old, new) for n in range(3)]
+    entries: list[Entry] = []
+    for mid, (num, more, payload) in enumerate([*blocks[:2], *blocks[3:]]):
+        token = bytes((mid,))
+        asks = (block(23, num, False, 0),) if num else ()
+        entries.append((float(mid), "c", con(mid, token, b"", 2, *asks)))
+        entries.append((mid + 0.5, "s", ack(mid, 0x45, token, payload, block(23, num, more, 0))))
+    sink = observe(entries)
+    assert [(t.code_text, t.complete, t.body) for t in sink.transfers] == [
+        ("0.02", True, b""),
+        ("0.02", True, b""),
+        ("2.05", False, old[:32]),
+        ("2.05", True, new),
+    ]
+    assert [t.request.number for t in sink.transfers[2:] if t.request] == [1, 3]
 
 
 def test_download_ended_by_an_error() -> None:
@@ -604,6 +607,23 @@ def test_a_gigabyte_announced_is_not_kept() -> None:
     assert len([t for t in sink.transfers if not t.complete]) == 3
     assert budget.held == 0
     assert budget.entries == 0
+
+
+def test_bodies_past_the_budget_keep_nothing() -> None:
+    budget = Budget(max_held=4096)
+    observer = Observer(Sink(), records=False, budget=budget)
+    for number in range(50):
+        options = ((15, b"%d" % number), block(27, 0, True, 6))
+        observer.datagram(0, con(number, b"", bytes(1024), 2, *options), (number,), 0.0)
+    assert budget.held <= 4096 + 1024
+
+
+def test_outsized_options_are_not_kept() -> None:
+    many = con(1, b"", b"x", 2, *[(65000, b"")] * 2000)
+    long = con(2, b"", b"x", 2, *[(65000 + n, bytes(500)) for n in range(0, 40, 2)])
+    sink = observe([(0.0, "c", many), (1.0, "c", long)])
+    assert [len(t.options) for t in sink.transfers] == [64, 5]
+    assert [(t.path, t.body) for t in sink.transfers] == [("/gsma/rsp2/asn1", b"x")] * 2
 
 
 def test_millions_of_tokens_are_not_kept() -> None:
