@@ -50,3 +50,12 @@ def parse_spec(text: str) -> Spec:
         if spec:
             return spec
     raise ValueError(f"no such spec version: {text[:40]!r}; known are {', '.join(_BY_NAME)}")
+
+
+def grouped(specs: tuple[str, ...]) -> str:
+    """Return versions grouped by specification for a person: `SGP.32@1.1, 1.2`."""
+    groups: dict[str, list[str]] = {}
+    for spec in specs:
+        name, _, version = spec.partition("@")
+        groups.setdefault(name, []).append(version)
+    return "  ".join(f"{name}@{', '.join(versions)}" for name, versions in groups.items())

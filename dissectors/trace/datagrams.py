@@ -8,8 +8,10 @@ from dissectors.finding import Finding, Severity
 from dissectors.link.coap.message import decode
 from dissectors.link.coap.observer import Observer
 from dissectors.link.dtls_stream import DtlsFlow
+from dissectors.link.gsmtap import UDP_PORT, GsmtapSink
 from dissectors.link.stream import DatagramSink, Flow
 from dissectors.link.tls_records import looks_like_dtls
+from dissectors.trace.card_carrier import CardCarrier
 from dissectors.trace.coap_carrier import CoapCarrier
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ class Datagrams:
         self._observer: Observer | None = None
         self._misses = 0
         self._ports = {flow.client.port, flow.server.port}
+        self._cards: GsmtapSink | None = None
+        self._last = 0.0
 
     def datagram(self, side: int, data: bytes, frames: tuple[int, ...], time: float) -> None:
         """Pass a datagram on to the layer above, once it is known."""
@@ -44,6 +48,7 @@ class Datagrams:
             if self._sink is None:
                 self._misses += 1
                 return
+        self._last = time
         self._sink.datagram(side, data, frames, time)
 
     def _choose(self, data: bytes) -> DatagramSink | None:
@@ -54,6 +59,12 @@ class Datagrams:
                 self._flow, home.keys, self._inner, home.cids, home.on_session, home.psk
             )
             return self._dtls
+        if not self._secure and UDP_PORT in self._ports and data[:1] == b"\x02":
+            # a tracer sends what it sees from one port: who is card and who device is in the APDU
+            ends = ("device", "card")
+            card = CardCarrier(self._flow.number, ends, home.on_message, home.spec)
+            self._cards = GsmtapSink(card.message, home.note)
+            return self._cards
         if self._is_coap(data):
             carrier = CoapCarrier(
                 self._flow, self._secure, home.on_message, home.note, home.on_record, home.spec
@@ -90,3 +101,5 @@ class Datagrams:
             self._inner.end()
         if self._observer is not None:
             self._observer.end()
+        if self._cards is not None:
+            self._cards.finish(self._last)

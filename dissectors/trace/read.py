@@ -10,14 +10,18 @@ from typing import BinaryIO
 
 from dissectors.asn1.versions import Spec
 from dissectors.finding import Finding
+from dissectors.link.apdu_log import ApduLog, looks_like_apdu_log
 from dissectors.link.capture import CaptureSummary, read_capture, scan_secrets
 from dissectors.link.coap.transfers import DatagramRecord
 from dissectors.link.keylog import KeyLog
 from dissectors.link.stream import Flow
 from dissectors.link.tls_session import SessionInfo
 from dissectors.trace.assembly import Assembly
+from dissectors.trace.card_carrier import CardCarrier
 from dissectors.trace.coap_carrier import OnRecord
 from dissectors.trace.message import Message
+
+_HEAD, _PIECE = 4096, 1 << 20
 
 Source = str | os.PathLike[str] | BinaryIO
 
@@ -56,6 +60,8 @@ def read_messages(
     assembly = Assembly(
         options.keys, on_message, on_session, on_note, options.spec, options.psk, on_record
     )
+    if is_apdu_log(source):
+        return _read_log(Path(str(source)), assembly)
     if isinstance(source, str | os.PathLike) and str(source) != "-" and Path(source).is_file():
         # keys may stand behind the packets that they open
         for kind, data in scan_secrets(source):
@@ -64,6 +70,29 @@ def read_messages(
     summary = read_capture(source, assembly, progress=options.progress, shard=options.shard)
     assembly.finish()
     return summary
+
+
+def is_apdu_log(source: Source) -> bool:
+    """Say whether a file is a text log of APDUs."""
+    if not isinstance(source, str | os.PathLike) or str(source) == "-":
+        return False
+    try:
+        with Path(source).open("rb") as file:
+            return looks_like_apdu_log(file.read(_HEAD))
+    except OSError:
+        return False  # the capture reader says what is wrong with it
+
+
+def _read_log(path: Path, assembly: Assembly) -> CaptureSummary:
+    """Read a log of APDUs; its line numbers stand where a capture has its frames."""
+    carrier = CardCarrier(1, ("device", "card"), assembly.on_message, assembly.spec)
+    log = ApduLog(carrier.message, assembly.note)
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        while data := file.read(_PIECE):
+            log.data(data)
+    log.end()
+    return CaptureSummary(log.lines, size, None, None, (), 1, 0, 0)
 
 
 def read_trace(source: Source, options: Options | None = None) -> Trace:

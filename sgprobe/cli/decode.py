@@ -78,6 +78,12 @@ def _capture(argument: str) -> str | BinaryIO | None:
         return stdin if head.startswith(_CAPTURES) else None
     try:
         with Path(argument).open("rb") as file:
-            return argument if file.read(4).startswith(_CAPTURES) else None
+            head = file.read(4096)
+            if head.startswith(_CAPTURES):
+                return argument
+            from dissectors.link.apdu_log import looks_like_apdu_log
+
+            # hex of one message is no log, though a log may be nothing but hex
+            return argument if head[:2].lower() != b"bf" and looks_like_apdu_log(head) else None
     except (OSError, ValueError):
         return None  # no file: it may be hex

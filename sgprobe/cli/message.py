@@ -7,7 +7,7 @@ import json
 from dissectors.asn1 import codec
 from dissectors.asn1.detect import DetectError, Detection, detect
 from dissectors.asn1.print_tree import tree_lines
-from dissectors.asn1.versions import Spec
+from dissectors.asn1.versions import Spec, grouped
 from dissectors.finding import Finding, Severity
 from sgprobe.cli.command import UserError
 
@@ -27,20 +27,11 @@ def show_message(
     return 0 if found.decoded.ok else 1
 
 
-def _versions(specs: tuple[str, ...]) -> str:
-    """Return versions grouped by specification: `SGP.32@1.1, 1.2`."""
-    groups: dict[str, list[str]] = {}
-    for spec in specs:
-        name, _, version = spec.partition("@")
-        groups.setdefault(name, []).append(version)
-    return "  ".join(f"{name}@{', '.join(versions)}" for name, versions in groups.items())
-
-
 def _as_tree(found: Detection, with_bytes: bool) -> str:
     loaded = codec.load(found.spec)
     tree = loaded.tree(found.type, found.decoded.raw)
-    lines = [f"{found.type}   {_versions(found.specs)}   {len(tree.raw)} octets"]
-    lines += [f"  also fits {name}   {_versions(specs)}" for name, specs in found.others]
+    lines = [f"{found.type}   {grouped(found.specs)}   {len(tree.raw)} octets"]
+    lines += [f"  also fits {name}   {grouped(specs)}" for name, specs in found.others]
     for line in tree_lines(loaded, tree):
         place = f"{line.start:>6} {line.tag:<6} " if with_bytes else ""
         text = f": {line.text}" if line.text else ""

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 import sgprobe
+from dissectors.link.gsmtap import UDP_PORT, build_gsmtap
 from dissectors.link.pcapng_write import PcapngWriter
 
 _RAW_IP = 101
 _SEGMENT = 1400
 _SYN, _ACK, _FIN, _PUSH, _RST = 0x02, 0x10, 0x01, 0x08, 0x04
 _TCP, _UDP = 6, 17
+_TRACER_PORT = 44729
 
 Address = tuple[str, int]
 
@@ -60,6 +62,11 @@ class Tape:
         """Write one UDP datagram."""
         header = struct.pack("!HHHH", source[1], target[1], 8 + len(data), 0)
         self.packet(_UDP, source[0], target[0], header + data)
+
+    def apdu(self, command: bytes, response: bytes) -> None:
+        """Write one APDU exchange as a SIM tracer would send it."""
+        source, target = ("127.0.0.1", _TRACER_PORT), ("127.0.0.1", UDP_PORT)
+        self.datagram(source, target, build_gsmtap(command, response))
 
     def packet(self, protocol: int, source: str, target: str, payload: bytes) -> None:
         """Write one IP packet; a transport checksum of zero is filled in."""

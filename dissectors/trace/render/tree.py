@@ -7,7 +7,7 @@ from typing import TextIO
 
 from dissectors.asn1 import codec
 from dissectors.asn1.print_tree import shorten, tree_lines
-from dissectors.asn1.versions import parse_spec
+from dissectors.asn1.versions import grouped, parse_spec
 from dissectors.finding import Severity
 from dissectors.trace.message import Message
 from dissectors.trace.read import Trace
@@ -68,7 +68,7 @@ class TreeForm:
 
 
 def _versions(message: Message) -> str:
-    return f", {' '.join(message.spec)}" if message.spec else ""
+    return f", {grouped(message.spec)}" if message.spec else ""
 
 
 def _json_lines(value: object, depth: int = 0) -> list[str]:

@@ -1,0 +1,131 @@
+"""Card messages to eSIM messages: a command TLV is a request, its answer a response."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from dissectors.asn1 import codec
+from dissectors.asn1.codec import Decoded
+from dissectors.asn1.detect import DetectError, detect
+from dissectors.asn1.fits import decode_fitting
+from dissectors.asn1.versions import SPECS, Spec
+from dissectors.finding import Finding, finding
+from dissectors.link.apdu_message import CardKind, CardMessage
+from dissectors.spec.functions import ES10A, ES10B, ES10C, FUNCTIONS, Function
+from dissectors.trace import codes
+from dissectors.trace.message import REQUEST, RESPONSE, Message
+from dissectors.trace.recognise import first_tag
+
+Read = tuple[Decoded, tuple[str, ...]]
+
+_DONE = (0x9000, 0x9100)
+
+
+@lru_cache(maxsize=1)
+def _by_tag() -> dict[bytes, tuple[Function, ...]]:
+    """Return the functions of ES10 by the first tag of their command, in any version."""
+    found: dict[bytes, dict[Function, None]] = {}
+    for function in FUNCTIONS:
+        if function.interface not in (ES10A, ES10B, ES10C) or function.request is None:
+            continue
+        for spec in SPECS:
+            schema = codec.load(spec).schema
+            if spec.name in function.specs and function.request in schema.types:
+                tag = schema.types[function.request].tags[0]
+                found.setdefault(tag, {}).setdefault(function)
+    return {tag: tuple(functions) for tag, functions in found.items()}
+
+
+class CardCarrier:
+    """Turns what one card is asked and answers into eSIM messages."""
+
+    def __init__(
+        self,
+        flow: int,
+        ends: tuple[str, str],
+        on_message: Callable[[Message], None],
+        spec: Spec | None,
+    ) -> None:
+        self._flow = flow
+        self._ends = ends
+        self._on_message = on_message
+        self._spec = spec
+
+    def message(self, card: CardMessage) -> None:
+        """Take one command with its answer."""
+        if card.kind not in (CardKind.STORE_DATA, CardKind.LOAD_BPP):
+            return
+        tag = first_tag(card.command)
+        functions = _by_tag().get(tag, ())
+        if not functions:
+            self._unknown(card)
+            return
+        function, request = self._choose(functions, card.command)
+        self._emit(card, function, REQUEST, request, card.command, card.problems)
+        response: Read | None = None
+        problems: tuple[Finding, ...] = ()
+        if card.response:
+            assert function.response is not None
+            response = decode_fitting(function.response, card.response, function.specs, self._spec)
+        elif card.sw & 0xFF00 not in _DONE:
+            problems = (finding(codes.STATUS, f"status word {card.status} and no data"),)
+        self._emit(card, function, RESPONSE, response, card.response, problems)
+
+    def _choose(self, functions: tuple[Function, ...], command: bytes) -> tuple[Function, Read]:
+        """Return the function that a command fits best, with its decoding."""
+        tried: list[tuple[int, int, Function, Read]] = []
+        for function in functions:
+            assert function.request is not None
+            found = decode_fitting(function.request, command, function.specs, self._spec)
+            tried.append((len(found[0].findings), len(tried), function, found))
+        _, _, function, found = min(tried, key=lambda one: one[:2])
+        return function, found
+
+    def _unknown(self, card: CardMessage) -> None:
+        function = Function(ES10B, "unknown", None, None, "ipa", "euicc", "")
+        try:
+            found = detect(card.command, None if self._spec is None else (self._spec,))
+        except DetectError as error:
+            problem = finding(codes.BODY, str(error))
+            self._emit(card, function, REQUEST, None, card.command, (*card.problems, problem))
+        else:
+            problem = finding(codes.BODY, f"{found.type} is no command to a card")
+            read = (found.decoded, found.specs)
+            self._emit(card, function, REQUEST, read, card.command, (*card.problems, problem))
+        self._emit(card, function, RESPONSE, None, card.response, ())
+
+    def _emit(
+        self,
+        card: CardMessage,
+        function: Function,
+        kind: str,
+        read: Read | None,
+        octets: bytes,
+        problems: tuple[Finding, ...],
+    ) -> None:
+        decoded, specs = read if read is not None else (None, ())
+        asked = kind == REQUEST
+        device, euicc = self._ends
+        self._on_message(
+            Message(
+                card.command_frames if asked else card.response_frames,
+                card.command_time if asked else card.time,
+                device if asked else euicc,
+                euicc if asked else device,
+                "apdu",
+                function.interface,
+                function.name,
+                kind,
+                decoded.type if decoded is not None else None,
+                specs,
+                None if asked else card.status,
+                decoded.value if decoded is not None else None,
+                octets,
+                (*problems, *(decoded.findings if decoded is not None else ())),
+                flow=self._flow,
+                sender="ipa" if asked else "euicc",
+                receiver="euicc" if asked else "ipa",
+                carrier={"card": card},
+            )
+        )
