@@ -123,7 +123,7 @@ class Conversation:
         """Learn that a receiver rejected a message."""
         if sighting.code == EMPTY:  # the answer to a ping
             return
-        if sighting.pending is not None:
+        if sighting.pending is not None and sighting.code < 0x20:
             sighting.pending.answered = 0
         text = f"the message of frame {sighting.frame} ({codes.code_text(sighting.code)}) was reset"
         self._sink.problem(finding(codes.REQUEST_RESET, text), frames)
@@ -344,7 +344,7 @@ class Conversation:
 
     def _orphan(self, sight: Sight) -> None:
         pending = self._asker(1 - sight.side).tokens.get(sight.message.token)
-        if pending is not None and pending.answered is not None:
+        if pending is not None and pending.mid != sight.message.mid:
             pending = None  # it answers an earlier request under the same token
         self._answer(pending, sight)
 

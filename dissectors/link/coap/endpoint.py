@@ -220,9 +220,8 @@ class CoapEndpoint:
         message = incoming.message
         refused = opt.refused(message.options, self.server.knobs.known)
         if refused:  # RFC 7252 §5.4.1
-            names = ", ".join(opt.option_name(number) for number in refused)
             if message.type == CON:
-                self._piggyback(incoming, Reply(BAD_OPTION, (), names.encode()))
+                self._piggyback(incoming, Reply(BAD_OPTION, (), _names(refused).encode()))
             else:
                 self.layer.reply(incoming, empty(RST, message.mid))
             return
@@ -245,7 +244,9 @@ class CoapEndpoint:
                 self._acknowledge(pending)
             else:
                 pending.timer = self._timers.at(now + delay, lambda _: self._acknowledge(pending))
-        self._events.append(RequestArrived(pending.reference, taken.request, incoming.address, now))
+        self._events.append(
+            RequestArrived(pending.reference, taken.request, incoming.address, now, message)
+        )
 
     def _answer_at_once(self, incoming: Incoming, reply: Reply, now: float) -> None:
         message = incoming.message
@@ -318,11 +319,11 @@ class CoapEndpoint:
             elif message.type == CON:
                 self.layer.reply(incoming, empty(RST, message.mid))
             return
-        if opt.refused(message.options):  # RFC 7252 §5.4.1
+        refused = opt.refused(message.options)
+        if refused:  # RFC 7252 §5.4.1
             if message.type == CON:
                 self.layer.reply(incoming, empty(RST, message.mid))
-            names = ", ".join(opt.option_name(number) for number in opt.refused(message.options))
-            self._fail(exchange, Failure.OPTION, names, now)
+            self._fail(exchange, Failure.OPTION, _names(refused), now)
             return
         if message.type == CON:
             self.layer.reply(incoming, empty(ACK, message.mid))
@@ -336,7 +337,7 @@ class CoapEndpoint:
             self._fail(exchange, outcome.failure, outcome.text, now)
         else:
             self._close(exchange, now)
-            self._events.append(ResponseArrived(exchange.handle, outcome, now))
+            self._events.append(ResponseArrived(exchange.handle, outcome, now, message))
 
     def _fail(self, exchange: _Exchange, failure: Failure, text: str, now: float) -> None:
         self._close(exchange, now)
@@ -362,3 +363,8 @@ class CoapEndpoint:
     def _unlist(self, exchange: _Exchange) -> None:
         if self._exchanges.get((exchange.address, exchange.token)) is exchange:
             del self._exchanges[exchange.address, exchange.token]
+
+
+def _names(numbers: tuple[int, ...]) -> str:
+    """Name options in a diagnostic payload: a few, lest the answer outgrow the question."""
+    return ", ".join(opt.option_name(number) for number in numbers[:4])

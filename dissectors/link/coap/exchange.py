@@ -132,21 +132,23 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RequestArrived:
-    """A whole request came in; `respond(reference, …)` answers it."""
+    """A whole request came in; `respond(reference, …)` answers it. `message` completed it."""
 
     reference: int
     request: Request
     address: Address
     time: float
+    message: CoapMessage
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseArrived:
-    """The whole response to request `handle` came in."""
+    """The whole response to request `handle` came in. `message` completed it."""
 
     handle: int
     response: Response
     time: float
+    message: CoapMessage
 
 
 @dataclass(frozen=True, slots=True)

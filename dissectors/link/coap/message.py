@@ -275,20 +275,3 @@ def _nibble(number: int) -> tuple[int, bytes]:
 def empty(kind: int, mid: int) -> CoapMessage:
     """Return the empty ACK or RST that answers message id `mid`, or a ping where `kind` is CON."""
     return CoapMessage(kind, EMPTY, mid)
-
-
-__all__ = [
-    "ACK",
-    "CON",
-    "NON",
-    "RST",
-    "CoapEncodeError",
-    "CoapMessage",
-    "decode",
-    "empty",
-    "encode",
-    "encode_option",
-    "encode_options",
-    "encode_raw",
-    "is_malformed",
-]

@@ -19,6 +19,7 @@ Frames = tuple[int, ...]
 TransferKey = tuple[int, Options]
 
 MAX_FINDINGS: Final = 32  # per body
+MAX_RANGES: Final = 8  # in the text of a finding
 MAX_FRAMES: Final = 100_000  # per body
 MAX_DONE: Final = 16  # bodies remembered after their end
 
@@ -95,8 +96,10 @@ class Body:
         missing = assembly.missing()
         length = assembly.next_offset
         if missing:
-            ranges = ", ".join(f"{a} to {'the end' if b is None else b}" for a, b in missing)
-            self.findings.append(finding(codes.BLOCK_INCOMPLETE, f"missing: bytes {ranges}"))
+            named = [f"{a} to {'the end' if b is None else b}" for a, b in missing[:MAX_RANGES]]
+            named += ["..."] if len(missing) > MAX_RANGES else []
+            text = f"missing: bytes {', '.join(named)}"
+            self.findings.append(finding(codes.BLOCK_INCOMPLETE, text))
         else:
             number = opt.SIZE1 if self.head.code < 0x20 else opt.SIZE2
             announced = self.head.uint_option(number)

@@ -51,7 +51,7 @@ class ServerKnobs:
     ack_delay: float | None = None  # until the empty ACK of a slow answer; None: half ACK_TIMEOUT
     separate: bool = False  # empty ACK at once, response as a message of its own
     etag: bool = True  # on responses in blocks, RFC 7959 §2.4
-    known: frozenset[int] = SUPPORTED
+    known: frozenset[int] = SUPPORTED  # other critical options get 4.02
 
 
 @dataclass(frozen=True, slots=True)

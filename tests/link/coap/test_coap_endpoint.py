@@ -65,7 +65,10 @@ def test_piggybacked_response() -> None:
     assert (request.request.path, request.request.body) == (PATH, b"hello")
     assert request.request.content_format == 42
     event = final(net)
-    assert event == ResponseArrived(handle, make_response(0x44, b"hello", content_format=42), 0.02)
+    assert isinstance(event, ResponseArrived)
+    assert (event.handle, event.time) == (handle, 0.02)
+    assert event.response == make_response(0x44, b"hello", content_format=42)
+    assert [request.message, event.message] == messages(net)
     assert [m.type for m in messages(net)] == [codes.CON, codes.ACK]
     assert messages(net)[0].token == messages(net)[1].token
 
@@ -230,6 +233,15 @@ def test_unknown_critical_option_is_refused_and_elective_ignored() -> None:
     assert len(net.requests) == 1
 
 
+def test_an_answer_does_not_outgrow_a_question_full_of_unknown_options() -> None:
+    server = endpoint(2)
+    options = tuple((number, b"") for number in range(40001, 60001, 2))
+    server.receive(encode(CoapMessage(codes.CON, codes.POST, 1, b"", options)), "C", 0.0)
+    (datagram,) = server.send(0.0)
+    assert datagram.data[1] == codes.BAD_OPTION
+    assert len(datagram.data) < 100
+
+
 def test_proxy_requests_are_refused() -> None:
     net = Net(endpoint(1), endpoint(2), echo)
     net.client.request(Request(codes.POST, ((opt.PROXY_SCHEME, b"http"),)), "S", 0.0)
@@ -242,12 +254,16 @@ def test_proxy_requests_are_refused() -> None:
 # Block-wise.
 
 
+@pytest.mark.parametrize("confirmable", [True, False], ids=["CON", "NON"])
 @pytest.mark.parametrize("szx", range(7))
 @pytest.mark.parametrize("length", [0, 15, 16, 17, 1024, 1025, 3000])
-def test_bodies_of_any_length_in_blocks_of_any_size(szx: int, length: int) -> None:
+def test_bodies_of_any_length_in_blocks_of_any_size(
+    szx: int, length: int, confirmable: bool
+) -> None:
     body = octets(length)
     net = Net(endpoint(1), endpoint(2), echo)
-    net.client.request(make_request(PATH, body), "S", 0.0, RequestKnobs(szx=szx, ask_szx=szx))
+    request = make_request(PATH, body, confirmable=confirmable)
+    net.client.request(request, "S", 0.0, RequestKnobs(szx=szx, ask_szx=szx))
     net.run()
     assert [r.request.body for r in net.requests] == [body]
     assert body_of(net) == body
@@ -686,6 +702,20 @@ def test_lossy_link_executes_once_and_keeps_the_body_or_gives_up() -> None:
             assert event.failure is Failure.GAVE_UP, event
             ended["gave up"] += 1
     assert ended["whole"] > 40
+
+
+def test_lossy_link_and_a_profile_of_30_kb() -> None:
+    whole = 0
+    for seed in range(20):
+        net, body = outcome(seed, 30_000, 6)
+        event = final(net)
+        assert len(net.requests) <= 1
+        if isinstance(event, ResponseArrived):
+            whole += 1
+            assert (net.requests[0].request.body, event.response.body) == (body, body)
+        else:
+            assert event.failure is Failure.GAVE_UP
+    assert whole >= 10
 
 
 def test_lossy_link_really_loses_doubles_and_reorders() -> None:

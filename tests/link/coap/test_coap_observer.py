@@ -236,6 +236,22 @@ def test_answer_captured_before_its_question() -> None:
     assert sink.problems == []
 
 
+def test_answer_to_a_request_before_the_capture_is_not_given_to_the_next() -> None:
+    """A client that keeps its token: the capture starts between its request and the answer."""
+    for pause in (0.2, 2.0):
+        sink = observe(
+            [
+                (0.0, "s", ack(1, 0x44, b"t", b"old")),
+                (0.1, "c", con(2, b"t", b"ask")),
+                (0.1 + pause, "c", con(3, b"other", b"")),
+                (9.0, "s", ack(2, 0x44, b"t", b"new")),
+            ]
+        )
+        answers = {t.body: t.request for t in sink.transfers if not t.is_request}
+        assert answers[b"old"] is None
+        assert answers[b"new"] is not None
+
+
 def test_neighbours_swapped_in_one_direction() -> None:
     body = bytes(range(100))
     net = Net(endpoint(1), endpoint(2), lambda event: Response(0x44, (), body[::-1]))
