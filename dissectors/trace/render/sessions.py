@@ -30,10 +30,12 @@ def describe(session: SessionInfo) -> Iterator[str]:
     head = f"encrypted: {name} {session.flow.client} → {session.flow.server}"
     if session.server_name:
         head += f", SNI {session.server_name}"
-    if session.alpn or session.alpn_offered:
-        head += f", ALPN {session.alpn or ' '.join(session.alpn_offered)}"
-    if known["suite"]:
-        head += f", {known['suite']}"
+    for label, chosen, offered in (("ALPN", "alpn", "alpnOffered"), ("", "suite", "suitesOffered")):
+        wanted = known[offered]
+        if known[chosen]:
+            head += f", {label} {known[chosen]}".replace(",  ", ", ")
+        elif isinstance(wanted, list) and wanted:
+            head += f", offers {' '.join(str(one) for one in wanted[:6])}"
     if session.resumption:
         head += f", resumed by {session.resumption}"
     yield f"{head}, frames {session.first_frame}–{session.last_frame}"
