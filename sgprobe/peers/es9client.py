@@ -21,7 +21,6 @@ from sgprobe.peers.es9 import messages as m
 from sgprobe.peers.es9.asn1_binding import NotAsn1, Octets
 from sgprobe.peers.es9.front import JSON_ANSWER_MEDIA, PROTOCOL_HEADER
 from sgprobe.peers.es9.json_binding import NotJson
-from sgprobe.peers.es9.messages import number_column
 from sgprobe.peers.es9.status import ACL, CAN, GBP, HNT, IAU, Refusal, status_of_number
 from sgprobe.peers.rules import Rule, Rules
 
@@ -190,11 +189,11 @@ class Es9Client:
             answer = asn1_binding.read_answer(codec.load(f"SGP.22@{self.version}"), name, body)
         except NotAsn1 as error:
             raise ServerFault(name, str(error)) from None
-        if isinstance(answer, int):
-            status = status_of_number(number_column(name, False), answer)
+        if isinstance(answer, asn1_binding.Number):
+            status = status_of_number(answer.column, answer.value)
             if status is None:
-                raise ServerRefusal(name, number=answer)
-            raise ServerRefusal(name, status.subject, status.reason, status.text, answer)
+                raise ServerRefusal(name, number=answer.value)
+            raise ServerRefusal(name, status.subject, status.reason, status.text, answer.value)
         return answer
 
     def _read_json(self, name: str, body: bytes) -> m.Answer:

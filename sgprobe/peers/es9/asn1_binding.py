@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from dissectors.asn1.codec import Codec
 from dissectors.asn1.model import Value
 from dissectors.asn1.tlv import TlvError, read_tlv, tlv
@@ -46,6 +48,14 @@ TOLERABLE = frozenset(
 
 class NotAsn1(ValueError):
     """The body is no message of the ASN.1 binding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """An error INTEGER, and the column of the status table that it belongs to."""
+
+    value: int
+    column: str
 
 
 class Octets:
@@ -141,7 +151,7 @@ def write_refusal(name: str, status: Status, version: str, discovery: bool) -> b
     return tlv(WRAPPER, tlv(tag, tlv("81", bytes([number]))))
 
 
-def read_answer(codec: Codec, name: str, body: bytes) -> m.Answer | int:
+def read_answer(codec: Codec, name: str, body: bytes) -> m.Answer | Number:
     """Return a function's answer, or its error INTEGER."""
     octets = Octets(codec, RESPONSE_TYPE, body)
     arm, value = next(iter(octets.value.items()))
@@ -150,7 +160,8 @@ def read_answer(codec: Codec, name: str, body: bytes) -> m.Answer | int:
         raise NotAsn1(f"{arm} is no answer to {name}")
     ok, inner = next(iter(value.items()))
     if ok == error:
-        return _number(octets.raw(f"{arm}.{error}"))
+        column = number_column(name, arm.endswith("Es11"))
+        return Number(_number(octets.raw(f"{arm}.{error}")), column)
 
     def raw(member: str) -> bytes:
         return octets.raw(f"{arm}.{ok}.{member}")
