@@ -11,6 +11,10 @@ from dissectors.asn1.model import Value
 from dissectors.asn1.tlv import TlvError, read_tlv
 from sgprobe.peers.effects import CardFailure
 from sgprobe.peers.euicc import (
+    authentication,
+    bpp,
+    crls,
+    download,
     eims,
     emergency,
     fallback,
@@ -61,6 +65,11 @@ def _result(member: str) -> Value:
 
 
 _ENTRIES: tuple[Entry, ...] = (
+    _entry("GetEuiccChallenge", authentication.challenge),
+    Entry("AuthenticateServerRequest", "", raw=authentication.authenticate),
+    Entry("PrepareDownloadRequest", "", raw=download.prepare),
+    _entry("CancelSession", authentication.cancel, _result("cancelSessionResponseError")),
+    _entry("LoadCRL", crls.load, {"loadCRLResponseError": 2}),
     _entry("EuiccConfiguredAddresses", info.addresses),
     _entry(
         "SetDefaultDpAddress",
@@ -90,7 +99,7 @@ _ENTRIES: tuple[Entry, ...] = (
     _entry("SetNickname", local.nickname, _result("setNicknameResult"), local=True),
     _entry("EuiccMemoryReset", reset.consumer, _result("resetResult"), local=True, rsp=True),
     _entry("EuiccMemoryReset", reset.iot, _result("resetResult")),
-    Entry("EuiccPackageRequest", "EuiccPackageResult", raw=packages.load),
+    Entry("EuiccPackageRequest", "", raw=packages.load),
     _entry("AddInitialEim", eims.add_initial, {"addInitialEimError": eims.COMMAND_ERROR}),
     _entry("GetEimConfigurationData", eims.get_configuration),
     _entry("ImmediateEnable", immediate.enable, _result("immediateEnableResult")),
@@ -137,6 +146,9 @@ def command_tag(command: bytes) -> bytes:
 
 def dispatch(turn: Turn, command: bytes) -> bytes:
     """Carry out one command TLV; CardFailure has the status word where no TLV can answer."""
+    if command[:2] == bpp.BPP or (turn.session.loader is not None and command[:1] in bpp.PARTS):
+        # the pieces of a package are no whole TLVs
+        return bpp.load(turn, command)
     spoken = turn.chip.dialect
     entry = _table(spoken).get(command_tag(command))
     if entry is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sgprobe.peers.euicc import notifications
+from sgprobe.peers.euicc import installation, notifications
 from sgprobe.peers.euicc.config import Config
 from sgprobe.peers.euicc.dialect import dialect
 from sgprobe.peers.euicc.dispatch import dispatch
@@ -10,6 +10,7 @@ from sgprobe.peers.euicc.ecasd import Ecasd
 from sgprobe.peers.euicc.records import Profile, Settings
 from sgprobe.peers.euicc.session import Session, Undo
 from sgprobe.peers.euicc.state import Draft, State
+from sgprobe.peers.euicc.trust import Trust
 from sgprobe.peers.euicc.turn import Chip, Entropy, Turn
 from sgprobe.peers.rules import Rules
 from sgprobe.peers.store import Store
@@ -24,7 +25,8 @@ class Euicc:
     def __init__(
         self, config: Config, store: Store, ecasd: Ecasd, rules: Rules, random: Entropy
     ) -> None:
-        self.chip = Chip(config, rules, ecasd, dialect(config.version), random)
+        trust = Trust(ecasd.anchors)
+        self.chip = Chip(config, rules, ecasd, dialect(config.version), random, trust)
         self._state = State(store, f"euicc/{ecasd.eid.hex()}")
         self.session = Session()
         self.cat_busy = False
@@ -51,6 +53,12 @@ class Euicc:
 
     def reset(self) -> None:
         """Begin again as after power on: sessions are lost, what was committed is there."""
+        self._forget()
+        turn = self._turn(0.0)
+        installation.interrupted(turn)
+        self._finish(turn)
+
+    def _forget(self) -> None:
         self._state.reload()
         self.session = Session()
 
@@ -85,7 +93,7 @@ class Euicc:
             self._state.commit(turn.draft)
         except BaseException:
             # nothing is known to be durable: go on from what is
-            self.reset()
+            self._forget()
             raise
         if turn.refresh:
             self.session.refresh_pending = True

@@ -41,6 +41,13 @@ def notify(turn: Turn, event: int, profile: Profile) -> None:
     turn.events.append((event, profile))
 
 
+def installed(turn: Turn, profile: Profile, server: str) -> None:
+    """Tell everybody of an installation but the server, which gets the result itself."""
+    for address in addresses(profile, INSTALL):
+        if address != server:
+            turn.notes.append(_sign(turn, INSTALL, address, profile))
+
+
 def flush(turn: Turn) -> None:
     """Make the notifications of the events of this command."""
     for event, profile in turn.events:

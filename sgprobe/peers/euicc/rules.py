@@ -37,7 +37,6 @@ RULES: tuple[Rule, ...] = tuple(
         ("CONFIRMATION-CODE", _PREP, "a hash is there when the confirmation code is required"),
         ("CANCEL-TRANSACTION", "SGP.22 §5.7.14", "the transaction is that of the session"),
         # bound profile package
-        ("BPP-SESSION", "SGP.22 §5.7.6", "a package is loaded after PrepareDownload only"),
         ("BPP-OPERATION", "SGP.22 §5.5.1", "remoteOpId is installBoundProfilePackage"),
         ("BPP-TRANSACTION", "SGP.22 §5.5.1", "BF23 names the transaction of the session"),
         ("BPP-CRT", "SGP.22 §5.5.1", "keys are AES of 16 octets"),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sgprobe.crypto.certificates import Certificate
 from sgprobe.crypto.keys import PrivateKey
 from sgprobe.peers.euicc.ecasd import Identity
 from sgprobe.peers.euicc.records import Profile, Settings
+
+if TYPE_CHECKING:
+    from sgprobe.peers.euicc.bpp import Loader
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,8 @@ class Server:
     transaction: bytes
     address: str
     certificate: Certificate
+    # dpauth or dsauth
+    role: str
     identity: Identity
     # euiccSignature1 as its whole TLV: smdpSignature2 covers it
     signature1: bytes
@@ -61,6 +67,7 @@ class Session:
     challenge: bytes | None = None
     server: Server | None = None
     agreed: Agreed | None = None
+    loader: Loader | None = None
     fresh: Fresh | None = None
     refresh_pending: bool = False
     undo: Undo | None = None
@@ -69,3 +76,4 @@ class Session:
         """Drop the RSP session: a new one begins with a new challenge."""
         self.server = None
         self.agreed = None
+        self.loader = None

@@ -11,6 +11,7 @@ from sgprobe.peers.euicc.ecasd import Ecasd
 from sgprobe.peers.euicc.records import Profile, Settings
 from sgprobe.peers.euicc.session import Session
 from sgprobe.peers.euicc.state import Draft
+from sgprobe.peers.euicc.trust import Trust
 from sgprobe.peers.rules import Rules
 
 
@@ -31,6 +32,7 @@ class Chip:
     ecasd: Ecasd
     dialect: Dialect
     random: Entropy
+    trust: Trust
 
 
 @dataclass(slots=True)

@@ -19,13 +19,12 @@ from sgprobe.peers.euicc.build import Preloaded, build
 from sgprobe.peers.euicc.config import Config
 from sgprobe.peers.euicc.dialect import dialect
 from sgprobe.peers.euicc.euicc import Euicc
-from sgprobe.peers.euicc.values import inner
+from sgprobe.peers.euicc.values import bit_string, inner
 from sgprobe.peers.store import Store
 
 PKI = TestPki.load()
 A, B, C = "89990010000000000012", "89990010000000000020", "89990010000000000038"
 EIM = "eim.example.com"
-ALL_EVENTS = {"value": "f0", "length": 4}
 SMDP = "testsmdpplus1.example.com"
 
 
@@ -36,11 +35,14 @@ def wire(iccid: str) -> str:
     return iccid_octets(iccid).hex()
 
 
-def notifying(*addresses: str, events: str = "f0") -> dict[str, Any]:
+EVENTS = {"install": 0, "enable": 1, "disable": 2, "delete": 3}
+
+
+def notifying(*addresses: str, events: str = "install enable disable delete") -> dict[str, Any]:
     return {
         "notificationConfigurationInfo": [
             {
-                "profileManagementOperation": {"value": events, "length": 4},
+                "profileManagementOperation": bit_string(EVENTS[one] for one in events.split()),
                 "notificationAddress": address,
             }
             for address in addresses or (SMDP,)

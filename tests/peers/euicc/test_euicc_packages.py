@@ -307,8 +307,8 @@ def test_eim_on_brainpool():
 
 def test_notifications_only_where_configured():
     profiles = (
-        Preloaded(A, enabled=True, metadata=notifying(events="40")),
-        Preloaded(B, metadata=notifying("one.example", "two.example", events="10")),
+        Preloaded(A, enabled=True, metadata=notifying(events="enable")),
+        Preloaded(B, metadata=notifying("one.example", "two.example", events="delete")),
     )
     eim = operator(make(profiles=profiles))
     eim.run(disable(A))
