@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from dissectors.finding import Code, Finding, finding
 from dissectors.link.coap import codes
-from dissectors.link.coap.codes import ACK, CON, EMPTY, FORMAT_ERRORS, NON, RST, TYPE_NAMES
+from dissectors.link.coap.codes import ACK, EMPTY, FORMAT_ERRORS, NON, RST, TYPE_NAMES
 from dissectors.link.coap.options import (
     SHAPES,
     Option,
