@@ -80,23 +80,20 @@ def test_what_is_filled_fits_its_file(stranger):
         if name != "genericFileManagement":
             continue
         (commands,) = value["fileManagementCMD"]
-        sizes = [one[1]["efFileSize"] for one in commands if "efFileSize" in one[1]]
+        made = [value for name, value in commands if name == "createFCP"]
+        sizes = [fcp["efFileSize"] for fcp in made if "efFileSize" in fcp]
         contents = [one[1] for one in commands if one[0] == "fillFileContent"]
         assert [int.from_bytes(size, "big") for size in sizes] == [len(one) for one in contents]
 
 
 @pytest.mark.oracle("pycrate")
 def test_the_tags_are_those_of_the_specification(stranger):
-    places = (
-        {name: place for place, name in enumerate(stranger.get_root_path_names())}
-        if (hasattr(stranger, "get_root_path_names"))
-        else dict.fromkeys(())
-    )
-    for name, place in places.items():
-        assert tags.ELEMENT_TAGS[name] == tags.context(place)
+    checked = 0
     for name, alternative in stranger._cont.items():
         if name in tags.ELEMENT_TAGS:
             assert tags.ELEMENT_TAGS[name] == tags.context(alternative._tag[0])
+            checked += 1
+    assert checked >= 25
 
 
 @pytest.mark.parametrize("size", [0, 1500, 5_000, 30_000, 65_600, 100_000, 250_000])
@@ -146,11 +143,11 @@ def test_iccids_have_their_luhn_digit(serial):
 
 @pytest.mark.parametrize(
     ("imsi", "octets"),
-    [("001010123456063", "080910101032540636"), ("26201123456789", "0821620211325476f8")],
+    [("001010123456063", "080910101032540636"), ("26201123456789", "0821261021436587f9")],
 )
 def test_imsi(imsi, octets):
     # 3GPP TS 31.102 §4.2.2; the first value is that of GSMA TS.48
-    assert imsi_octets(imsi)[: len(octets) // 2].hex() in (octets, "08" + octets[2:])
+    assert imsi_octets(imsi).hex() == octets
 
 
 @pytest.mark.parametrize("size", [300, 1000, 1024])
