@@ -118,4 +118,6 @@ def answers(key: bytes) -> bool:
     The first sender is the client, unless it sends from a service's port to an ephemeral one.
     """
     source, destination = int.from_bytes(key[-4:-2], "big"), int.from_bytes(key[-2:], "big")
-    return source < destination and (source < _SERVICES_END or destination >= _EPHEMERAL)
+    if source >= destination:
+        return False
+    return source < _SERVICES_END <= destination or destination >= _EPHEMERAL

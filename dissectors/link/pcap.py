@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from typing import Final
@@ -28,6 +29,7 @@ MAGICS: Final = {
 }
 _HEADER: Final = 24
 _RECORD: Final = 16
+_STAMPS: Final = 8
 
 
 class PcapFile:
@@ -50,12 +52,13 @@ class PcapFile:
         self._unpack = struct.Struct(self._order + "IIII").unpack_from
         self._frames = 0
         self._guesses = 0
+        # Seconds of the first record and of the last ones: what a record looks like.
+        self._stamps: list[int] = []
 
     def batches(self) -> Iterator[Batch]:
         """Yield the packets, one batch for each chunk read."""
         unpack, most, ticks = self._unpack, self._most, self._ticks
         linktype = self.interfaces[0].linktype
-        seconds = 0
         buffer = self._source.read(CHUNK)
         while buffer:
             position, size = 0, len(buffer)
@@ -71,75 +74,65 @@ class PcapFile:
                 end = start + captured
                 if end > size:
                     break
-                seconds = stamp
                 records.append(((stamp * ticks + fraction) / ticks, start, captured, original))
                 position = end
             self._frames += len(records)
+            self._stamps = [*self._stamps[:1], *(int(record[0]) for record in records[-_STAMPS:])]
             yield Batch(buffer, linktype, records)
-            if corrupt:
-                self._corrupt(corrupt)
-                rest = self._resynchronise(buffer[position + 1 :], seconds)
-                if rest is None:
-                    return
-                buffer = rest
-                continue
-            more = self._source.read(CHUNK)
-            if not more:
-                self._finish(size - position)
+            rest = buffer[position:]
+            more = b"" if corrupt else self._source.read(CHUNK)
+            if more:
+                buffer = rest + more
+            elif not rest:
                 return
-            buffer = buffer[position:] + more
+            else:
+                buffer = self._resynchronise(rest, corrupt)
 
-    def _corrupt(self, captured: int) -> None:
+    def _resynchronise(self, rest: bytes, corrupt: int) -> bytes:
+        """Report the record at the start of `rest`; return what begins with the next sane one."""
         self._guesses += GUESSES_PER_FAULT
-        self._notes.add(
-            CAPTURE_CORRUPT,
-            f"the record of frame {self._frames + 1} announces {captured} bytes, "
-            f"more than the {self._most} a packet can have",
-            (self._frames + 1,),
-        )
+        found = self._find(rest[1:])
+        frame = self._frames + 1
+        if not found and not corrupt:
+            text = f"the file ends inside the record of frame {frame}: {len(rest)} bytes left"
+            self._notes.add(CAPTURE_TRUNCATED, text, (frame,))
+            return b""
+        text = "more bytes than the file has"
+        if corrupt:
+            text = f"{corrupt} bytes, more than the {self._most} a packet can have"
+        self._notes.add(CAPTURE_CORRUPT, f"the record of frame {frame} announces {text}", (frame,))
+        if not found:
+            text = f"no packet is found after frame {self._frames}; reading stops there"
+            self._notes.add(CAPTURE_STOPPED, text)
+        return found
 
-    def _finish(self, left: int) -> None:
-        if left:
-            self._notes.add(
-                CAPTURE_TRUNCATED,
-                f"the file ends inside the record of frame {self._frames + 1}: {left} bytes left",
-                (self._frames + 1,),
-            )
-
-    def _resynchronise(self, buffer: bytes, seconds: int) -> bytes | None:
+    def _find(self, buffer: bytes) -> bytes:
         """Drop bytes up to the next place where two sane records follow each other."""
         # Records near in time share the upper half of their seconds; without a good record
         # before there is nothing to look for.
-        order: str = self._order
-        whole = struct.pack(order + "I", seconds)
-        mark, shift = (whole[2:], 2) if order == "<" else (whole[:2], 0)
+        shift = 2 if self._order == "<" else 0
+        whole = [struct.pack(self._order + "I", stamp) for stamp in self._stamps]
+        marks = {stamp[shift : shift + 2] for stamp in whole}
+        pattern = re.compile(b"|".join(map(re.escape, sorted(marks))))
         reach = _RECORD + self._most + _RECORD
-        while seconds:
-            at = buffer.find(mark)
-            while at >= 0:
-                place = at - shift
+        while marks and self._guesses <= MAX_GUESSES:
+            found = pattern.search(buffer, shift)
+            while found and self._guesses <= MAX_GUESSES:
+                place = found.start() - shift
                 if len(buffer) - place < reach and (more := self._source.read(CHUNK)):
-                    buffer = buffer[max(place, 0) :] + more
-                    at = buffer.find(mark)
-                    continue
-                if place >= 0 and self._sane(buffer, place, mark, shift):
+                    buffer = buffer[place:] + more
+                    place = 0
+                if self._sane(buffer, place, marks, shift):
                     return buffer[place:]
                 self._guesses += 1
-                if self._guesses > MAX_GUESSES:
-                    break
-                at = buffer.find(mark, at + 1)
-            if self._guesses > MAX_GUESSES:
-                break
+                found = pattern.search(buffer, place + shift + 1)
             more = self._source.read(CHUNK)
             if not more:
                 break
             buffer = buffer[-3:] + more
-        self._notes.add(
-            CAPTURE_STOPPED, f"no packet is found after frame {self._frames}; reading stops there"
-        )
-        return None
+        return b""
 
-    def _sane(self, buffer: bytes, place: int, mark: bytes, shift: int) -> bool:
+    def _sane(self, buffer: bytes, place: int, marks: set[bytes], shift: int) -> bool:
         for _ in range(2):
             if place == len(buffer):
                 return True
@@ -147,7 +140,7 @@ class PcapFile:
                 return False
             _, fraction, captured, original = self._unpack(buffer, place)
             if (
-                buffer[place + shift : place + shift + 2] != mark
+                buffer[place + shift : place + shift + 2] not in marks
                 or fraction >= self._ticks
                 or captured > self._most
                 or original < captured

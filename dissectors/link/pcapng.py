@@ -140,14 +140,14 @@ class PcapngFile:
                 if end:
                     position = end
                     continue
-            if self._fault:
-                self._report()
-                rest = self._resynchronise(buffer[position + 1 :])
-            else:
-                rest = self._read_more(buffer[position:])
-            if rest is None:
+            buffer, enough = buffer[position:], False
+            if not self._fault:
+                buffer, enough = self._read_more(buffer)
+            if buffer and not enough:
+                buffer = self._resynchronise(buffer)
+            if not buffer:
                 return
-            buffer, position = rest, 0
+            position = 0
 
     def _batch(self, buffer: bytes, linktype: int, records: list[Record]) -> Batch:
         self._frames += len(records)
@@ -185,6 +185,7 @@ class PcapngFile:
         most = self._secrets_left + 64 if kind == SECRETS else _MAX_BLOCK
         if length > most or length < _LEAST.get(kind, _BLOCK):
             self._fault = f"a block of type {kind} announces {length} bytes"
+            self._wanted = 0
             return 0, None
         end = position + length
         if end > len(buffer):
@@ -228,8 +229,8 @@ class PcapngFile:
         captured = min(captured, end - 4 - start)
         return self._batch(buffer, interface.linktype, [(time, start, captured, original)])
 
-    def _read_more(self, rest: bytes) -> bytes | None:
-        """Return `rest` and what follows it, at least the whole block; None at the end."""
+    def _read_more(self, rest: bytes) -> tuple[bytes, bool]:
+        """Return `rest` and what follows it, and if that is the whole block at least."""
         wanted = self._wanted if len(rest) >= _BLOCK else _BLOCK
         self._wanted = 0
         parts, have = [rest], len(rest)
@@ -237,22 +238,31 @@ class PcapngFile:
             parts.append(more)
             have += len(more)
             if have >= wanted:
-                return b"".join(parts)
-        if have:
-            self._notes.add(
-                CAPTURE_TRUNCATED,
-                f"the file ends inside a block after frame {self._frames}: {have} bytes left",
-            )
-        return None
+                return b"".join(parts), True
+        return b"".join(parts), False
 
-    def _report(self) -> None:
+    def _resynchronise(self, rest: bytes) -> bytes:
+        """Report the block at the start of `rest`; return what begins with the next sane one."""
         self._guesses += GUESSES_PER_FAULT + (self._wanted >> 14)
         self._wanted = 0
+        found = self._find(rest[1:])
+        after = f"after frame {self._frames}"
+        frames = (self._frames + 1,)
+        if not found and not self._fault:
+            text = f"the file ends inside a block {after}: {len(rest)} bytes left"
+            self._notes.add(CAPTURE_TRUNCATED, text, frames)
+            return b""
         self._notes.add(
-            CAPTURE_CORRUPT, f"{self._fault}, after frame {self._frames}", (self._frames + 1,)
+            CAPTURE_CORRUPT,
+            f"{self._fault or 'a block announces more bytes than the file has'}, {after}",
+            frames,
         )
+        if not found:
+            text = f"no block is found {after}; reading stops there"
+            self._notes.add(CAPTURE_STOPPED, text)
+        return found
 
-    def _resynchronise(self, buffer: bytes) -> bytes | None:
+    def _find(self, buffer: bytes) -> bytes:
         """Drop bytes up to the next section header or packet block that is consistent."""
         wanted = re.compile(
             re.escape(struct.pack(self._order + "I", ENHANCED_PACKET)) + b"|" + MAGIC
@@ -272,10 +282,7 @@ class PcapngFile:
             if not more:
                 break
             buffer = buffer[-3:] + more
-        self._notes.add(
-            CAPTURE_STOPPED, f"no block is found after frame {self._frames}; reading stops there"
-        )
-        return None
+        return b""
 
     def _sane(self, buffer: bytes, place: int) -> bool:
         if place + _PACKET > len(buffer):

@@ -16,7 +16,7 @@ ACCEPTED: Final = "pcap and pcapng files are accepted, also compressed with gzip
 
 _GZIP: Final = b"\x1f\x8b"
 # Deflate reaches 1032:1 on equal bytes; captures stay below 100:1.
-_BOMB_BYTES: Final = 64 << 20
+_BOMB_BYTES: Final = 16 << 20
 _BOMB_RATIO: Final = 250
 _READ: Final = 1 << 16
 
