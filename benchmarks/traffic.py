@@ -35,10 +35,16 @@ def messages(rng: random.Random, count: int) -> list[tuple[bytes, bytes]]:
                     "eidValue": eid,
                     "counterValue": rng.randrange(1, 100000),
                     "eimTransactionId": rng.randbytes(8).hex(),
-                    "euiccPackage": {"psmoList": [
-                        {"enable": {"iccid": rng.randbytes(10).hex(), "rollbackFlag": None}},
-                        {"listProfileInfo": {"searchCriteria": {"iccid": rng.randbytes(10).hex()}}},
-                    ]},
+                    "euiccPackage": {
+                        "psmoList": [
+                            {"enable": {"iccid": rng.randbytes(10).hex(), "rollbackFlag": None}},
+                            {
+                                "listProfileInfo": {
+                                    "searchCriteria": {"iccid": rng.randbytes(10).hex()}
+                                }
+                            },
+                        ]
+                    },
                 },
                 "eimSignature": signature,
             }
@@ -52,21 +58,37 @@ def messages(rng: random.Random, count: int) -> list[tuple[bytes, bytes]]:
                     "seqNumber": rng.randrange(1, 70000),
                     "euiccResult": [
                         {"enableResult": "ok"},
-                        {"listProfileInfoResult": {"profileInfoListOk": [
-                            {"iccid": rng.randbytes(10).hex(), "isdpAid": rng.randbytes(16).hex(),
-                             "profileState": "enabled", "serviceProviderName": "Operator",
-                             "profileName": "IoT", "profileClass": "operational"}
-                            for _ in range(2)]}},
+                        {
+                            "listProfileInfoResult": {
+                                "profileInfoListOk": [
+                                    {
+                                        "iccid": rng.randbytes(10).hex(),
+                                        "isdpAid": rng.randbytes(16).hex(),
+                                        "profileState": "enabled",
+                                        "serviceProviderName": "Operator",
+                                        "profileName": "IoT",
+                                        "profileClass": "operational",
+                                    }
+                                    for _ in range(2)
+                                ]
+                            }
+                        },
                     ],
                 },
                 "euiccSignEPR": signature,
             }
-            request = iot.encode("ProvideEimPackageResult", {
-                "eidValue": eid,
-                "eimPackageResult": {"euiccPackageResult": {"euiccPackageResultSigned": result}},
-            })
-            response = iot.encode("ProvideEimPackageResultResponse",
-                                  {"eimAcknowledgements": [number % 1000 + 1]})
+            request = iot.encode(
+                "ProvideEimPackageResult",
+                {
+                    "eidValue": eid,
+                    "eimPackageResult": {
+                        "euiccPackageResult": {"euiccPackageResultSigned": result}
+                    },
+                },
+            )
+            response = iot.encode(
+                "ProvideEimPackageResultResponse", {"eimAcknowledgements": [number % 1000 + 1]}
+            )
         elif kind == 2:
             pir = {
                 "profileInstallationResultData": {
@@ -78,18 +100,25 @@ def messages(rng: random.Random, count: int) -> list[tuple[bytes, bytes]]:
                         "iccid": rng.randbytes(10).hex(),
                     },
                     "smdpOid": "2.999.10",
-                    "finalResult": {"successResult": {
-                        "aid": rng.randbytes(16).hex(), "simaResponse": "3007a0053003800100"}},
+                    "finalResult": {
+                        "successResult": {
+                            "aid": rng.randbytes(16).hex(),
+                            "simaResponse": "3007a0053003800100",
+                        }
+                    },
                 },
                 "euiccSignPIR": signature,
             }
-            request = iot.encode("HandleNotificationEsipa",
-                                 {"pendingNotification": {"profileInstallationResult": pir}})
+            request = iot.encode(
+                "HandleNotificationEsipa",
+                {"pendingNotification": {"profileInstallationResult": pir}},
+            )
             response = b""
         else:
             request = iot.encode("GetEimPackageRequest", {"eidValue": eid})
-            response = iot.encode("GetEimPackageResponse",
-                                  {"eimPackageError": "noEimPackageAvailable"})
+            response = iot.encode(
+                "GetEimPackageResponse", {"eimPackageError": "noEimPackageAvailable"}
+            )
         pairs.append((request, response))
     return pairs  # fmt: skip
 
@@ -150,8 +179,8 @@ def write_http(path: Path, exchanges: int, port: int = 80, seed: int = 7) -> int
             frames = [tcp.frame(0, flags=2), tcp.frame(1, flags=0x12), tcp.frame(0, flags=0x10)]
             for _ in range(size):
                 request, response = pool[number % len(pool)]
-                data = [*tcp.send(0, http_request(request)), tcp.frame(1, flags=0x10),
-                        *tcp.send(1, http_response(response)), tcp.frame(0, flags=0x10)]  # fmt: skip
+                data = [*tcp.send(0, http_request(request)), tcp.frame(1, flags=0x10)]
+                data += [*tcp.send(1, http_response(response)), tcp.frame(0, flags=0x10)]
                 if rng.random() < 0.01:
                     data.insert(1, data[0])
                 frames += data
