@@ -12,6 +12,7 @@ from dissectors.asn1.tlv import tlv
 from dissectors.spec.identity import eid_octets
 from sgprobe.crypto import keys
 from sgprobe.crypto.bsp import (
+    MAX_DATA,
     TAG_ENCRYPTED,
     TAG_MAC_ONLY,
     TAG_PROFILE,
@@ -71,35 +72,50 @@ def new_keys(random: RandomSource, curve: keys.Curve, euicc_otpk: bytes) -> Bind
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a bound package carries, each part a whole TLV; a package may be protected already."""
+
+    configure: bytes
+    metadata: bytes
+    package: bytes | Protected = field(repr=False)
+
+
 def bind(
     signer: keys.PrivateKey,
     transaction_id: bytes,
     eid: str,
     binding: BindingKeys,
-    metadata: bytes,
-    configure: bytes,
-    package: bytes | Protected,
+    contents: Contents,
 ) -> bytes:
     """Return the BoundProfilePackage TLV; the same keys give the same protected segments."""
     otsk = keys.derive_key(binding.otsk, "otSK.DP", keys.Curve(binding.curve))
-    euicc_otpk = bytes.fromhex(binding.euicc_otpk)
-    host_id = bytes.fromhex(binding.host_id)
-    bsp = Bsp(agree(otsk, euicc_otpk, host_id, eid_octets(eid)))
-    channel = _secure_channel(signer, transaction_id, host_id, keys.point(otsk), euicc_otpk)
+    euicc_otpk, host_id = bytes.fromhex(binding.euicc_otpk), bytes.fromhex(binding.host_id)
+    session = agree(otsk, euicc_otpk, host_id, eid_octets(eid))
+    channel = secure_channel(signer, transaction_id, host_id, keys.point(otsk), euicc_otpk)
+    return tlv("BF36", channel, *seal(session, contents))
+
+
+def seal(session: SessionKeys, contents: Contents, metadata_size: int = MAX_DATA) -> list[bytes]:
+    """Return the protected sequences A0, A1, A2 where it is needed, and A3. SGP.22 §2.5.4.
+
+    `metadata_size` is how many octets of metadata stand in one segment.
+    """
+    bsp = Bsp(session)
     parts = [
-        channel,
-        tlv("A0", *bsp.seal_all(TAG_ENCRYPTED, configure)),
-        tlv("A1", *bsp.seal_all_mac_only(TAG_MAC_ONLY, metadata)),
+        tlv("A0", *bsp.seal_all(TAG_ENCRYPTED, contents.configure)),
+        tlv("A1", *bsp.seal_all_mac_only(TAG_MAC_ONLY, contents.metadata, metadata_size)),
     ]
+    package = contents.package
     if isinstance(package, Protected):
         parts.append(tlv("A2", *bsp.seal_all(TAG_ENCRYPTED, replace_session_keys(package.keys))))
         parts.append(tlv("A3", package.segments))
     else:
         parts.append(tlv("A3", *bsp.seal_all(TAG_PROFILE, package)))
-    return tlv("BF36", *parts)
+    return parts
 
 
-def _secure_channel(
+def secure_channel(
     signer: keys.PrivateKey, transaction_id: bytes, host_id: bytes, otpk: bytes, euicc_otpk: bytes
 ) -> bytes:
     """Return InitialiseSecureChannel (BF23), whose signature also covers the eUICC's key."""

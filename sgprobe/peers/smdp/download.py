@@ -26,7 +26,7 @@ from sgprobe.peers.profiles.library import ProfileType, package
 from sgprobe.peers.smdp import binding, eligibility
 from sgprobe.peers.smdp.metadata import store_metadata
 from sgprobe.peers.smdp.operator import activation_code
-from sgprobe.peers.smdp.orders import EARLY, OPEN, BindingKeys, Order, State, Work
+from sgprobe.peers.smdp.orders import EARLY, OPEN, PPK, BindingKeys, Order, State, Work
 
 if TYPE_CHECKING:
     from sgprobe.peers.smdp.server import Limits
@@ -201,17 +201,8 @@ class Download:
             raise refuse("order-expired")
         order = self._check_code(work, order, session, value.get("hashCc"))
         keys = self._keys(order, session, bytes.fromhex(value["euiccOtpk"]))
-        package_ = self._package(order)
         bound = binding.bind(
-            signer.key,
-            session.transaction_id,
-            euicc.eid,
-            keys,
-            self._metadata(order),
-            self._configure(),
-            self.shelf.get(self.seed, order.iccid, package_)
-            if order.protection == "ppk"
-            else package_,
+            signer.key, session.transaction_id, euicc.eid, keys, self._contents(order)
         )
         self._await_result(work, replace(order, state=State.DOWNLOADED, keys=keys), session, euicc)
         return m.Bound(session.transaction_id, bound)
@@ -260,9 +251,14 @@ class Download:
             return replace(kept, euicc_otpk=euicc_otpk.hex())
         return binding.new_keys(self.means.random, curve, euicc_otpk)
 
-    def _configure(self) -> bytes:
+    def _contents(self, order: Order) -> binding.Contents:
         value = {"dpProprietaryData": {"dpOid": self.means.party.oid}}
-        return self.means.codec.encode("ConfigureISDPRequest", value)
+        configure = self.means.codec.encode("ConfigureISDPRequest", value)
+        plain = self._package(order)
+        if order.protection != PPK:
+            return binding.Contents(configure, self._metadata(order), plain)
+        protected = self.shelf.get(self.seed, order.iccid, plain)
+        return binding.Contents(configure, self._metadata(order), protected)
 
     def _await_result(self, work: Work, order: Order, session: Session, euicc: Euicc) -> None:
         """Note whose installation result may come: it carries no certificate of its own."""

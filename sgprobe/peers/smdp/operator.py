@@ -10,12 +10,12 @@ from sgprobe.crypto.confirmation import code_hash
 from sgprobe.peers.es9.mutual import RandomSource
 from sgprobe.peers.es9.status import refuse
 from sgprobe.peers.profiles.library import ProfileType, make_iccid
-from sgprobe.peers.smdp.orders import Order, State, Work
+from sgprobe.peers.smdp.orders import PPK, SESSION, Order, State, Work
 
 # an order in one of these is not touched by a new confirmation
 _FINAL = frozenset({State.INSTALLED, State.UNAVAILABLE, State.ERROR})
 MATCHING_OCTETS = 10
-PROTECTIONS = ("ppk", "session")
+PROTECTIONS = (PPK, SESSION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Desk:
         eid: str | None = None,
         iccid: str | None = None,
         kind: str | None = None,
-        protection: str = "ppk",
+        protection: str = PPK,
     ) -> Order:
         """Reserve a profile: of a type, or the one that has an ICCID. SGP.22 §5.3.1."""
         if eid is not None:

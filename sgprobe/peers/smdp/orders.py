@@ -24,6 +24,8 @@ class State(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
+# SGP.22 §2.5.3: pre-protected under keys of its own, or under the session keys directly
+PPK, SESSION = "ppk", "session"
 # a download may begin, or be tried again
 OPEN = frozenset({State.RELEASED, State.DOWNLOADED})
 # ordered, but not to be had yet
@@ -54,7 +56,7 @@ class Order:
     wrong_codes: int = 0
     attempts: int = 0
     expires: float | None = None
-    protection: str = "ppk"
+    protection: str = PPK
     keys: BindingKeys | None = None
     # transaction ids whose installation result may still come
     sessions: tuple[str, ...] = ()

@@ -22,7 +22,7 @@ from sgprobe.peers.rules import Rules
 from sgprobe.peers.smdp import download, es2plus, notifications
 from sgprobe.peers.smdp.binding import ProtectedShelf
 from sgprobe.peers.smdp.operator import Desk, activation_code
-from sgprobe.peers.smdp.orders import Order, Work, from_record
+from sgprobe.peers.smdp.orders import PPK, Order, Work, from_record
 from sgprobe.peers.smdp.rules import PREFIX, RULES
 from sgprobe.peers.store import Store
 
@@ -142,7 +142,7 @@ class SmDp:
         code: str | None = None,
         expires: float | None = None,
         release: bool = True,
-        protection: str = "ppk",
+        protection: str = PPK,
         iccid: str | None = None,
     ) -> Order:
         """Order, confirm and release one profile; "" as matching id makes it a default order."""
