@@ -17,11 +17,11 @@ MAX_HELD_BYTES = 1 << 16
 MAX_MOVES = 16  # flows listed as joined by one session
 MAX_FAILURES = 8  # records that stay closed before keys that never opened one count as wrong
 
-_CHANGE = int(ContentType.CHANGE_CIPHER_SPEC)
-_ALERT = int(ContentType.ALERT)
-_HANDSHAKE = int(ContentType.HANDSHAKE)
-_DATA = int(ContentType.APPLICATION_DATA)
-_CID = int(ContentType.TLS12_CID)
+_CHANGE = ContentType.CHANGE_CIPHER_SPEC
+_ALERT = ContentType.ALERT
+_HANDSHAKE = ContentType.HANDSHAKE
+_DATA = ContentType.APPLICATION_DATA
+_CID = ContentType.TLS12_CID
 
 # (role of the sender, epoch, fragments, frames, time)
 OnHandshake = Callable[[int, int, bytes, tuple[int, ...], float], None]

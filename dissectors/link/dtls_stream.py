@@ -21,19 +21,19 @@ from dissectors.link.tls_tracker import SessionTracker
 MAX_SESSIONS = 4  # of one flow at a time, the newest
 MAX_REORDER = 1.0  # seconds by which packets of one flight stand in the wrong order
 
-_ALERT = int(ContentType.ALERT)
-_CHANGE = int(ContentType.CHANGE_CIPHER_SPEC)
-_HANDSHAKE = int(ContentType.HANDSHAKE)
-_CID = int(ContentType.TLS12_CID)
+_ALERT = ContentType.ALERT
+_CHANGE = ContentType.CHANGE_CIPHER_SPEC
+_HANDSHAKE = ContentType.HANDSHAKE
+_CID = ContentType.TLS12_CID
 
 # who sends a message that one side alone may send: 0 the client, 1 the server
 _SENDERS = {
-    int(Message.CLIENT_KEY_EXCHANGE): 0,
-    int(Message.SERVER_HELLO): 1,
-    int(Message.HELLO_VERIFY_REQUEST): 1,
-    int(Message.NEW_SESSION_TICKET): 1,
-    int(Message.SERVER_KEY_EXCHANGE): 1,
-    int(Message.SERVER_HELLO_DONE): 1,
+    Message.CLIENT_KEY_EXCHANGE: 0,
+    Message.SERVER_HELLO: 1,
+    Message.HELLO_VERIFY_REQUEST: 1,
+    Message.NEW_SESSION_TICKET: 1,
+    Message.SERVER_KEY_EXCHANGE: 1,
+    Message.SERVER_HELLO_DONE: 1,
 }
 
 

@@ -16,9 +16,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 
+from dissectors.link.tls_records import Buffer
 from dissectors.link.tls_suites import Suite
 
-Buffer = bytes | memoryview
 _Decrypt = Callable[[Buffer, Buffer, Buffer], bytes]
 
 

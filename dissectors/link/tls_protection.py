@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dissectors.link import keylog, tls_keys
+from dissectors.link.tls_records import Buffer
 from dissectors.link.tls_suites import Suite, suite
 from dissectors.link.tls_tracker import SessionTracker
 
@@ -29,7 +30,7 @@ class Protection:
     def __init__(self, inner: bool) -> None:
         self.inner = inner  # TLS 1.3: the content type is inside
 
-    def open(self, header: bytes, body: memoryview) -> bytes | None:
+    def open(self, header: bytes, body: Buffer) -> bytes | None:
         """Return the plain bytes of the next record, or None when nothing opens it."""
         return None
 
@@ -59,7 +60,7 @@ class Protection12(Protection):
         """Tell that the secret is there."""
         return False
 
-    def open(self, header: bytes, body: memoryview) -> bytes | None:
+    def open(self, header: bytes, body: Buffer) -> bytes | None:
         """Open a record with the next sequence number, after a hole with one near it."""
         seq = self.seq
         plain = self._opener.open(seq, seq.to_bytes(8, "big") + header[:3], body)
@@ -133,7 +134,7 @@ class Protection13(Protection):
         """Append the stages that a ServerHello makes known."""
         self._stages += stages
 
-    def open(self, header: bytes, body: memoryview) -> bytes | None:
+    def open(self, header: bytes, body: Buffer) -> bytes | None:
         """Open a record with the key and number expected, else look further along."""
         if self._opener is not None:
             plain = self._opener.open(self.seq, header, body)
@@ -143,7 +144,7 @@ class Protection13(Protection):
                 return plain
         return self._search(header, body)
 
-    def _search(self, header: bytes, body: memoryview) -> bytes | None:
+    def _search(self, header: bytes, body: Buffer) -> bytes | None:
         if self._opener is not None and self._window:
             plain = self._try(self._opener, self.seq + 1, self._window, header, body)
             if plain is not None:
@@ -172,7 +173,7 @@ class Protection13(Protection):
         return None
 
     def _try(
-        self, opener: Opener, first: int, count: int, header: bytes, body: memoryview
+        self, opener: Opener, first: int, count: int, header: bytes, body: Buffer
     ) -> bytes | None:
         for seq in range(first, first + count):
             self._budget -= len(body) + _TRY_COST

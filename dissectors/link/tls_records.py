@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from enum import IntEnum
+from typing import Final
 
+Buffer = bytes | memoryview
 HEADER = 5
 # RFC 5246 §6.2.3 allows 2^14 + 2048 protected bytes, RFC 8446 §5.2 less
 MAX_BODY = (1 << 14) + 2048
@@ -14,15 +15,15 @@ _LEAST_PROTECTED = HEADER + 9
 _HEADER_START = re.compile(rb"[\x14-\x17]\x03[\x01-\x04]")
 
 
-class ContentType(IntEnum):
+class ContentType:
     """What a record carries (IANA "TLS ContentType")."""
 
-    CHANGE_CIPHER_SPEC = 20
-    ALERT = 21
-    HANDSHAKE = 22
-    APPLICATION_DATA = 23
-    HEARTBEAT = 24
-    TLS12_CID = 25
+    CHANGE_CIPHER_SPEC: Final = 20
+    ALERT: Final = 21
+    HANDSHAKE: Final = 22
+    APPLICATION_DATA: Final = 23
+    HEARTBEAT: Final = 24
+    TLS12_CID: Final = 25
 
 
 def looks_like_tls(first_bytes: bytes) -> bool:
@@ -54,9 +55,20 @@ def looks_like_dtls(datagram: bytes) -> bool:
 class RecordCutter:
     """Cuts one direction of a stream into records, and finds the next one after a hole."""
 
-    __slots__ = ("_chunks", "_frames", "_have", "_need", "_refused", "_skip", "hunting", "unsure")
+    __slots__ = (
+        "_chunks",
+        "_frames",
+        "_have",
+        "_need",
+        "_refused",
+        "_skip",
+        "aligned",
+        "hunting",
+        "unsure",
+    )
 
     def __init__(self) -> None:
+        self.aligned = True  # the next byte begins a record
         self._chunks: list[bytes] = []
         self._frames: list[int] = []
         self._have = 0
@@ -75,6 +87,15 @@ class RecordCutter:
         """Say of the record just yielded that it is none: hunting goes on inside it."""
         self._refused = True
 
+    def hold(self, data: bytes, frames: tuple[int, ...]) -> bool:
+        """Keep bytes inside a record whose end is not yet in sight; tell whether they were."""
+        if not self._chunks or self._have + len(data) >= self._need:
+            return False
+        self._chunks.append(data)
+        self._frames += frames
+        self._have += len(data)
+        return True
+
     def feed(
         self, data: bytes, frames: tuple[int, ...]
     ) -> Iterator[tuple[bytes, memoryview, tuple[int, ...]]]:
@@ -83,15 +104,15 @@ class RecordCutter:
             step = min(self._skip, len(data))
             self._skip -= step
             data = data[step:]
+        self.aligned = False
         border = 0  # bytes from earlier calls
         first = frames
         if self._chunks:
+            if self.hold(data, frames):
+                return
             self._chunks.append(data)
             self._frames += frames
             border = self._have
-            self._have += len(data)
-            if self._have < self._need:
-                return
             data = b"".join(self._chunks)
             first = tuple(dict.fromkeys(self._frames))
             self._chunks.clear()
@@ -127,6 +148,8 @@ class RecordCutter:
         self._need = HEADER
         if at < size:
             self._keep(data[at:], first if at < border else frames)
+        else:
+            self.aligned = not self.hunting and not self._skip
 
     def flush(self) -> Iterator[tuple[bytes, memoryview, tuple[int, ...]]]:
         """Yield what a false beginning at the end of the stream has kept back."""
@@ -165,6 +188,7 @@ class RecordCutter:
     def lose(self, missing: int) -> tuple[int, int]:
         """Pass over `missing` bytes; return the least and most records that are lost by it."""
         have, need = self._have, self._need
+        self.aligned = False
         self._chunks.clear()
         self._frames.clear()
         self._have = 0

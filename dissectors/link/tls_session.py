@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dissectors.link.stream import Flow
-from dissectors.link.tls_handshake import group_name, version_name
+from dissectors.link.tls_handshake import (
+    ClientHello,
+    Extension,
+    ServerHello,
+    group_name,
+    version_name,
+)
 from dissectors.link.tls_suites import suite_name
 
 Protocol = Literal["tls", "dtls"]
@@ -83,22 +89,12 @@ class SessionInfo:
     number: int  # of the handshake on its flow, from 1
     protocol: Protocol
     first_frame: int
-    last_frame: int
+    last_frame: int  # of the handshake
     time: float
-    client_random: bytes  # empty where the ClientHello was not captured
-    server_random: bytes
-    session_id: bytes
-    server_name: str
-    alpn_offered: tuple[str, ...]
-    alpn: str
-    versions_offered: tuple[int, ...]
-    version: int  # 0 where the ServerHello was not captured
-    suites_offered: tuple[int, ...]
-    suite: int | None
-    groups_offered: tuple[int, ...]
-    group: int
-    extended_master_secret: bool
-    encrypt_then_mac: bool
+    client: ClientHello | None  # None where it was not captured
+    server: ServerHello | None
+    alpn: str  # the protocol chosen
+    group: int  # the key exchange group chosen, or 0
     resumption: Resumption
     early_data: EarlyData
     psk_identity: bytes
@@ -113,6 +109,39 @@ class SessionInfo:
     reason: str  # why records stayed closed
 
     @property
+    def client_random(self) -> bytes:
+        """Return the name of the session in a key log."""
+        return self.client.random if self.client else b""
+
+    @property
+    def server_name(self) -> str:
+        """Return the name that the client asked for (SNI)."""
+        return self.client.server_name if self.client else ""
+
+    @property
+    def version(self) -> int:
+        """Return the version chosen, or 0."""
+        return self.server.version if self.server else 0
+
+    @property
+    def suite(self) -> int | None:
+        """Return the cipher suite chosen."""
+        return self.server.suite if self.server else None
+
+    @property
+    def extended_master_secret(self) -> bool:
+        """Tell whether RFC 7627 was agreed."""
+        return self._agreed(Extension.EXTENDED_MASTER_SECRET)
+
+    @property
+    def encrypt_then_mac(self) -> bool:
+        """Tell whether RFC 7366 was agreed."""
+        return self._agreed(Extension.ENCRYPT_THEN_MAC)
+
+    def _agreed(self, extension: int) -> bool:
+        return self.server is not None and extension in self.server.extensions
+
+    @property
     def decryption(self) -> Decryption:
         """Say how much of what was protected has been opened."""
         if not self.closed:
@@ -121,6 +150,7 @@ class SessionInfo:
 
     def as_dict(self) -> dict[str, object]:
         """Return the session by names, for a report."""
+        client = self.client
         return {
             "flow": self.flow.number,
             "client": str(self.flow.client),
@@ -131,14 +161,16 @@ class SessionInfo:
             "time": self.time,
             "clientRandom": self.client_random.hex(),
             "serverName": self.server_name,
-            "alpnOffered": list(self.alpn_offered),
+            "alpnOffered": list(client.alpn) if client else [],
             "alpn": self.alpn,
-            "versionsOffered": [version_name(v) for v in self.versions_offered],
+            "versionsOffered": [version_name(v) for v in client.versions] if client else [],
             "version": version_name(self.version) if self.version else "",
-            "suitesOffered": [suite_name(s) for s in self.suites_offered],
+            "suitesOffered": [suite_name(s) for s in client.suites] if client else [],
             "suite": suite_name(self.suite) if self.suite is not None else "",
-            "groupsOffered": [group_name(g) for g in self.groups_offered],
+            "groupsOffered": [group_name(g) for g in client.groups] if client else [],
             "group": group_name(self.group) if self.group else "",
+            "extendedMasterSecret": self.extended_master_secret,
+            "encryptThenMac": self.encrypt_then_mac,
             "resumption": self.resumption,
             "earlyData": self.early_data,
             "pskIdentity": self.psk_identity.decode("utf-8", "backslashreplace"),

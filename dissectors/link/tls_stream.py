@@ -18,7 +18,7 @@ from dissectors.link.tls_protection import (
     early_protection,
     establish,
 )
-from dissectors.link.tls_records import ContentType
+from dissectors.link.tls_records import HEADER, Buffer, ContentType
 from dissectors.link.tls_session import CLOSE_NOTIFY, SessionInfo
 from dissectors.link.tls_teller import Teller
 from dissectors.link.tls_tracker import SessionTracker
@@ -26,10 +26,10 @@ from dissectors.link.tls_tracker import SessionTracker
 MAX_WAITING = 1 << 16  # bytes of records held while the other side's hello is awaited
 MAX_FAILURES = 8  # records in a row that stay closed though there is a key
 
-_CHANGE = int(ContentType.CHANGE_CIPHER_SPEC)
-_ALERT = int(ContentType.ALERT)
-_HANDSHAKE = int(ContentType.HANDSHAKE)
-_DATA = int(ContentType.APPLICATION_DATA)
+_CHANGE = ContentType.CHANGE_CIPHER_SPEC
+_ALERT = ContentType.ALERT
+_HANDSHAKE = ContentType.HANDSHAKE
+_DATA = ContentType.APPLICATION_DATA
 _HANDSHAKE_LABELS = (keylog.CLIENT_HANDSHAKE, keylog.SERVER_HANDSHAKE)
 
 
@@ -70,8 +70,22 @@ class TlsStream:
         d = self._sides[side]
         if d.stopped:
             return
-        self._take(d, d.cutter.feed(data, frames), time)
-        if d.cutter.hunting and not d.noise_told and not d.stopped:
+        cutter = d.cutter
+        if cutter.aligned:
+            # the short way of the most common case: one segment, one record of data
+            if (
+                d.protection is not None
+                and len(data) > HEADER
+                and data[0] == _DATA
+                and data[3] << 8 | data[4] == len(data) - HEADER
+            ):
+                cutter.unsure = False
+                self._record(d, data[:HEADER], data[HEADER:], frames, time)
+                return
+        elif cutter.hold(data, frames):
+            return
+        self._take(d, cutter.feed(data, frames), time)
+        if cutter.hunting and not d.noise_told and not d.stopped:
             d.noise_told = True
             text = "these bytes are no TLS record; the next record is looked for"
             self._teller.tell(tls_codes.NOT_RECORDS, text, frames)
@@ -139,7 +153,7 @@ class TlsStream:
     # -- records
 
     def _record(
-        self, d: Direction, header: bytes, body: memoryview, frames: tuple[int, ...], time: float
+        self, d: Direction, header: bytes, body: Buffer, frames: tuple[int, ...], time: float
     ) -> None:
         kind = header[0]
         protection = d.protection
@@ -193,7 +207,7 @@ class TlsStream:
             self._teller.tell(tls_codes.UNEXPECTED, f"a protected record of type {kind}", frames)
 
     def _clear(
-        self, d: Direction, header: bytes, body: memoryview, frames: tuple[int, ...], time: float
+        self, d: Direction, header: bytes, body: Buffer, frames: tuple[int, ...], time: float
     ) -> None:
         """Take a record of a direction that has no protection yet."""
         tracker = self._tracker
@@ -225,7 +239,7 @@ class TlsStream:
             self._settle_waiting(self._sides[1 - d.side])  # it waits for a hello in vain
 
     def _after_lost_change(
-        self, d: Direction, header: bytes, body: memoryview, frames: tuple[int, ...], time: float
+        self, d: Direction, header: bytes, body: Buffer, frames: tuple[int, ...], time: float
     ) -> bool:
         """Try a record behind a hole as a protected one: the hole may hold the change of keys."""
         tracker = self._tracker
@@ -247,7 +261,7 @@ class TlsStream:
         return True
 
     def _wait(
-        self, d: Direction, header: bytes, body: memoryview, frames: tuple[int, ...], time: float
+        self, d: Direction, header: bytes, body: Buffer, frames: tuple[int, ...], time: float
     ) -> None:
         """Hold a record until the hello of the other side is known."""
         d.waiting.append((header, bytes(body), frames, time))
@@ -267,7 +281,7 @@ class TlsStream:
         for header, body, frames, time in held:
             if d.stopped:
                 break
-            self._record(d, header, memoryview(body), frames, time)
+            self._record(d, header, body, frames, time)
 
     def _unopened(
         self,
@@ -275,7 +289,7 @@ class TlsStream:
         protection: Protection,
         kind: int,
         header: bytes,
-        body: memoryview,
+        body: Buffer,
         frames: tuple[int, ...],
         time: float,
     ) -> None:

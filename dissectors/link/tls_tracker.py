@@ -17,6 +17,7 @@ from dissectors.link.tls_handshake import (
     HandshakeError,
     Message,
     ServerHello,
+    message_name,
     read_alpn_choice,
     read_certificates,
     read_client_hello,
@@ -168,7 +169,7 @@ class SessionTracker:
             self._record(side, kind, body, sequence)
         if not faults:
             return []
-        name = Message(kind).name.lower()
+        name = message_name(kind)
         return [finding(tls_codes.BAD_HANDSHAKE, str(f), name, f.offset) for f in faults]
 
     def _learn(self, side: int, kind: int, body: bytes) -> tuple[HandshakeError, ...]:
@@ -392,7 +393,6 @@ class SessionTracker:
 
     def info(self) -> SessionInfo:
         """Return what is known by now."""
-        client, server = self.client, self.server
         reason = self.reason
         if self.wrong:
             reason = "the secrets given do not open the records"
@@ -405,21 +405,10 @@ class SessionTracker:
             first_frame=self.first_frame,
             last_frame=self.last_frame,
             time=self.time,
-            client_random=client.random if client else b"",
-            server_random=server.random if server else b"",
-            session_id=server.session_id if server else b"",
-            server_name=client.server_name if client else "",
-            alpn_offered=client.alpn if client else (),
+            client=self.client,
+            server=self.server,
             alpn=self.alpn,
-            versions_offered=client.versions if client else (),
-            version=server.version if server else 0,
-            suites_offered=client.suites if client else (),
-            suite=server.suite if server else None,
-            groups_offered=client.groups if client else (),
             group=self._group(),
-            extended_master_secret=server is not None
-            and Extension.EXTENDED_MASTER_SECRET in server.extensions,
-            encrypt_then_mac=server is not None and Extension.ENCRYPT_THEN_MAC in server.extensions,
             resumption=self.resumption(),
             early_data=self.early_data,
             psk_identity=self.identity,

@@ -154,11 +154,13 @@ def test_session_is_described(version: int) -> None:
     pair, log = session(version)
     (info,) = decode(pair.wire, keylog(log.text)).sessions
     assert info.server_name == "eim.example"
-    assert info.alpn_offered == ("h2", "http/1.1")
+    assert info.client is not None
+    assert info.server is not None
+    assert info.client.alpn == ("h2", "http/1.1")
     assert info.client_random == pair.ends[0].client_random()
-    assert info.server_random == pair.ends[1].server_random()
-    assert info.versions_offered == ((TLS12,) if version == V12 else (TLS13,))
-    assert info.suite in info.suites_offered
+    assert info.server.random == pair.ends[1].server_random()
+    assert info.client.versions == ((TLS12,) if version == V12 else (TLS13,))
+    assert info.suite in info.client.suites
     assert info.first_frame == 1
     assert info.resumption == ""
     assert [len(chain) for chain in info.certificates] == [1, 1]
