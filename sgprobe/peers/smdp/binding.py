@@ -72,41 +72,39 @@ def new_keys(random: RandomSource, curve: keys.Curve, euicc_otpk: bytes) -> Bind
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What a bound package carries, each part a whole TLV; a package may be protected already."""
-
-    configure: bytes
-    metadata: bytes
-    package: bytes | Protected = field(repr=False)
-
-
 def bind(
     signer: keys.PrivateKey,
     transaction_id: bytes,
     eid: str,
     binding: BindingKeys,
-    contents: Contents,
+    metadata: bytes,
+    configure: bytes,
+    package: bytes | Protected,
 ) -> bytes:
     """Return the BoundProfilePackage TLV; the same keys give the same protected segments."""
     otsk = keys.derive_key(binding.otsk, "otSK.DP", keys.Curve(binding.curve))
     euicc_otpk, host_id = bytes.fromhex(binding.euicc_otpk), bytes.fromhex(binding.host_id)
     session = agree(otsk, euicc_otpk, host_id, eid_octets(eid))
     channel = secure_channel(signer, transaction_id, host_id, keys.point(otsk), euicc_otpk)
-    return tlv("BF36", channel, *seal(session, contents))
+    return tlv("BF36", channel, *seal(session, metadata, configure, package))
 
 
-def seal(session: SessionKeys, contents: Contents, metadata_size: int = MAX_DATA) -> list[bytes]:
+def seal(
+    session: SessionKeys,
+    metadata: bytes,
+    configure: bytes,
+    package: bytes | Protected,
+    metadata_size: int = MAX_DATA,
+) -> list[bytes]:
     """Return the protected sequences A0, A1, A2 where it is needed, and A3. SGP.22 §2.5.4.
 
     `metadata_size` is how many octets of metadata stand in one segment.
     """
     bsp = Bsp(session)
     parts = [
-        tlv("A0", *bsp.seal_all(TAG_ENCRYPTED, contents.configure)),
-        tlv("A1", *bsp.seal_all_mac_only(TAG_MAC_ONLY, contents.metadata, metadata_size)),
+        tlv("A0", *bsp.seal_all(TAG_ENCRYPTED, configure)),
+        tlv("A1", *bsp.seal_all_mac_only(TAG_MAC_ONLY, metadata, metadata_size)),
     ]
-    package = contents.package
     if isinstance(package, Protected):
         parts.append(tlv("A2", *bsp.seal_all(TAG_ENCRYPTED, replace_session_keys(package.keys))))
         parts.append(tlv("A3", package.segments))

@@ -202,7 +202,13 @@ class Download:
         order = self._check_code(work, order, session, value.get("hashCc"))
         keys = self._keys(order, session, bytes.fromhex(value["euiccOtpk"]))
         bound = binding.bind(
-            signer.key, session.transaction_id, euicc.eid, keys, self._contents(order)
+            signer.key,
+            session.transaction_id,
+            euicc.eid,
+            keys,
+            self._metadata(order),
+            self._configure(),
+            self._protected(order),
         )
         self._await_result(work, replace(order, state=State.DOWNLOADED, keys=keys), session, euicc)
         return m.Bound(session.transaction_id, bound)
@@ -251,14 +257,15 @@ class Download:
             return replace(kept, euicc_otpk=euicc_otpk.hex())
         return binding.new_keys(self.means.random, curve, euicc_otpk)
 
-    def _contents(self, order: Order) -> binding.Contents:
+    def _configure(self) -> bytes:
         value = {"dpProprietaryData": {"dpOid": self.means.party.oid}}
-        configure = self.means.codec.encode("ConfigureISDPRequest", value)
+        return self.means.codec.encode("ConfigureISDPRequest", value)
+
+    def _protected(self, order: Order) -> bytes | binding.Protected:
         plain = self._package(order)
         if order.protection != PPK:
-            return binding.Contents(configure, self._metadata(order), plain)
-        protected = self.shelf.get(self.seed, order.iccid, plain)
-        return binding.Contents(configure, self._metadata(order), protected)
+            return plain
+        return self.shelf.get(self.seed, order.iccid, plain)
 
     def _await_result(self, work: Work, order: Order, session: Session, euicc: Euicc) -> None:
         """Note whose installation result may come: it carries no certificate of its own."""

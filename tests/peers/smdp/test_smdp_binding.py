@@ -13,7 +13,7 @@ from sgprobe.crypto import keys
 from sgprobe.crypto.kdf import SessionKeys, agree
 from sgprobe.crypto.signing import SMDP_SIGN
 from sgprobe.data import data_dir
-from sgprobe.peers.smdp.binding import Contents, Protected, protect, seal, secure_channel
+from sgprobe.peers.smdp.binding import Protected, protect, seal, secure_channel
 
 # made by osmocom/pysim, an independent implementation; see the file's origin
 CASES = json.loads((data_dir("vectors") / "kat" / "bpp.json").read_text())["cases"]
@@ -46,7 +46,7 @@ def test_a_stranger_seals_the_same(case):
     )
     theirs_channel, *theirs = parts(bytes.fromhex(case["bpp"]))
     # theirs takes 1007 octets for segments that are MACed only, too
-    assert seal(session, Contents(configure, metadata, package), 1007) == theirs
+    assert seal(session, metadata, configure, package, 1007) == theirs
     # the channel is the same up to its signature, which is random there
     ours = secure_channel(
         otsk,
@@ -65,7 +65,7 @@ def test_a_stranger_seals_the_same(case):
 @pytest.mark.parametrize("size", [1, 1006, 1007, 1008, 2014, 5000])
 def test_no_segment_is_too_long(size):
     session = SessionKeys(bytes(16), bytes(16), bytes(16))
-    sealed = seal(session, Contents(bytes(size), bytes(size), bytes(size)))
+    sealed = seal(session, bytes(size), bytes(size), bytes(size))
     for sequence in sealed:
         assert max(map(len, parts(sequence))) <= 1020
     assert [sequence[0] for sequence in sealed] == [0xA0, 0xA1, 0xA3]
