@@ -26,7 +26,6 @@ Findings = tuple[Finding, ...]
 # An answer captured before its question is held this long, and so many of them.
 HOLD_SECONDS: Final = 1.0
 MAX_HELD: Final = 32
-FEW_TOKENS: Final = 64  # per direction, once all observers together remember too much
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +169,9 @@ class Conversation:
         tokens[pending.token] = pending
         self._budget.entries += pending.cost
         full = self._budget.entries > self._budget.max_entries
-        most = FEW_TOKENS if full else self._limits.max_tokens
+        most = self._limits.max_tokens
+        if full:
+            most = min(most, self._budget.share)
         while len(tokens) > most:
             oldest = tokens.popitem(last=False)[1]
             if oldest.answered is None:

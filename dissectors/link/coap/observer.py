@@ -27,7 +27,7 @@ MAX_OPTION_BYTES: Final = 1024
 class Observer:
     """Reads one captured CoAP flow."""
 
-    __slots__ = ("_conversation", "_limits", "_records", "_sightings", "_sink")
+    __slots__ = ("_budget", "_conversation", "_ended", "_records", "_sightings", "_sink")
 
     def __init__(
         self,
@@ -39,9 +39,11 @@ class Observer:
     ) -> None:
         limits = limits or Limits()
         budget = budget or Budget()
+        budget.flows += 1
+        self._budget = budget
+        self._ended = False
         self._sink = sink
         self._records = records
-        self._limits = limits
         self._sightings = (Sightings(limits.lifetime, budget), Sightings(limits.lifetime, budget))
         self._conversation = Conversation(sink, self._sightings, limits, budget)
 
@@ -77,7 +79,11 @@ class Observer:
         self._sink.problem(finding, frames)
 
     def end(self) -> None:
-        """Tell what is unfinished: the flow or the capture is over."""
+        """Tell what is unfinished and give its room back: the flow or the capture is over."""
+        if self._ended:
+            return
+        self._ended = True
+        self._budget.flows -= 1
         self._conversation.end()
         for sightings in self._sightings:
             sightings.clear()

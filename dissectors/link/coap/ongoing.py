@@ -18,7 +18,7 @@ from dissectors.link.coap.transfers import Budget, CoapTransfer, Limits, Request
 Frames = tuple[int, ...]
 TransferKey = tuple[int, Options]
 
-MAX_FINDINGS: Final = 32  # per body
+MAX_FINDINGS: Final = 16  # per body
 MAX_RANGES: Final = 8  # in the text of a finding
 MAX_FRAMES: Final = 100_000  # per body
 MAX_DONE: Final = 16  # bodies remembered after their end

@@ -10,7 +10,6 @@ from dissectors.link.coap.ongoing import Body, Pending
 from dissectors.link.coap.transfers import Budget
 
 PRUNE_EVERY: Final = 256
-FEW: Final = 64  # per direction, once all observers together remember too much
 
 
 class Sighting:
@@ -78,7 +77,7 @@ class Sightings:
         self._seen[key] = sighting
         self._budget.entries += 1
         self._since_prune += 1
-        if self._since_prune >= PRUNE_EVERY:
+        if self._since_prune >= PRUNE_EVERY or self._budget.entries > self._budget.max_entries:
             self._prune(time)
         return sighting, reused
 
@@ -86,9 +85,10 @@ class Sightings:
         self._since_prune = 0
         seen = self._seen
         budget = self._budget
-        while len(seen) > FEW:
-            oldest = next(iter(seen.values()))
-            if time - oldest.first <= self._lifetime and budget.entries <= budget.max_entries:
+        least = budget.share
+        while seen:
+            young = time - next(iter(seen.values())).first <= self._lifetime
+            if young and (len(seen) <= least or budget.entries <= budget.max_entries):
                 break
             seen.popitem(last=False)
             budget.entries -= 1

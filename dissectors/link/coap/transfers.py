@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from dissectors.finding import Finding
 from dissectors.link.coap import options as opt
@@ -12,6 +12,7 @@ from dissectors.link.coap.codes import TYPE_NAMES, code_text
 from dissectors.link.coap.message import CoapMessage
 from dissectors.link.coap.options import Options
 
+LEAST_SHARE: Final = 8
 Missing = tuple[tuple[int, int | None], ...]
 
 
@@ -159,12 +160,21 @@ class Limits:
 
 
 class Budget:
-    """What all observers of a capture keep together; over it each of them keeps the least."""
+    """What all observers of a capture keep together; over it each of them keeps its share.
 
-    __slots__ = ("entries", "held", "max_entries", "max_held")
+    An observer that is let go without its `end` keeps its part of the budget.
+    """
+
+    __slots__ = ("entries", "flows", "held", "max_entries", "max_held")
 
     def __init__(self, max_entries: int = 150_000, max_held: int = 64 << 20) -> None:
         self.max_entries = max_entries
         self.max_held = max_held
         self.entries = 0
         self.held = 0
+        self.flows = 0
+
+    @property
+    def share(self) -> int:
+        """Return how many message ids, and how many tokens, a direction keeps at least."""
+        return max(LEAST_SHARE, self.max_entries // (4 * max(self.flows, 1)))

@@ -625,6 +625,30 @@ def test_a_gigabyte_announced_is_not_kept() -> None:
     assert budget.entries == 0
 
 
+def test_many_flows_share_one_budget() -> None:
+    budget = Budget(max_entries=2000)
+    observers = [Observer(Sink(), records=False, budget=budget) for _ in range(100)]
+    for number in range(100):
+        for observer in observers:
+            data = con(number, number.to_bytes(4, "big"))
+            observer.datagram(0, data, (number,), number * 0.001)
+    assert budget.entries < 2 * budget.max_entries
+    for observer in observers:
+        observer.end()
+        observer.end()
+    assert (budget.entries, budget.flows) == (0, 0)
+
+
+def test_one_busy_flow_keeps_all_ids_that_a_retransmission_may_bring_back() -> None:
+    """A load generator: thousands of requests a second from one port, one of them lost."""
+    sink = Sink()
+    observer = Observer(sink, records=False, budget=Budget(max_entries=50_000))
+    for number in range(10_000):
+        observer.datagram(0, con(number, number.to_bytes(4, "big")), (number,), number * 0.0002)
+    observer.datagram(0, con(5, (5).to_bytes(4, "big")), (10_001,), 2.4)
+    assert len(sink.transfers) == 10_000
+
+
 def test_bodies_past_the_budget_keep_nothing() -> None:
     budget = Budget(max_held=4096)
     observer = Observer(Sink(), records=False, budget=budget)
