@@ -53,6 +53,8 @@ def modules() -> list[tuple[str, Path]]:
 
 
 def room_of(module: str) -> str:
+    if module == "sgprobe.__main__":
+        return "sgprobe.cli"  # `python -m sgprobe` is the command line
     parts = module.split(".")
     for length in range(min(len(parts), 2), 0, -1):
         room = ".".join(parts[:length])
