@@ -14,6 +14,8 @@ from sgprobe.peers.profiles.package import Subscription, build
 # ITU-T E.118 numbers below 89 99 and a test network: nobody's
 ICCID_ISSUER = "8999001"
 TEST_NETWORK = "00101"
+# 3GPP TS 34.108 §8.1.2: what a test profile authenticates with, no secret (SGP.22 §5.5.5)
+TEST_KEY = bytes(range(16))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def subscription(seed: str, iccid: str, kind: ProfileType) -> Subscription:
     def secret(name: str) -> bytes:
         return seeded(seed, "subscription", name, iccid, size=16)
 
-    k = secret("K")
+    k = TEST_KEY if kind.profile_class == "test" else secret("K")
     digits = f"{int.from_bytes(secret('numbers'), 'big'):039d}"
     return Subscription(
         iccid=iccid,
