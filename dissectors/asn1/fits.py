@@ -16,7 +16,8 @@ from dissectors.finding import Severity
 
 _WEIGHT = {Severity.ERROR: 100, Severity.WARNING: 10, Severity.INFO: 1}
 # these say that it is another type; a message cut short is of its type all the same
-_STRANGE = {codes.WRONG_TAG.name, codes.UNKNOWN_CHOICE.name, codes.MISSING.name}
+_STRANGE = {codes.WRONG_TAG.name: 1000, codes.UNKNOWN_CHOICE.name: 1000, codes.MISSING.name: 500,
+            codes.WRONG_FORM.name: 300}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,7 @@ class Fit:
 
 def weigh(decoded: Decoded) -> int:
     """Return how badly a type fits its bytes; 0 is perfectly."""
-    weight = 0
-    for one in decoded.findings:
-        weight += 1000 if one.code in _STRANGE else _WEIGHT[one.severity]
-    return weight
+    return sum(_STRANGE.get(one.code, _WEIGHT[one.severity]) for one in decoded.findings)
 
 
 def alike(type_name: str, specs: tuple[Spec, ...]) -> tuple[Alike, ...]:

@@ -26,11 +26,13 @@ class Lookup:
     def component(self, tag: bytes, expected: int, seen: set[int]) -> int | None:
         """Find the component that an element is: the next in order, else any, else by its form."""
         index = _nearest(self._by_tag.get(tag, ()), expected, seen)
-        if index is not None:
+        if index is not None and index >= expected and index not in seen:
             return index
-        # an open type takes any element, but only at its place
+        # an open type takes any element at its place: the OID of a curve after that of the algorithm
         if expected in self._open:
             return expected
+        if index is not None:
+            return index
         return _nearest(self._by_tag.get(other_form(tag), ()), expected, seen)
 
     def alternative(self, tag: bytes) -> int | None:

@@ -123,3 +123,57 @@ def test_fields_stand_in_the_order_of_the_table(both: tuple[Table, Table]) -> No
 )
 def test_identifier_octets(tag_class: str, number: int, constructed: bool, octets: str) -> None:
     assert identifier(tag_class, number, constructed) == bytes.fromhex(octets)
+
+
+# X.680 §31.2.7: where a tag stands round an untagged CHOICE or an open type. The table of tags
+# shows the outermost one alone, which is the same with and without a wrapper
+WRAPPERS = {
+    "SGP.22@2.7": {
+        "DisableProfileRequest.profileIdentifier", "EnableProfileRequest.profileIdentifier",
+        "HandleNotification.pendingNotification", "ProfileInfoListRequest.searchCriteria",
+        "ProfileInstallationResultData.finalResult",
+        "RetrieveNotificationsListRequest.searchCriteria",
+        "VendorSpecificExtension[].vendorSpecificData",
+    },
+    "SGP.32@1.3": {
+        "CompactEuiccSigned1.ctxParams1", "CompactProfileInstallationResultData.compactFinalResult",
+        "EimConfigurationData.eimPublicKeyData", "EimConfigurationData.trustedPublicKeyDataTls",
+        "EimPackageErrorWithCid.correlationId", "EimPackageReceivedWithCid.correlationId",
+        "EuiccResultData.addEimResult", "EuiccResultData.listEimResult",
+        "GetEimConfigurationDataRequest.searchCriteria",
+        "HandleNotificationEsipa.pendingNotification",
+        "InitiateAuthenticationOkEsipa.ctxParams1",
+        "IpaEuiccDataRequest.searchCriteriaEuiccPackageResult",
+        "IpaEuiccDataRequest.searchCriteriaNotification",
+        "ProfileDownloadTriggerRequest.profileDownloadData",
+        "RetrieveNotificationsListRequest.searchCriteria",
+    },
+}  # fmt: skip
+
+
+def _wrappers(schema: m.Schema, key: str, type_: m.Type) -> set[str]:
+    """Return the members of a type that have a tag round an untagged CHOICE or an open type."""
+    shape = type_.shape
+    if isinstance(shape, m.ListOf):
+        return _wrappers(schema, f"{key}[]", shape.element)
+    if not isinstance(shape, m.Sequence | m.Choice):
+        return set()
+    found = set()
+    for field in shape.fields if isinstance(shape, m.Sequence) else shape.arms:
+        inner = field.type.shape
+        own = schema.types[inner.key].tags if isinstance(inner, m.Ref) else ()
+        if field.type.tags and not own and isinstance(schema.shape(field.type), m.Choice | m.Open):
+            found.add(f"{key}.{field.name}")
+        found |= _wrappers(schema, f"{key}.{field.name}", field.type)
+    return found
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_a_tag_round_an_untagged_choice_is_explicit(name: str) -> None:
+    schema = build_schema(parse_spec(name))
+    own = {_head(key) for key in WIRE_TAGS[name]}
+    found: set[str] = set()
+    for key, type_ in schema.types.items():
+        if key in own:
+            found |= _wrappers(schema, key, type_)
+    assert found == WRAPPERS[name]

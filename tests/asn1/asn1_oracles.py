@@ -87,9 +87,9 @@ def texts(spec: Spec) -> list[str]:
 @lru_cache(maxsize=16)
 def pycrate_types(spec: Spec) -> dict[str, Any]:
     """Return pycrate's objects by type name."""
-    from pycrate_asn1c.asnproc import compile_text, generate_modules
-    from pycrate_asn1c.generator import PycrateGenerator
-    from pycrate_asn1c.glob import GLOBAL
+    from pycrate_asn1c.asnproc import compile_text, generate_modules  # type: ignore[import-untyped]
+    from pycrate_asn1c.generator import PycrateGenerator  # type: ignore[import-untyped]
+    from pycrate_asn1c.glob import GLOBAL  # type: ignore[import-untyped]
 
     with contextlib.redirect_stdout(io.StringIO()), tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "types.py"
@@ -106,7 +106,7 @@ def pycrate_types(spec: Spec) -> dict[str, Any]:
     return objects
 
 
-# pycrate 0.8.1 makes an automatic tag over a `[m] CHOICE` explicit, against X.680 §31.2.7; where the
+# pycrate 0.8.1 makes an automatic tag over a `[m] CHOICE` explicit, against X.680 §31.2.7; where a
 # tag is written it is right, so these are written out as the rule gives them
 _AUTOMATIC = (
     (
