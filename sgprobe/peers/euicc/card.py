@@ -9,11 +9,11 @@ from sgprobe.peers.effects import CardFailure
 from sgprobe.peers.euicc.chaining import Chain
 from sgprobe.peers.euicc.command import Apdu, ApduError, parse
 from sgprobe.peers.euicc.euicc import Euicc
+from sgprobe.peers.euicc.modem import Modem
 from sgprobe.peers.euicc.status import (
     CHANNEL_CLOSED,
     CLASS_NOT_SUPPORTED,
     CONDITIONS,
-    FILE_NOT_FOUND,
     INSTRUCTION_NOT_SUPPORTED,
     MORE_DATA,
     NO_CHANNEL,
@@ -22,6 +22,7 @@ from sgprobe.peers.euicc.status import (
     WRONG_LE,
     WRONG_PARAMETERS,
 )
+from sgprobe.peers.euicc.telecom import Telecom
 from sgprobe.peers.euicc.values import bit_string
 
 # SGP.22 §4.1
@@ -50,6 +51,8 @@ def _atr() -> bytes:
 class Channel:
     """A logical channel: what is selected on it, and what is under way."""
 
+    telecom: Telecom
+    # ISD-R or ECASD, while one of them is selected
     application: bytes = b""
     chain: Chain = field(default_factory=Chain)
     waiting: bytes = b""
@@ -77,7 +80,8 @@ class Card:
         return self.atr
 
     def _restart(self) -> None:
-        self._channels = {0: Channel()}
+        self._modem = Modem(self.euicc)
+        self._channels = {0: Channel(Telecom(self._modem))}
 
     def apdu(self, apdu: bytes, now: float) -> bytes:
         """Answer one command APDU with data and status word."""
@@ -117,12 +121,19 @@ class Card:
             # GET DATA of the EID, as SGP.02 has it
             case 0xCA if channel.application == ECASD and (command.p1, command.p2) == (0, 0x5A):
                 return _offer(channel, tlv("5A", self.euicc.chip.ecasd.eid))
-        return b"", INSTRUCTION_NOT_SUPPORTED
+        if channel.application:
+            return b"", INSTRUCTION_NOT_SUPPORTED
+        data, sw = channel.telecom.command(command)
+        # with data both ways the answer waits for GET RESPONSE. ISO 7816-3 §12.2.2
+        return _offer(channel, data) if data and command.lc else (data, sw)
 
     def _select(self, channel: Channel, command: Apdu) -> tuple[bytes, int]:
         name = command.data
         if command.p1 != 0x04 or name not in (ISDR, ECASD):
-            return b"", FILE_NOT_FOUND
+            data, sw = channel.telecom.select(command)
+            if sw == OK:
+                channel.application = b""
+            return _offer(channel, data) if data else (b"", sw)
         channel.application = name
         channel.chain.drop()
         if command.p2 & 0x0C == 0x0C:
@@ -155,7 +166,7 @@ class Card:
             free = [command.p2] if command.p2 in free else []
         if not free:
             return b"", NO_CHANNEL
-        self._channels[free[0]] = Channel()
+        self._channels[free[0]] = Channel(Telecom(self._modem))
         # the number is told only where it was not chosen. ISO 7816-4 §7.1.2
         return (b"" if command.p2 else bytes([free[0]])), OK
 

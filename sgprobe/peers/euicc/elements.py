@@ -120,13 +120,20 @@ class Default:
     sfi: int | None = None
 
 
-def make_file(fcp: dict[str, bytes], default: Default | None, arr: str) -> File:
-    """Return a file of an Fcp and its template; `arr` is the EF.ARR of its place."""
+def make_file(
+    fcp: dict[str, bytes], default: Default | None, arr: str, target: File | None = None
+) -> File:
+    """Return a file of an Fcp and its template; `arr` is the EF.ARR of its place.
+
+    A link shares the content of its target.
+    """
     fid = fcp["fileID"].hex() if "fileID" in fcp else default.fid if default else ""
     if len(fid) != 4:
         raise ElementError(BAD_VALUES, "a file has no identifier")
     kind, record = (default.kind, default.record) if default else (None, 0)
-    if "fileDescriptor" in fcp:
+    if target is not None:
+        kind, record = target.kind, target.record
+    elif "fileDescriptor" in fcp:
         kind, record = _descriptor(fcp["fileDescriptor"])
     if kind is None:
         raise ElementError(BAD_VALUES, f"file {fid} has no descriptor")
@@ -139,9 +146,15 @@ def make_file(fcp: dict[str, bytes], default: Default | None, arr: str) -> File:
         file.rule = (where, rule[-1]) if rule else None
     elif default is not None and default.rule:
         file.rule = (arr, default.rule)
+    file.pin_references = tuple(fcp.get("pinStatusTemplateDO", b""))
     if file.is_directory:
+        if target is not None:
+            file.children = target.children
         return file
-    file.content = bytearray(b"\xff" * _size(fcp, default, record))
+    if target is not None:
+        file.content = target.content
+    else:
+        file.content = bytearray(b"\xff" * _size(fcp, default, record))
     short = fcp.get("shortEFID")
     if short is None:
         file.sfi = default.sfi if default else int(fid, 16) & 0x1F

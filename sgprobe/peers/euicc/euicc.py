@@ -7,7 +7,7 @@ from sgprobe.peers.euicc.config import Config
 from sgprobe.peers.euicc.dialect import dialect
 from sgprobe.peers.euicc.dispatch import dispatch
 from sgprobe.peers.euicc.ecasd import Ecasd
-from sgprobe.peers.euicc.records import Profile, Settings
+from sgprobe.peers.euicc.records import Kept, Profile, Settings
 from sgprobe.peers.euicc.session import Session, Undo
 from sgprobe.peers.euicc.state import Draft, State
 from sgprobe.peers.euicc.trust import Trust
@@ -82,6 +82,12 @@ class Euicc:
         turn = self._turn(now)
         _take_back(turn.draft, undo)
         notifications.forget(turn, frozenset(undo.notifications))
+        self._finish(turn)
+
+    def keep(self, record: Kept) -> None:
+        """Make one record durable: what a modem changes in the enabled profile."""
+        turn = self._turn(0.0)
+        turn.draft.put(record)
         self._finish(turn)
 
     def _turn(self, now: float) -> Turn:

@@ -50,6 +50,8 @@ class File:
     rule: tuple[str, int] | None = None
     sfi: int | None = None
     name: bytes = b""
+    # references of the PINs that a directory's template names
+    pin_references: tuple[int, ...] = ()
     pins: dict[int, Pin] = field(default_factory=dict)
     puks: dict[int, Puk] = field(default_factory=dict)
     children: dict[str, File] = field(default_factory=dict, repr=False)
@@ -80,6 +82,11 @@ class File:
         while at is not None:
             yield at
             at = at.parent
+
+    @property
+    def path(self) -> str:
+        """The identifiers from below the root down to this file."""
+        return "".join(one.fid for one in reversed(list(self.up())))[4:]
 
     def find(self, path: str) -> File | None:
         """Return the file at a path of identifiers, four hex digits each."""

@@ -8,16 +8,18 @@ from dissectors.asn1.tlv import tlv
 from sgprobe.peers.euicc import elements as pe
 from sgprobe.peers.euicc.elements import BAD_FORMAT, BAD_PARAMETER, BAD_VALUES, ElementError
 from sgprobe.peers.euicc.filesystem import Contents, File, Kind
-from sgprobe.peers.euicc.templates import DIRECTORIES, TEMPLATES
+from sgprobe.peers.euicc.templates import DIRECTORIES, SUBDIRECTORIES, TEMPLATES
 from sgprobe.peers.profiles.tags import ELEMENT_NAMES, SERVICES
 from sgprobe.peers.rules import Rules
 
 # what this eUICC can do of the ServicesList
-SUPPORTED_SERVICES = frozenset({"usim", "milenage", "javacard", "usim-test-algorithm", "ber-tlv"})
+SUPPORTED_SERVICES = frozenset(
+    {"usim", "isim", "csim", "milenage", "javacard", "usim-test-algorithm", "ber-tlv"}
+)
 _MAJOR_VERSIONS = (2, 3)
 _TEMPLATE_NUMBERS = frozenset(range(1, 17))
 # elements that bring code or keys, which are taken in and not run
-_OPAQUE = frozenset({"securityDomain", "rfm", "application"})
+_OPAQUE = frozenset({"securityDomain", "rfm", "application", "cdmaParameter"})
 _NAAS = frozenset({"usim", "isim", "csim", "iot"})
 _HEADLESS = frozenset({"header"})
 # a bound on the work: no profile has more
@@ -236,18 +238,27 @@ class Interpreter:
 
     def _other_template(self, name: str, body: bytes) -> None:
         """Create what an element of a template that is not modelled names by identifier."""
+        base = self._application or self.contents.root
         if name in DIRECTORIES:
             fid, below = DIRECTORIES[name]
             parent = self._application if below else self.contents.root
             if parent is None:
                 raise ElementError(BAD_PARAMETER, f"{name} without an application")
-            directory = File(fid, Kind.DIRECTORY)
-            parent.add(directory)
-            self._directory = directory
-        for place, (_, octets) in enumerate(pe.members(body)):
-            if place > 1:
-                self._take(len(octets))
+            base = File(fid, Kind.DIRECTORY)
+            parent.add(base)
+        self._directory = base
+        directories = SUBDIRECTORIES.get(name, {})
+        for tag, octets in pe.members(body):
+            place = tag[0] & 0x1F if len(tag) == 1 else tag[1]
+            if place < 2:
+                continue
+            self._take(len(octets))
+            if place in directories:
+                self._directory = File(directories[place], Kind.DIRECTORY)
+                base.add(self._directory)
+            else:
                 self._named(octets)
+        self._directory = base
 
     def _named(self, octets: bytes) -> None:
         fcp = next((pe.read_fcp(value) for tag, value in pe.members(octets) if tag == b"\xa1"), {})
@@ -267,17 +278,35 @@ class Interpreter:
         for tag, value in commands:
             if tag == b"\xa1":
                 fcp |= pe.read_fcp(value)
-        file = pe.make_file(fcp, default, arr)
+        target = self._link(fcp)
+        file = pe.make_file(fcp, default, arr, target)
+        if target is not None:
+            return file
         self._take(len(file.content))
         if initial is not None and len(initial) == len(file.content):
             file.content[:] = initial
+        # where neither element nor a known template gives a size, the content does
+        grows = default is None and "efFileSize" not in fcp
         at = 0
         for tag, value in commands:
             if tag == b"\x82":
                 at += pe.number(value)
             elif tag == b"\x83":
+                if grows:
+                    self._take(at + len(value))
+                    file.content.extend(b"\xff" * (at + len(value) - len(file.content)))
                 at = pe.fill(file, at, value)
         return file
+
+    def _link(self, fcp: dict[str, bytes]) -> File | None:
+        """Return the file that a link leads to; an empty path is no link."""
+        path = fcp.get("linkPath")
+        if not path:
+            return None
+        found = self.contents.root.find(path.hex())
+        if found is None:
+            raise ElementError(BAD_PARAMETER, f"no file {path.hex()} to link to")
+        return found
 
     def _generic(self, parts: pe.Members) -> None:
         for _, commands in pe.members(parts.get(b"\xa1", b"")):
@@ -290,8 +319,10 @@ class Interpreter:
                     parent, file, at = found, None if found.is_directory else found, 0
                 elif tag == b"\x62":
                     arr = "2f06" if parent is self.contents.root else "6f06"
-                    file, at = pe.make_file(pe.read_fcp(value), None, arr), 0
-                    self._take(len(file.content))
+                    fcp = pe.read_fcp(value)
+                    target = self._link(fcp)
+                    file, at = pe.make_file(fcp, None, arr, target), 0
+                    self._take(0 if target is not None else len(file.content))
                     if not parent.is_directory:
                         raise ElementError(BAD_PARAMETER, "a file inside a file")
                     parent.add(file)
@@ -333,5 +364,9 @@ def _tag(place: int) -> bytes:
 def contents_of(package: bytes, rules: Rules) -> Contents:
     """Return what an installed package has made."""
     interpreter = Interpreter(rules, 1 << 30)
-    interpreter.feed(package)
+    try:
+        interpreter.feed(package)
+    except Aborted:
+        # put in without a check, or under rules that are off: what was made before it counts
+        pass
     return interpreter.contents

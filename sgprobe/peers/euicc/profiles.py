@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from dissectors.asn1.model import Value
 from sgprobe.peers.euicc import notifications
-from sgprobe.peers.euicc.records import Package, Profile
+from sgprobe.peers.euicc.records import Kept, Package, Profile, Usage
 from sgprobe.peers.euicc.state import Draft
 from sgprobe.peers.euicc.turn import Turn
 from sgprobe.peers.euicc.values import PPR1, PPR2
@@ -145,6 +145,8 @@ def delete(turn: Turn, target: Profile) -> None:
     """Delete a profile with all that is in it."""
     notifications.notify(turn, notifications.DELETE, target)
     turn.draft.remove(target)
-    package = turn.draft.find(Package, target.iccid)
-    if package is not None:
-        turn.draft.remove(package)
+    kinds: tuple[type[Kept], ...] = (Package, Usage)
+    for kind in kinds:
+        inside = turn.draft.find(kind, target.iccid)
+        if inside is not None:
+            turn.draft.remove(inside)

@@ -84,6 +84,24 @@ class Package(Kept):
 
 
 @dataclass(frozen=True, slots=True)
+class Usage(Kept):
+    """What a modem has changed in a profile: contents by path, PINs, PUKs, sequence numbers."""
+
+    kind: ClassVar[str] = "usage"
+
+    iccid: str
+    files: Value = field(default_factory=dict)
+    # path of the directory and reference to value, state and tries that are left
+    pins: Value = field(default_factory=dict)
+    puks: Value = field(default_factory=dict)
+    sqn: Value = None
+
+    @property
+    def key(self) -> str:
+        return self.iccid
+
+
+@dataclass(frozen=True, slots=True)
 class Eim(Kept):
     """An associated eIM: its configuration without counter and token, which stand beside it."""
 
@@ -205,6 +223,7 @@ class Settings(Kept):
 KINDS: tuple[type[Kept], ...] = (
     Profile,
     Package,
+    Usage,
     Eim,
     Notification,
     Result,

@@ -74,7 +74,8 @@ class Draft:
         table = self._tables[kind.kind]
         changed = self.changed.get(kind.kind)
         records: dict[str, Kept | None] = {**table, **changed} if changed else {**table}
-        return [cast("T", records[key]) for key in sorted(records) if records[key] is not None]
+        there = [records[key] for key in sorted(records)]
+        return cast("list[T]", [record for record in there if record is not None])
 
     def put(self, record: Kept) -> None:
         """Add a record, or replace the one with its key."""

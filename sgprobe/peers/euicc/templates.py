@@ -1,4 +1,4 @@
-"""The file templates MF and USIM: what is created when an element says no more. TCA PP annex A."""
+"""The file templates: what is created when an element says no more. TCA PP annex A."""
 
 from __future__ import annotations
 
@@ -44,6 +44,17 @@ ef-netpar    6fc4 T -  128 5  -  FF
 ef-epsloci   6fe3 T -  18  5  1e FFFFFFFFFFFFFFFFFFFFFFFFFFFFFF000001
 ef-epsnsc    6fe4 L 1  80  5  18 FF
 """
+_ISIM = """
+ef-impi   6f02 T - -  2  02 -
+ef-impu   6f04 L - -  2  04 -
+ef-domain 6f03 T - -  2  05 -
+ef-ist    6f07 T - 14 2  07 -
+ef-ad     6fad T - 3  10 03 00
+ef-arr    6f06 L - -  10 06 -
+"""
+_ISIM_FILES = ["adf-isim", "ef-impi", "ef-impu", "ef-domain", "ef-ist", "ef-ad", "ef-arr"]
+# its files are of no use to a modem of today: the directory alone is made
+_CSIM_FILES = ["adf-csim"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +87,14 @@ def _template(names: list[str], text: str, directory: Default) -> Template:
 
 MF = _template(MF_FILES, _MF, Default("3f00", Kind.DIRECTORY, rule=14))
 USIM = _template(USIM_FILES, _USIM, Default("", Kind.DIRECTORY, rule=14))
-TEMPLATES = {"mf": MF, "usim": USIM}
+ISIM = _template(_ISIM_FILES, _ISIM, Default("", Kind.DIRECTORY, rule=14))
+CSIM = _template(_CSIM_FILES, "", Default("", Kind.DIRECTORY, rule=14))
+TEMPLATES = {"mf": MF, "usim": USIM, "isim": ISIM, "csim": CSIM}
+
+# directories inside DF.TELECOM, by the place of their member
+SUBDIRECTORIES: dict[str, dict[int, str]] = {
+    "telecom": {9: "5f50", 15: "5f3a", 33: "5f3b", 36: "5f3c", 40: "5f3d", 43: "5f3e"}
+}
 
 # directories that other templates begin with, and where they stand; None is under the ADF
 DIRECTORIES: dict[str, tuple[str, bool]] = {
