@@ -6,13 +6,14 @@ import pytest
 
 from sgprobe.peers.es9.party import smds_party
 from sgprobe.peers.es9client import Es9Client
+from sgprobe.peers.es12client import Es12Client
 from sgprobe.peers.euicc.build import build
 from sgprobe.peers.euicc.config import Config
 from sgprobe.peers.smdp.server import Limits
 from sgprobe.peers.smds.server import Setup as SmdsSetup
 from sgprobe.peers.smds.server import SmDs
 from sgprobe.peers.store import MemoryStore
-from tests.peers.rsp_drive import NOW, World, pki, refused, seeded
+from tests.peers.rsp_drive import World, pki, refused, run, seeded
 from tests.peers.rsp_lpa import SGP22, Lpa
 
 
@@ -142,14 +143,20 @@ def test_an_event_leads_to_a_download(binding, curve):
     device = lpa(world, curve)
     party = smds_party(pki())
     smds = SmDs(SmdsSetup(party), MemoryStore(), seeded(3))
-    order = world.server.order("small", eid=device.euicc.eid)
-    smds.register_event(device.euicc.eid, order.matching_id, world.address, NOW)
+    order = world.server.order("small", eid=device.euicc.eid, smds=party.address)
+
+    def announce() -> int:
+        return run(world.server.announce(lambda address: Es12Client(address, "2.999.10")), smds)
+
+    assert (announce(), announce()) == (1, 0)
     finder = Lpa(device.euicc, smds, Es9Client("https://ds", party.address, binding=binding))
     (event,) = finder.authenticate().events
     assert event.address == world.address
     assert "successResult" in outcome(device.download(event.event_id))
     assert device.deliver() == 1
-    smds.delete_event(device.euicc.eid, event.event_id)
+    # the SM-DP+ takes the event away when the profile is installed
+    assert announce() == 1
+    assert world.state(order) == "installed"
     assert finder.authenticate().events == ()
 
 

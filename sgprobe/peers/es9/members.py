@@ -7,14 +7,20 @@ from typing import Any
 from sgprobe.peers.es9.status import refuse
 
 MAX_TEXT = 256
+_HEADER = {
+    "functionRequesterIdentifier": "requester-unknown",
+    "functionCallIdentifier": "call-unknown",
+}
 
 
 def check_header(members: dict[str, Any]) -> None:
     """Refuse a request that does not say who asks. SGP.22 §6.5.1.3."""
     header = members.get("header")
-    asker = header.get("functionRequesterIdentifier") if isinstance(header, dict) else None
-    if not isinstance(asker, str) or not asker:
-        raise refuse("requester-unknown", "functionRequesterIdentifier")
+    header = header if isinstance(header, dict) else {}
+    for name, status in _HEADER.items():
+        value = header.get(name)
+        if not isinstance(value, str) or not value:
+            raise refuse(status, name)
 
 
 def text(members: dict[str, Any], name: str) -> str | None:

@@ -57,6 +57,7 @@ _ROWS: tuple[tuple[str, str, str, str, dict[str, int]], ...] = (
     ("eid-missing", "8.1.1", "2.2", "the order needs an EID", {}),
     ("eid-other", "8.1.1", "3.1", "another EID is tied to this ICCID", {}),
     ("eid-refused", "8.1.1", "3.8", "the EID is not the one expected", {ACL: 7}),
+    ("verification-failed", "8.1.4", "6.1", "what the eUICC presented does not verify", {}),
     ("eum-invalid", "8.1.2", "6.1", "the EUM certificate is invalid", {ACL: 1, ACL_DS: 1}),
     ("eum-expired", "8.1.2", "6.3", "the EUM certificate has expired", {ACL: 2, ACL_DS: 2}),
     ("euicc-invalid", "8.1.3", "6.1", "the eUICC certificate is invalid", {ACL: 3, ACL_DS: 3}),
@@ -68,6 +69,7 @@ _ROWS: tuple[tuple[str, str, str, str, dict[str, int]], ...] = (
     ("iccid-unavailable", "8.2.1", "3.3", "the profile is not available", {}),
     ("iccid-not-releasable", "8.2.1", "3.5", "the profile cannot be released", {}),
     ("iccid-unknown", "8.2.1", "3.9", "no profile has this ICCID", {}),
+    ("type-not-allowed", "8.2.5", "1.2", "not allowed on this profile type", {}),
     ("type-exhausted", "8.2.5", "3.7", "no profile of this type is left", {}),
     ("type-mismatch", "8.2.5", "3.8", "the profile of this ICCID is of another type", {}),
     ("type-unknown", "8.2.5", "3.9", "no such profile type", {}),
@@ -79,13 +81,17 @@ _ROWS: tuple[tuple[str, str, str, str, dict[str, int]], ...] = (
     ("code-refused", "8.2.7", "3.8", "the confirmation code is refused", {GBP: 3}),
     ("code-retries", "8.2.7", "6.4", "too many wrong confirmation codes", {GBP: 4}),
     ("smdp-oid", "8.8", "3.10", "the SM-DP+ OID is not this server's", {}),
+    ("smdp-oid-invalid", "8.8", "3.1", "the SM-DP+ OID is invalid", {}),
     ("smdp-address", "8.8.1", "3.8", "the SM-DP+ address is not this server's", {IAU: 1}),
     ("smdp-security", "8.8.2", "3.1", "no proposed CI key is supported by the SM-DP+", {IAU: 3}),
     ("smdp-version", "8.8.3", "3.1", "the version of the eUICC is not supported", {IAU: 2}),
     ("smdp-certificate", "8.8.4", "3.7", "no DPauth certificate under a CI of the eUICC",
      {IAU: 3}),
+    # some clients know it as 4.1
     ("order-expired", "8.8.5", "4.10", "the download order has expired", {ACL: 18, GBP: 6}),
     ("order-retries", "8.8.5", "6.4", "too many attempts for this download order", {}),
+    ("root-error", "8.9", "4.2", "the root SM-DS raised an error", {}),
+    ("root-unavailable", "8.9", "5.1", "the root SM-DS is unavailable", {}),
     ("smds-address", "8.9.1", "3.8", "the SM-DS address is not this server's", {IAU: 1}),
     ("smds-security", "8.9.2", "3.1", "no proposed CI key is supported by the SM-DS", {IAU: 3}),
     ("smds-version", "8.9.3", "3.1", "the version of the eUICC is not supported", {IAU: 2}),
@@ -97,6 +103,7 @@ _ROWS: tuple[tuple[str, str, str, str, dict[str, int]], ...] = (
      {ACL: 10, ACL_DS: 7, GBP: 95, CAN: 1}),
     ("ci-unknown", "8.11.1", "3.9", "the CI of the EUM certificate is not trusted", {ACL: 9}),
     ("requester-unknown", "1.2.1", "2.1", "the function requester is missing or invalid", {}),
+    ("call-unknown", "1.2.2", "2.1", "the function call identifier is missing or invalid", {}),
     ("element-missing", "1.3.1", "2.2", "a mandatory element is missing", {}),
 )  # fmt: skip
 
@@ -139,16 +146,6 @@ def refuse(name: str, detail: str = "") -> Refusal:
     return Refusal(STATUS[name], detail)
 
 
-def status_of(subject: str, reason: str) -> Status | None:
-    """Return the status of a code that a server answered, if the table has it."""
-    return _BY_CODE.get((subject, reason))
-
-
 def status_of_number(function: str, number: int) -> Status | None:
     """Return the first status of the table that has this ASN.1 error INTEGER."""
     return next((one for one in STATUS.values() if one.numbers.get(function) == number), None)
-
-
-_BY_CODE: dict[tuple[str, str], Status] = {}
-for _one in STATUS.values():
-    _BY_CODE.setdefault((_one.subject, _one.reason), _one)

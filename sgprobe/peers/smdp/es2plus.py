@@ -71,6 +71,7 @@ def _confirm_order(server: SmDp, desk: Desk, work: Work, members: Members) -> Me
         matching_id=text(members, "matchingId"),
         code=text(members, "confirmationCode"),
         release=release,
+        smds=text(members, "smdsAddress"),
     )
     answer = {"matchingId": order.matching_id, "smdpAddress": server.setup.party.address}
     return {**answer, "eid": order.eid} if order.eid else answer

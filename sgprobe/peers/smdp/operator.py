@@ -72,8 +72,12 @@ class Desk:
         code: str | None = None,
         expires: float | None = None,
         release: bool = True,
+        smds: str | None = None,
     ) -> Order:
-        """Complete an order; "" as matching id asks for a default order. SGP.22 §5.3.2."""
+        """Complete an order; "" as matching id asks for a default order. SGP.22 §5.3.2.
+
+        `smds` is the SM-DS that is to know of it as an event.
+        """
         order = _find(work, iccid)
         if order.state in _FINAL or order.state is State.AVAILABLE:
             raise refuse("iccid-unavailable", order.state)
@@ -82,8 +86,8 @@ class Desk:
             if order.eid not in (None, eid):
                 raise refuse("iccid-other-eid")
         eid = eid or order.eid
-        if matching_id == "" and eid is None:
-            raise refuse("eid-missing", "a default order is found by its EID")
+        if (matching_id == "" or smds) and eid is None:
+            raise refuse("eid-missing", "a default order or an event is found by its EID")
         if matching_id:
             other = work.by_matching_id(matching_id)
             if other is not None and other.iccid != iccid:
@@ -100,6 +104,7 @@ class Desk:
                 matching_id=matching_id,
                 code=code_hash(code).hex() if code else None,
                 expires=expires,
+                smds=smds,
             )
         )
 

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from sgprobe.peers.store import Record, Store
+from sgprobe.peers.es9.transaction import DELETE, REGISTER, Transaction
+from sgprobe.peers.store import Record
 
 
 class State(StrEnum):
@@ -57,6 +58,8 @@ class Order:
     attempts: int = 0
     expires: float | None = None
     protection: str = PPK
+    # the SM-DS that knows of it as an event
+    smds: str | None = None
     keys: BindingKeys | None = None
     # transaction ids whose installation result may still come
     sessions: tuple[str, ...] = ()
@@ -66,6 +69,15 @@ class Order:
     def to_record(self) -> Record:
         """Return the order as JSON data."""
         return asdict(self)
+
+
+def _event(order: Order | None) -> tuple[str, str, str] | None:
+    """Return SM-DS, EID and event id of an order that waits for its eUICC."""
+    if order is None or order.state not in OPEN:
+        return None
+    if not order.smds or not order.eid or not order.matching_id:
+        return None
+    return order.smds, order.eid, order.matching_id
 
 
 def from_record(record: Record) -> Order:
@@ -82,25 +94,8 @@ def from_record(record: Record) -> Order:
     )
 
 
-class Work:
-    """What one command changes: reads see its own writes, nothing is stored before `commit`."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._changes: dict[str, Record] = {}
-
-    def get(self, key: str) -> Record:
-        """Return a record as this command has it."""
-        return self._changes[key] if key in self._changes else self._store.get(key)
-
-    def put(self, key: str, record: Record) -> None:
-        """Write a record; None deletes it."""
-        self._changes[key] = record
-
-    def commit(self) -> None:
-        """Store all changes, or none."""
-        if self._changes:
-            self._store.commit(self._changes)
+class Work(Transaction):
+    """The orders of one command."""
 
     def order(self, iccid: str) -> Order | None:
         """Return the order of an ICCID."""
@@ -133,8 +128,18 @@ class Work:
             listed = self.get(f"eid/{order.eid}") or []
             if order.iccid not in listed:
                 self.put(f"eid/{order.eid}", [*listed, order.iccid])
+        self._announce(old, order)
         self.put(f"order/{order.iccid}", order.to_record())
         return order
+
+    def _announce(self, old: Order | None, order: Order) -> None:
+        """Leave to the SM-DS's ears what begins or ends to wait. SGP.22 §3.6."""
+        before, after = _event(old), _event(order)
+        if before != after:
+            if before:
+                self.tell(DELETE, *before)
+            if after:
+                self.tell(REGISTER, *after)
 
     def fail(self, order: Order, reason: str) -> Order:
         """End an order in error."""

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from dissectors.asn1 import codec
 from dissectors.asn1.model import Value
-from sgprobe.peers.effects import Request, Response
+from sgprobe.peers.effects import Procedure, Request, Response
 from sgprobe.peers.es9 import messages as m
 from sgprobe.peers.es9.euicc import EuiccJudge
 from sgprobe.peers.es9.front import Front
@@ -17,6 +17,8 @@ from sgprobe.peers.es9.mutual import Means, RandomSource, initiate
 from sgprobe.peers.es9.party import Party
 from sgprobe.peers.es9.sessions import Sessions
 from sgprobe.peers.es9.status import ACL, CAN, GBP, HNT, IAU, Refusal
+from sgprobe.peers.es9.transaction import tell_all
+from sgprobe.peers.es12client import Es12Client
 from sgprobe.peers.profiles.library import PROFILE_TYPES, ProfileType
 from sgprobe.peers.rules import Rules
 from sgprobe.peers.smdp import download, es2plus, notifications
@@ -144,6 +146,7 @@ class SmDp:
         release: bool = True,
         protection: str = PPK,
         iccid: str | None = None,
+        smds: str | None = None,
     ) -> Order:
         """Order, confirm and release one profile; "" as matching id makes it a default order."""
 
@@ -156,9 +159,14 @@ class SmDp:
                 code=code,
                 expires=expires,
                 release=release,
+                smds=smds,
             )
 
         return self.operate(both)
+
+    def announce(self, client: Callable[[str], Es12Client]) -> Procedure[int]:
+        """Register and delete events at SM-DSs (ES12); return how many they took."""
+        return tell_all(self.store, self.setup.party.address, client)
 
     def state(self, iccid: str) -> Order | None:
         """Return the order of an ICCID as it stands."""

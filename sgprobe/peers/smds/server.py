@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,18 +17,15 @@ from sgprobe.peers.es9.members import check_header, need
 from sgprobe.peers.es9.mutual import Means, RandomSource, authenticate, initiate
 from sgprobe.peers.es9.party import Party
 from sgprobe.peers.es9.sessions import Sessions
-from sgprobe.peers.es9.status import ACL, IAU, STATUS, Refusal, refuse
-from sgprobe.peers.es9client import ServerRefusal
+from sgprobe.peers.es9.status import ACL, IAU, Refusal, refuse
+from sgprobe.peers.es9.transaction import tell_all
+from sgprobe.peers.es12client import DELETE, PATHS, REGISTER, Es12Client
 from sgprobe.peers.rules import Rules
-from sgprobe.peers.smds.es12client import DELETE, PATHS, REGISTER, Es12Client
 from sgprobe.peers.smds.events import EventRecord, Ledger
 from sgprobe.peers.smds.rules import PREFIX, RULES
 from sgprobe.peers.store import Store
 
 _JOURNAL = 200
-_KNOWN_TO_ROOT = {
-    (STATUS[name].subject, STATUS[name].reason) for name in ("event-duplicate", "event-unknown")
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +37,8 @@ class Setup:
     version: str = "2.5"
     session_seconds: float = 600.0
     sessions: int = 4096
+    # the root SM-DS, where this one is an alternative
+    root: str = ""
     off: frozenset[str] = frozenset()
 
 
@@ -97,7 +97,7 @@ class SmDs:
         return m.AuthenticatedEvents(session.transaction_id, events)
 
     def _ledger(self) -> Ledger:
-        return Ledger(self.store, self.rules.on("SMDS.EVENT-DUPLICATE"))
+        return Ledger(self.store, self.setup.root, self.rules.on("SMDS.EVENT-DUPLICATE"))
 
     def _register_event(self, members: dict[str, Any], now: float) -> dict[str, Any]:
         check_header(members)
@@ -144,25 +144,9 @@ class SmDs:
         """Return the events of an EID."""
         return list(self._ledger().of_eid(eid))
 
-    def forward(self, root: Es12Client) -> Procedure[int]:
+    def forward(self, client: Callable[[str], Es12Client]) -> Procedure[int]:
         """Tell the root SM-DS what it is to know (ES15); return how many records it took.
 
-        The root sends the eUICC here: it gets this server's address. ES15 is likely, not certain.
+        The root sends the eUICC here. ES15 is likely, not certain.
         """
-        taken = 0
-        for entry in self._ledger().outbox():
-            eid, event_id = entry["eid"], entry["event_id"]
-            try:
-                if entry["what"] == "register":
-                    yield from root.register_event(eid, event_id, self.setup.party.address)
-                else:
-                    yield from root.delete_event(eid, event_id)
-            except ServerRefusal as refusal:
-                # told before, and only the answer was lost
-                if (refusal.subject, refusal.reason) not in _KNOWN_TO_ROOT:
-                    raise
-            ledger = self._ledger()
-            ledger.sent(entry)
-            ledger.commit()
-            taken += 1
-        return taken
+        return tell_all(self.store, self.setup.party.address, client)

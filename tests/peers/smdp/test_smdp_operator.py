@@ -140,3 +140,38 @@ def test_es2plus_refuses_with_its_codes():
     final = {"iccid": order.iccid, "finalProfileStatusIndicator": "Available"}
     assert es2(world, "cancelOrder", **final)[0][0] == "Executed-Success"
     assert world.state(order) == "available"
+
+
+def test_an_event_follows_its_order():
+    world = World()
+    outbox = []
+
+    def waiting() -> list[tuple[str, str]]:
+        entries = world.store.get("outbox") or []
+        new = [(one["what"], one["event_id"]) for one in entries[len(outbox) :]]
+        outbox.extend(entries[len(outbox) :])
+        return new
+
+    operate = world.server.operate
+    order = operate(lambda desk, work: desk.order(work, kind="small", eid=world.card.eid))
+    assert waiting() == []
+    operate(
+        lambda desk, work: desk.confirm(
+            work, order.iccid, matching_id="M-1", smds="ds.example.com", release=False
+        )
+    )
+    # an eUICC that came now would be told that nothing is released
+    assert waiting() == []
+    operate(lambda desk, work: desk.release(work, order.iccid))
+    assert waiting() == [("register", "M-1")]
+    world.bound("M-1")
+    assert waiting() == []
+    operate(lambda desk, work: desk.cancel(work, order.iccid))
+    assert waiting() == [("delete", "M-1")]
+
+
+def test_an_event_needs_an_eid():
+    world = World()
+    iccid = world.server.order("small", release=False).iccid
+    refused = code(world, lambda desk, work: desk.confirm(work, iccid, smds="ds.example.com"))
+    assert refused == "8.1.1/2.2"

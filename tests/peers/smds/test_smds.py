@@ -19,8 +19,8 @@ from sgprobe.peers.es9.party import smds_party
 from sgprobe.peers.es9.status import Refusal
 from sgprobe.peers.es9client import RULES as CLIENT_RULES
 from sgprobe.peers.es9client import Es9Client, ServerFault, ServerRefusal
+from sgprobe.peers.es12client import PATHS, Es12Client
 from sgprobe.peers.rules import Rules
-from sgprobe.peers.smds.es12client import PATHS, Es12Client
 from sgprobe.peers.smds.events import MAX_OF_EID
 from sgprobe.peers.smds.rules import RULES
 from sgprobe.peers.smds.server import Setup, SmDs
@@ -95,8 +95,14 @@ def test_what_registration_refuses():
     assert refused(world.es12.delete_event(EID, "EVENT-9"), world.server) == "8.9.5/3.9"
     assert refused(world.es12.register_event("12", "E", "x"), world.server) == "1.3.1/2.1"
     assert refused(world.es12.register_event(EID, "", "x"), world.server) == "1.3.1/2.1"
-    answer = post_json(world.server, PATHS["RegisterEvent"], {"eid": EID})
+    call = world.es12.register_event(EID, "E", "x", forwarding=True)
+    assert refused(call, world.server) == "8.9/5.1"
+    path = PATHS["RegisterEvent"]
+    answer = post_json(world.server, path, {"eid": EID})
     assert header_of(answer) == ("Failed", "1.2.1", "2.1")
+    header = {"functionRequesterIdentifier": "x"}
+    answer = post_json(world.server, path, {"eid": EID, "header": header})
+    assert header_of(answer) == ("Failed", "1.2.2", "2.1")
 
 
 def test_the_events_of_one_card_are_bounded():
@@ -110,32 +116,33 @@ def test_the_events_of_one_card_are_bounded():
 def test_a_cascade_leads_to_the_sm_dp():
     """The root sends the card to the alternative SM-DS, which sends it to the SM-DP+."""
     root, alternative = World(), World()
+    party = replace(alternative.server.setup.party, address="alternative.example.com")
     alternative.server = SmDs(
-        Setup(replace(alternative.server.setup.party, address="alternative.example.com")),
+        Setup(party, root=root.address),
         MemoryStore(),
         seeded(2),
     )
     alternative.client = replace(alternative.client, server="alternative.example.com")
     alternative.register(forwarding=True)
-    assert run(alternative.server.forward(root.es12), root.server) == 1
-    assert run(alternative.server.forward(root.es12), root.server) == 0
+    assert run(alternative.server.forward(lambda _: root.es12), root.server) == 1
+    assert run(alternative.server.forward(lambda _: root.es12), root.server) == 0
     (event,) = root.fetch()
     assert event == Event("EVENT-1", "alternative.example.com")
     assert alternative.fetch(event.event_id) == (Event("EVENT-1", "dp.example.com"),)
     run(alternative.es12.delete_event(root.card.eid, "EVENT-1"), alternative.server)
-    assert run(alternative.server.forward(root.es12), root.server) == 1
+    assert run(alternative.server.forward(lambda _: root.es12), root.server) == 1
     assert root.fetch() == ()
 
 
 def test_forwarding_survives_a_lost_answer():
-    root, alternative = World(), World()
+    root, alternative = World(), World(root="root.example.com")
     alternative.register(forwarding=True)
-    procedure = alternative.server.forward(root.es12)
+    procedure = alternative.server.forward(lambda _: root.es12)
     effect = procedure.send(None)
     assert isinstance(effect, Post)
     root.server.answer(effect.request, NOW)
     procedure.close()
-    assert run(alternative.server.forward(root.es12), root.server) == 1
+    assert run(alternative.server.forward(lambda _: root.es12), root.server) == 1
     assert len(root.fetch()) == 1
 
 
