@@ -19,6 +19,7 @@ class Direction:
         "hello",
         "messages",
         "noise_told",
+        "over",
         "protection",
         "retried",
         "sent_data",
@@ -29,7 +30,7 @@ class Direction:
     )
 
     def __init__(self, side: int) -> None:
-        self.side = side
+        self.side = side  # 0 the client's, 1 the server's
         self.cutter = RecordCutter()
         self.messages = MessageCutter()
         self.protection: Protection | None = None  # None: records are in clear
@@ -40,7 +41,8 @@ class Direction:
         self.gapped = 0  # so many records are tried for a ChangeCipherSpec lost in a hole
         self.failures: list[tuple[int, ...]] = []  # frames of records that stayed closed in a row
         self.noise_told = False
-        self.stopped = False
+        self.stopped = False  # what else comes is passed over
+        self.over = False  # nothing else comes
         self.ended = False  # the sink has been told so
         self.waiting: list[tuple[bytes, bytes, tuple[int, ...], float]] = []
         self.waiting_bytes = 0

@@ -13,11 +13,12 @@ MAX_HELD = 1 << 20  # bytes
 class EarlyData:
     """Holds what a client sent early; refused early data is sent again and must not show twice."""
 
-    __slots__ = ("_bytes", "_held", "_sink", "_teller")
+    __slots__ = ("_bytes", "_held", "_sink", "_teller", "side")
 
     def __init__(self, sink: StreamSink, teller: Teller) -> None:
         self._sink = sink
         self._teller = teller
+        self.side = 0  # of the flow that the client is
         self._held: list[tuple[bytes, tuple[int, ...], float]] = []
         self._bytes = 0
 
@@ -26,7 +27,7 @@ class EarlyData:
     ) -> None:
         """Hand data up, hold it or leave it out, by what is known of the server's answer."""
         if tracker.early_data == "accepted":
-            self._sink.data(0, plain, frames, time)
+            self._sink.data(self.side, plain, frames, time)
         elif self._bytes + len(plain) > MAX_HELD:
             text = "more 0-RTT data than is held; this is left out"
             self._teller.tell(tls_codes.EARLY_TOO_LONG, text, frames)
@@ -47,4 +48,4 @@ class EarlyData:
             self._teller.tell(tls_codes.EARLY_REJECTED, text, frames)
             return
         for plain, each, time in held:
-            self._sink.data(0, plain, each, time)
+            self._sink.data(self.side, plain, each, time)

@@ -8,6 +8,7 @@ from dissectors.finding import Finding
 from dissectors.link import keylog, tls_codes
 from dissectors.link.keylog import KeyLog
 from dissectors.link.stream import Flow, StreamSink
+from dissectors.link.tls_closed import ClosedRecords
 from dissectors.link.tls_direction import Direction
 from dissectors.link.tls_early import EarlyData
 from dissectors.link.tls_handshake import Message
@@ -24,7 +25,7 @@ from dissectors.link.tls_teller import Teller
 from dissectors.link.tls_tracker import SessionTracker
 
 MAX_WAITING = 1 << 16  # bytes of records held while the other side's hello is awaited
-MAX_FAILURES = 8  # records in a row that stay closed though there is a key
+MAX_TRIED = 8  # records behind a hole that are tried as the first under new keys
 
 _CHANGE = ContentType.CHANGE_CIPHER_SPEC
 _ALERT = ContentType.ALERT
@@ -49,13 +50,12 @@ class TlsStream:
         self._sink = sink
         self._on_session = on_session
         self._psk = psk
-        self._sides = (Direction(0), Direction(1))
+        self._sides = (Direction(0), Direction(1))  # of the client, of the server
+        self._flip = 0  # 1 where the flow's opener is the server
         self._tracker = SessionTracker(flow, 1, "tls", keys, psk, (), 0.0)
-        self._why_told = False
-        self._renegotiation_told = False
         self._teller = Teller(sink)
+        self._shut = ClosedRecords(self._teller)
         self._early = EarlyData(sink, self._teller)
-        self._over = [False, False]
         self._closed = False
 
     @property
@@ -67,7 +67,7 @@ class TlsStream:
 
     def data(self, side: int, data: bytes, frames: tuple[int, ...], time: float) -> None:
         """Take the next bytes of `side`."""
-        d = self._sides[side]
+        d = self._sides[side ^ self._flip]
         if d.stopped:
             return
         cutter = d.cutter
@@ -106,7 +106,7 @@ class TlsStream:
 
     def gap(self, side: int, missing: int, frames: tuple[int, ...], time: float) -> None:
         """Learn that `missing` bytes of `side` were never captured."""
-        d = self._sides[side]
+        d = self._sides[side ^ self._flip]
         if d.stopped:
             return
         self._settle_waiting(d)
@@ -114,7 +114,7 @@ class TlsStream:
         least, most = d.cutter.lose(missing)
         if d.protection is not None:
             d.protection.lost(least, most)
-        d.gapped = MAX_FAILURES
+        d.gapped = MAX_TRIED
         d.noise_told = d.cutter.hunting
         d.messages.clear()
         if d.sent_data or d.protection is not None:
@@ -122,17 +122,17 @@ class TlsStream:
 
     def end(self, side: int, frames: tuple[int, ...], time: float) -> None:
         """Learn that `side` sends no more."""
-        d = self._sides[side]
+        d = self._sides[side ^ self._flip]
         if not d.stopped:
             self._take(d, d.cutter.flush(), time)
         self._settle_waiting(d)
-        self._settle_waiting(self._sides[1 - side])  # its hello will not come any more
+        self._settle_waiting(self._sides[1 - d.side])  # its hello will not come any more
         if d.cutter.pending and not d.cutter.hunting and not d.stopped:
             text = f"the stream ends {d.cutter.pending} bytes into a record"
             self._teller.tell(tls_codes.CUT_RECORD, text, frames)
         self._end_sink(d, frames, time)
-        self._over[side] = True
-        if self._over[0] and self._over[1]:
+        d.over = True
+        if self._sides[1 - d.side].over:
             self.close()
 
     def problem(self, finding: Finding, frames: tuple[int, ...]) -> None:
@@ -146,7 +146,7 @@ class TlsStream:
         self._closed = True
         for d in self._sides:
             self._settle_waiting(d)
-            self._give_up(d)
+            self._shut.report(d, self._sides, self._tracker)
         self._early.release(self._tracker)
         self._report()
 
@@ -171,14 +171,14 @@ class TlsStream:
             return
         plain = protection.open(header, body)
         if plain is None:
-            self._unopened(d, protection, kind, header, body, frames, time)
+            self._unopened(d, protection, kind, body, frames, time)
             return
         tracker = self._tracker
         tracker.opened += 1
         if tracker.unproven:
             tracker.confirm()
         if d.failures:
-            self._give_up(d)
+            self._shut.report(d, self._sides, self._tracker)
         d.noise_told = False
         if protection.inner:
             kind = plain[-1]
@@ -196,7 +196,7 @@ class TlsStream:
             if protection.inner and d.side == 0 and not d.finished:
                 self._client_data(protection, plain, frames, time)
             else:
-                self._sink.data(d.side, plain, frames, time)
+                self._sink.data(d.side ^ self._flip, plain, frames, time)
         elif kind == _HANDSHAKE:
             self._handshake(d, plain, True, frames, time)
         elif kind == _ALERT:
@@ -228,7 +228,7 @@ class TlsStream:
             else:
                 text = f"a record of type {kind} before the change of keys"
                 self._teller.tell(tls_codes.UNEXPECTED, text, frames)
-        elif d.hello and not self._over[1 - d.side]:
+        elif d.hello and not self._sides[1 - d.side].over:
             # packets of the two directions may stand in the file in the wrong order
             self._wait(d, header, body, frames, time)
         else:
@@ -288,69 +288,22 @@ class TlsStream:
         d: Direction,
         protection: Protection,
         kind: int,
-        header: bytes,
         body: Buffer,
         frames: tuple[int, ...],
         time: float,
     ) -> None:
-        tracker = self._tracker
         if protection.blind:
-            tracker.closed += 1
-            if isinstance(protection, Protection13):
-                for each in self._sides:
-                    if isinstance(each.protection, Protection13):
-                        tracker.missing |= each.protection.lacking
-            elif kind == _ALERT:
-                tracker.alert(d.side, b"", True, frames)
-            elif kind == _HANDSHAKE and d.sent_data:
-                d.sent_data = False  # tell it once for each handshake
-                text = "a handshake inside the session, which stays closed"
-                self._teller.tell(tls_codes.RENEGOTIATION, text, frames)
-            if kind == _DATA and not protection.inner:
-                d.sent_data = True
-            if not self._why_told:
-                self._why_told = True
-                self._teller.hand(tracker.why_closed(), frames)
+            self._shut.without_key(d, self._sides, self._tracker, kind, frames)
             return
         if d.cutter.unsure:
             d.cutter.refuse()
             return
-        tracker.closed += 1
         protection.lost(1, 1)
-        d.failures.append(frames)
         if kind == _DATA and d.sent_data:
-            self._sink.gap(d.side, len(body), frames, time)
-        if len(d.failures) >= MAX_FAILURES:
-            self._give_up(d)
+            self._sink.gap(d.side ^ self._flip, len(body), frames, time)
+        if self._shut.despite_key(d, self._tracker, frames):
+            self._shut.report(d, self._sides, self._tracker)
             d.stopped = True
-
-    def _give_up(self, d: Direction) -> None:
-        """Report the records of `d` that stayed closed in a row."""
-        failures, d.failures = d.failures, []
-        if not failures:
-            return
-        tracker = self._tracker
-        if not tracker.opened:
-            if not tracker.wrong:
-                tracker.wrong = True
-                self._note_labels()
-                self._teller.hand(tracker.why_closed(), failures[0])
-            return
-        for frames in failures:
-            text = "this record does not open: it is damaged, or a record before it was lost"
-            self._teller.tell(tls_codes.RECORD_CLOSED, text, frames)
-        if len(failures) >= MAX_FAILURES:
-            text = f"{len(failures)} records in a row stay closed; this direction is given up"
-            self._teller.tell(tls_codes.STOPPED, text, failures[-1])
-
-    def _note_labels(self) -> None:
-        """Name the key log lines whose secrets proved wrong."""
-        for d in self._sides:
-            protection = d.protection
-            if isinstance(protection, Protection13):
-                self._tracker.missing.add(protection.label)
-            elif isinstance(protection, Protection12):
-                self._tracker.missing.add(keylog.CLIENT_RANDOM)
 
     # -- handshake
 
@@ -373,8 +326,11 @@ class TlsStream:
         frames: tuple[int, ...],
         time: float,
     ) -> None:
-        if kind == Message.CLIENT_HELLO and d.side == 0:
-            self._begin(d, body, frames, time)
+        if kind == Message.CLIENT_HELLO:
+            if d.side == 1 and self._tracker.client is None and self._tracker.server is None:
+                self._turn()
+            if d.side == 0:
+                self._begin(d, body, frames, time)
         tracker = self._tracker
         before = tracker.server
         for fault in tracker.message(d.side, kind, body, frames):
@@ -396,18 +352,25 @@ class TlsStream:
         elif protected and isinstance(d.protection, Protection13):
             self._step(d, d.protection, kind)
 
+    def _turn(self) -> None:
+        """Learn from a ClientHello that the flow's opener is the server after all."""
+        server, client = self._sides
+        client.side, server.side = 0, 1
+        self._sides = (client, server)
+        self._flip = self._early.side = 1
+
     def _begin(self, d: Direction, body: bytes, frames: tuple[int, ...], time: float) -> None:
         """Start a new session unless this ClientHello continues the current one."""
         current = self._tracker.client
         if current is None or current.random == body[2:34]:
             return
-        self._give_up(d)
+        self._shut.report(d, self._sides, self._tracker)
         self._report()
         number = self._tracker.number + 1
         self._tracker = SessionTracker(
             self._flow, number, "tls", self._keys, self._psk, frames, time
         )
-        self._why_told = self._renegotiation_told = False
+        self._shut.begin()
 
     def _hello_known(self, d: Direction) -> None:
         """Set the keys of TLS 1.3 in motion, and process what waited for this hello."""
@@ -444,11 +407,7 @@ class TlsStream:
             d.protection = Protection12(openers[d.side])
         else:
             d.protection = Protection(inner=False)
-            d.sent_data = False
-            if tracker.number > 1 and not self._renegotiation_told:
-                self._renegotiation_told = True
-                text = "the session renegotiates; its new keys are not known"
-                self._teller.tell(tls_codes.RENEGOTIATION, text, frames)
+            self._shut.keys_not_changed(d, tracker, frames)
         d.messages.clear()
 
     # -- what goes up
@@ -464,7 +423,7 @@ class TlsStream:
             if tracker.early_data == "offered":
                 tracker.early_data = "rejected"
             self._early.release(tracker)
-            self._sink.data(0, plain, frames, time)
+            self._sink.data(self._flip, plain, frames, time)
         else:
             self._early.take(tracker, plain, frames, time)
 
@@ -483,7 +442,7 @@ class TlsStream:
             d.ended = True
             if d.side == 0:
                 self._early.release(self._tracker)
-            self._sink.end(d.side, frames, time)
+            self._sink.end(d.side ^ self._flip, frames, time)
 
     def _report(self) -> None:
         tracker = self._tracker

@@ -47,6 +47,15 @@ def test_opens_what_was_sealed_and_nothing_else(code: int, etm: bool) -> None:
             assert openers[side].open(number, head, body) == content
 
 
+@pytest.mark.parametrize("etm", [False, True])
+def test_padding_is_checked_byte_by_byte(etm: bool) -> None:
+    """RFC 5246 §6.2.3.2: every byte of the padding holds its length."""
+    forge, openers = make(0xC023, etm)
+    forge.wrong_padding = 1
+    record = forge.seal(0, 23, b"content", number=0)
+    assert openers[0].open(0, bytes(8) + record[:3], record[5:]) is None
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.sampled_from(VARIANTS), st.binary(max_size=120))
 def test_any_bytes_stay_closed(variant: tuple[int, bool], body: bytes) -> None:

@@ -374,6 +374,17 @@ def test_one_hello_missing_is_named() -> None:
     assert sink.sessions[0].as_dict()["version"] == "TLS 1.2"
 
 
+@pytest.mark.parametrize("version", [V12, V13])
+def test_a_flow_whose_first_packet_is_the_servers_is_turned_round(version: int) -> None:
+    """Without its SYN a flow may name the server as its opener."""
+    pair, log = session(version)
+    sink = decode([(1 - side, chunk) for side, chunk in pair.wire], keylog(log.text))
+    assert sink.joined() == sent(pair)[::-1]
+    assert sink.codes == []
+    assert sink.ends == [1, 0]
+    assert sink.sessions[0].server_name == "eim.example"
+
+
 # -- holes
 
 

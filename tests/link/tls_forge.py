@@ -97,6 +97,7 @@ class Forge:
         self.server_random = hashlib.sha256(b"server" + seed).digest()
         self.master = master or hashlib.sha384(b"master" + seed).digest()
         self.session_id, self.ticket, self.echo, self.ems = session_id, ticket, echo, ems
+        self.wrong_padding = 0
         self.numbers: dict[tuple[int, int], int] = {}
         self.messages = [0, 0]
         self.sent: tuple[list[bytes], list[bytes]] = ([], [])
@@ -280,7 +281,7 @@ class Forge:
 
         inside = content if self.etm else content + tag(content)
         pad = 15 - len(inside) % 16 + 16  # more than is needed, as RFC 5246 §6.2.3.2 allows
-        blocks = inside + bytes([pad]) * (pad + 1)
+        blocks = inside + bytes([pad ^ self.wrong_padding]) * pad + bytes([pad])
         encryptor = Cipher(algorithms.AES(self.keys[side]), modes.CBC(vector_in)).encryptor()
         sealed = vector_in + encryptor.update(blocks) + encryptor.finalize()
         return sealed + tag(sealed) if self.etm else sealed
