@@ -8,7 +8,7 @@ It raises `ServerRefusal` when the server says no, `ServerFault` when its answer
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dissectors.asn1 import codec
 from dissectors.asn1.tlv import read_tlv
@@ -21,7 +21,17 @@ from sgprobe.peers.es9 import messages as m
 from sgprobe.peers.es9.asn1_binding import NotAsn1, Octets
 from sgprobe.peers.es9.front import JSON_ANSWER_MEDIA, PROTOCOL_HEADER
 from sgprobe.peers.es9.json_binding import NotJson
-from sgprobe.peers.es9.status import ACL, CAN, GBP, HNT, IAU, Refusal, status_of_number
+from sgprobe.peers.es9.status import (
+    ACL,
+    CAN,
+    GBP,
+    HNT,
+    IAU,
+    Refusal,
+    Status,
+    status_of,
+    status_of_number,
+)
 from sgprobe.peers.rules import Rule, Rules
 
 PREFIX = "LPA"
@@ -60,6 +70,11 @@ class ServerRefusal(Exception):
         self.message = message
         self.number = number
 
+    @property
+    def status(self) -> Status | None:
+        """The status of the table that this is; None for a code that it does not have."""
+        return status_of(self.subject, self.reason)
+
 
 class ServerFault(Exception):
     """The server's answer breaks the protocol; `rule` names the check of the client, if any."""
@@ -91,7 +106,7 @@ class Es9Client:
     version: str = "2.5"
     binding: str = JSON
     user_agent: str = USER_AGENT
-    rules: Rules = Rules(RULES)  # noqa: RUF009
+    rules: Rules = field(default_factory=lambda: Rules(RULES))
 
     def initiate_authentication(
         self, challenge: bytes, info1: bytes, oid: str | None = None

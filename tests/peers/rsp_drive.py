@@ -15,7 +15,8 @@ from sgprobe.peers.effects import Post, Request
 from sgprobe.peers.es9 import json_binding
 from sgprobe.peers.es9.party import smdp_party
 from sgprobe.peers.es9client import Es9Client, ServerRefusal
-from sgprobe.peers.smdp.server import Limits, Setup, SmDp
+from sgprobe.peers.smdp.limits import Limits
+from sgprobe.peers.smdp.server import Setup, SmDp
 from sgprobe.peers.store import MemoryStore
 from tests.peers.rsp_card import CHALLENGE, Card
 

@@ -214,10 +214,8 @@ def test_every_status_comes_through_in_json(name, status):
     body = json_binding.write_object({"header": json_binding.failure(refusal)})
     with pytest.raises(ServerRefusal) as caught:
         drive(CALLS[name](client()), Says(200, body))
-    assert (caught.value.subject, caught.value.reason) == (
-        refusal.status.subject,
-        refusal.status.reason,
-    )
+    assert caught.value.status is not None
+    assert caught.value.status.code == refusal.status.code
 
 
 @pytest.mark.parametrize(
@@ -254,7 +252,7 @@ def test_each_version_answers_numbers_it_has(version):
 def test_a_failure_without_code_is_a_refusal():
     with pytest.raises(ServerRefusal) as caught:
         drive(CALLS[IAU](client()), Says(200, failed()))
-    assert (caught.value.subject, caught.value.reason) == ("", "")
+    assert caught.value.status is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from sgprobe.peers.es9client import Es9Client
 from sgprobe.peers.es12client import Es12Client
 from sgprobe.peers.euicc.build import build
 from sgprobe.peers.euicc.config import Config
-from sgprobe.peers.smdp.server import Limits
+from sgprobe.peers.smdp.limits import Limits
 from sgprobe.peers.smds.server import Setup as SmdsSetup
 from sgprobe.peers.smds.server import SmDs
 from sgprobe.peers.store import MemoryStore

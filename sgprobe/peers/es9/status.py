@@ -120,6 +120,8 @@ STATUS = {
     for name, subject, reason, text, numbers in rows
 }
 
+_BY_CODE = {(one.subject, one.reason): one for one in reversed(STATUS.values())}
+
 # (function, number) -> the SGP.22 versions that have it, where not all have
 _SINCE = {(ACL, 11): "2.4", (ACL, 18): "2.6"}
 _UNTIL = {(GBP, 6): "2.5"}
@@ -144,6 +146,11 @@ def number_of(status: Status, function: str, version: str) -> int:
 def refuse(name: str, detail: str = "") -> Refusal:
     """Return the refusal with the status of that name."""
     return Refusal(STATUS[name], detail)
+
+
+def status_of(subject: str, reason: str) -> Status | None:
+    """Return the first status of the table that has this code."""
+    return _BY_CODE.get((subject, reason))
 
 
 def status_of_number(function: str, number: int) -> Status | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from dissectors.asn1.tlv import tlv
 from sgprobe.crypto import confirmation
@@ -24,12 +23,10 @@ from sgprobe.peers.es9.sessions import Session
 from sgprobe.peers.es9.status import Refusal, refuse, version_key
 from sgprobe.peers.profiles.library import ProfileType, package
 from sgprobe.peers.smdp import binding, eligibility
+from sgprobe.peers.smdp.limits import Limits
 from sgprobe.peers.smdp.metadata import store_metadata
 from sgprobe.peers.smdp.operator import activation_code
 from sgprobe.peers.smdp.orders import EARLY, OPEN, PPK, BindingKeys, Order, State, Work
-
-if TYPE_CHECKING:
-    from sgprobe.peers.smdp.server import Limits
 
 # SGP.22 §5.6.5: the user or the network may come back to these
 _KEEPING = frozenset({"postponed", "timeout"})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from dissectors.spec.functions import ES2, FUNCTIONS
 from sgprobe.peers.es9.front import JsonFunction
@@ -11,15 +12,14 @@ from sgprobe.peers.es9.status import refuse
 from sgprobe.peers.smdp.operator import Desk
 from sgprobe.peers.smdp.orders import Work
 
-if TYPE_CHECKING:
-    from sgprobe.peers.smdp.server import SmDp
-
-Members = dict[str, Any]
+Members: TypeAlias = dict[str, Any]
+Operate: TypeAlias = Callable[[Callable[[Desk, Work], Members]], Members]
+_TELLS_ADDRESS = "ConfirmOrder"
 _FINAL_STATES = {"Available": True, "Unavailable": False}
 
 
-def functions(server: SmDp) -> dict[str, JsonFunction]:
-    """Return the functions of ES2+ by path, executed by `server`."""
+def functions(operate: Operate, address: str) -> dict[str, JsonFunction]:
+    """Return the functions of ES2+ by path; `operate` executes one as a transaction."""
     made = {
         "DownloadOrder": _download_order,
         "ConfirmOrder": _confirm_order,
@@ -32,7 +32,8 @@ def functions(server: SmDp) -> dict[str, JsonFunction]:
 
         def perform(members: Members, now: float) -> Members:
             check_header(members)
-            return server.operate(lambda desk, work: function(server, desk, work, members))
+            answer = operate(lambda desk, work: function(desk, work, members))
+            return {**answer, "smdpAddress": address} if name == _TELLS_ADDRESS else answer
 
         return perform
 
@@ -52,7 +53,7 @@ def _padded(iccid: str) -> str:
     return iccid + "F" * (len(iccid) % 2)
 
 
-def _download_order(server: SmDp, desk: Desk, work: Work, members: Members) -> Members:
+def _download_order(desk: Desk, work: Work, members: Members) -> Members:
     iccid = _iccid(members) if members.get("iccid") is not None else None
     order = desk.order(
         work, eid=text(members, "eid"), iccid=iccid, kind=text(members, "profileType")
@@ -60,7 +61,7 @@ def _download_order(server: SmDp, desk: Desk, work: Work, members: Members) -> M
     return {"iccid": _padded(order.iccid)}
 
 
-def _confirm_order(server: SmDp, desk: Desk, work: Work, members: Members) -> Members:
+def _confirm_order(desk: Desk, work: Work, members: Members) -> Members:
     release = members.get("releaseFlag")
     if not isinstance(release, bool):
         raise refuse("element-missing", "releaseFlag")
@@ -73,11 +74,11 @@ def _confirm_order(server: SmDp, desk: Desk, work: Work, members: Members) -> Me
         release=release,
         smds=text(members, "smdsAddress"),
     )
-    answer = {"matchingId": order.matching_id, "smdpAddress": server.setup.party.address}
+    answer = {"matchingId": order.matching_id}
     return {**answer, "eid": order.eid} if order.eid else answer
 
 
-def _cancel_order(server: SmDp, desk: Desk, work: Work, members: Members) -> Members:
+def _cancel_order(desk: Desk, work: Work, members: Members) -> Members:
     final = need(members, "finalProfileStatusIndicator")
     if final not in _FINAL_STATES:
         raise refuse("element-invalid", "finalProfileStatusIndicator")
@@ -91,6 +92,6 @@ def _cancel_order(server: SmDp, desk: Desk, work: Work, members: Members) -> Mem
     return {}
 
 
-def _release_profile(server: SmDp, desk: Desk, work: Work, members: Members) -> Members:
+def _release_profile(desk: Desk, work: Work, members: Members) -> Members:
     desk.release(work, _iccid(members))
     return {}

@@ -23,6 +23,7 @@ from sgprobe.peers.profiles.library import PROFILE_TYPES, ProfileType
 from sgprobe.peers.rules import Rules
 from sgprobe.peers.smdp import download, es2plus, notifications
 from sgprobe.peers.smdp.binding import ProtectedShelf
+from sgprobe.peers.smdp.limits import Limits
 from sgprobe.peers.smdp.operator import Desk, activation_code
 from sgprobe.peers.smdp.orders import PPK, Order, Work, from_record
 from sgprobe.peers.smdp.rules import PREFIX, RULES
@@ -30,19 +31,6 @@ from sgprobe.peers.store import Store
 
 _T = TypeVar("_T")
 _JOURNAL = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How often and how long: what ends an order or a session."""
-
-    download_tries: int = 10
-    code_tries: int = 3
-    session_seconds: float = 600.0
-    sessions: int = 4096
-    orders: int = 100_000
-    # whether a package may be bound to another one-time key of the same eUICC
-    rebinding: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +43,7 @@ class Setup:
     # of the subscriptions and profile protection keys
     seed: str = field(default="sgprobe", repr=False)
     types: Mapping[str, ProfileType] = field(default_factory=lambda: PROFILE_TYPES)
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     off: frozenset[str] = frozenset()
 
 
@@ -84,7 +72,7 @@ class SmDp:
             PREFIX,
             frozenset({IAU, ACL, GBP, HNT, CAN}),
             self.perform,
-            es2plus.functions(self),
+            es2plus.functions(self.operate, setup.party.address),
         )
 
     @property

@@ -8,7 +8,7 @@ import pytest
 
 from dissectors.spec.identity import is_luhn, make_eid
 from sgprobe.peers.es9.status import Refusal
-from sgprobe.peers.smdp.server import Limits
+from sgprobe.peers.smdp.limits import Limits
 from tests.peers.rsp_drive import World, header_of, post_json
 
 EID = make_eid("890490321234512345123456789014")

@@ -15,8 +15,8 @@ from sgprobe.crypto import keys
 from sgprobe.peers.effects import Request
 from sgprobe.peers.es9client import Es9Client
 from sgprobe.peers.rules import RuleError
+from sgprobe.peers.smdp.limits import Limits
 from sgprobe.peers.smdp.rules import RULES
-from sgprobe.peers.smdp.server import Limits
 from tests.peers.rsp_card import CHALLENGE
 from tests.peers.rsp_drive import NOW, World, pki, post_json
 

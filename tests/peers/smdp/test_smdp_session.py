@@ -7,7 +7,7 @@ import pytest
 from dissectors.asn1.tlv import read_tlv, split, tlv
 from sgprobe.crypto import keys
 from sgprobe.peers.profiles.library import PROFILE_TYPES, package
-from sgprobe.peers.smdp.server import Limits
+from sgprobe.peers.smdp.limits import Limits
 from sgprobe.peers.store import MemoryStore, SqliteStore
 from tests.peers.rsp_card import CHALLENGE, Card
 from tests.peers.rsp_drive import Session, World, pki
