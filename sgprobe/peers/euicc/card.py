@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dissectors.asn1.tlv import TlvError, split, tlv
+from dissectors.link.apdu import (
+    CHANNELS,
+    ECASD_AID,
+    ISDR_AID,
+    ApduError,
+    CommandApdu,
+    Ins,
+)
 from sgprobe.peers.effects import CardFailure
 from sgprobe.peers.euicc.chaining import Chain
-from sgprobe.peers.euicc.command import Apdu, ApduError, parse
 from sgprobe.peers.euicc.euicc import Euicc
 from sgprobe.peers.euicc.modem import Modem
 from sgprobe.peers.euicc.status import (
@@ -20,22 +27,19 @@ from sgprobe.peers.euicc.status import (
     OK,
     PROACTIVE,
     WRONG_LE,
+    WRONG_LENGTH,
     WRONG_PARAMETERS,
 )
 from sgprobe.peers.euicc.telecom import Telecom
 from sgprobe.peers.euicc.values import bit_string
-
-# SGP.22 §4.1
-ISDR = bytes.fromhex("A0000005591010FFFFFFFF8900000100")
-ECASD = bytes.fromhex("A0000005591010FFFFFFFF8900000200")
-CHANNELS = 20
 
 # ETSI TS 102 223 §8.6: REFRESH, UICC Reset, from the UICC to the terminal
 REFRESH = bytes.fromhex("D009810301010482028182")
 # general results from 20 on mean that the terminal did not do it. ETSI TS 102 223 §8.12
 _REFUSED_FROM = 0x20
 
-_GET_RESPONSE, _STORE_DATA = 0xC0, 0xE2
+# extended lengths are not used on ES10
+_MOST_DATA, _MOST_LE = 255, 256
 
 
 def _atr() -> bytes:
@@ -86,15 +90,19 @@ class Card:
     def apdu(self, apdu: bytes, now: float) -> bytes:
         """Answer one command APDU with data and status word."""
         try:
-            command = parse(apdu)
-        except ApduError as error:
-            return error.sw.to_bytes(2, "big")
+            command = CommandApdu.parse(apdu)
+        except ApduError:
+            return WRONG_LENGTH.to_bytes(2, "big")
+        if len(command.data) > _MOST_DATA or (command.le or 0) > _MOST_LE:
+            return WRONG_LENGTH.to_bytes(2, "big")
+        if command.secured or command.cla & 0x10:
+            return CLASS_NOT_SUPPORTED.to_bytes(2, "big")
         channel = self._channels.get(command.channel)
         if channel is None:
             return CHANNEL_CLOSED.to_bytes(2, "big")
-        if command.ins != _GET_RESPONSE:
+        if command.ins != Ins.GET_RESPONSE:
             channel.waiting = b""
-        if command.ins != _STORE_DATA and self.euicc.chip.rules.on("EUICC.CHAIN-BROKEN"):
+        if command.ins != Ins.STORE_DATA and self.euicc.chip.rules.on("EUICC.CHAIN-BROKEN"):
             channel.chain.drop()
         data, sw = self._dispatch(channel, command, now)
         if sw == OK and self.refresh_pending:
@@ -102,34 +110,34 @@ class Card:
             sw = PROACTIVE | len(REFRESH)
         return data + sw.to_bytes(2, "big")
 
-    def _dispatch(self, channel: Channel, command: Apdu, now: float) -> tuple[bytes, int]:
+    def _dispatch(self, channel: Channel, command: CommandApdu, now: float) -> tuple[bytes, int]:
         match command.ins:
-            case 0xA4:  # SELECT
+            case Ins.SELECT:
                 return self._select(channel, command)
-            case 0x70:  # MANAGE CHANNEL
+            case Ins.MANAGE_CHANNEL:
                 return self._manage_channel(command)
-            case 0xC0:  # GET RESPONSE
+            case Ins.GET_RESPONSE:
                 return _respond(channel, command.le)
-            case 0xE2:  # STORE DATA
+            case Ins.STORE_DATA:
                 return self._store_data(channel, command, now)
-            case 0xAA | 0x10:  # TERMINAL CAPABILITY, TERMINAL PROFILE
+            case Ins.TERMINAL_CAPABILITY | Ins.TERMINAL_PROFILE:
                 return b"", OK
-            case 0x12:  # FETCH
+            case Ins.FETCH:
                 return self._fetch(command)
-            case 0x14:  # TERMINAL RESPONSE
+            case Ins.TERMINAL_RESPONSE:
                 return self._terminal_response(command, now)
             # GET DATA of the EID, as SGP.02 has it
-            case 0xCA if channel.application == ECASD and (command.p1, command.p2) == (0, 0x5A):
+            case 0xCA if channel.application == ECASD_AID and (command.p1, command.p2) == (0, 0x5A):
                 return _offer(channel, tlv("5A", self.euicc.chip.ecasd.eid))
         if channel.application:
             return b"", INSTRUCTION_NOT_SUPPORTED
         data, sw = channel.telecom.command(command)
         # with data both ways the answer waits for GET RESPONSE. ISO 7816-3 §12.2.2
-        return _offer(channel, data) if data and command.lc else (data, sw)
+        return _offer(channel, data) if data and command.data else (data, sw)
 
-    def _select(self, channel: Channel, command: Apdu) -> tuple[bytes, int]:
+    def _select(self, channel: Channel, command: CommandApdu) -> tuple[bytes, int]:
         name = command.data
-        if command.p1 != 0x04 or name not in (ISDR, ECASD):
+        if command.p1 != 0x04 or name not in (ISDR_AID, ECASD_AID):
             data, sw = channel.telecom.select(command)
             if sw == OK:
                 channel.application = b""
@@ -143,7 +151,7 @@ class Card:
 
     def _fci(self, name: bytes) -> bytes:
         parts = [tlv("84", name), tlv("A5", tlv("9F65", b"\xff"))]
-        if name == ISDR:
+        if name == ISDR_AID:
             chip = self.euicc.chip
             template = {"svn": chip.config.svn}
             parts.append(chip.dialect.rsp.encode("ISDRProprietaryApplicationTemplate", template))
@@ -154,7 +162,7 @@ class Card:
             parts.append(chip.dialect.codec.encode("ISDRProprietaryApplicationTemplateIoT", bits))
         return tlv("6F", *parts)
 
-    def _manage_channel(self, command: Apdu) -> tuple[bytes, int]:
+    def _manage_channel(self, command: CommandApdu) -> tuple[bytes, int]:
         if command.p1 == 0x80 and 0 < command.p2 < CHANNELS:
             if self._channels.pop(command.p2, None) is None:
                 return b"", CHANNEL_CLOSED
@@ -170,9 +178,9 @@ class Card:
         # the number is told only where it was not chosen. ISO 7816-4 §7.1.2
         return (b"" if command.p2 else bytes([free[0]])), OK
 
-    def _store_data(self, channel: Channel, command: Apdu, now: float) -> tuple[bytes, int]:
+    def _store_data(self, channel: Channel, command: CommandApdu, now: float) -> tuple[bytes, int]:
         rules = self.euicc.chip.rules
-        if channel.application != ISDR and rules.on("EUICC.ISDR-SELECTED"):
+        if channel.application != ISDR_AID and rules.on("EUICC.ISDR-SELECTED"):
             return b"", INSTRUCTION_NOT_SUPPORTED
         if not command.cla & 0x80:
             return b"", CLASS_NOT_SUPPORTED
@@ -186,14 +194,14 @@ class Card:
         except CardFailure as failure:
             return b"", failure.sw
 
-    def _fetch(self, command: Apdu) -> tuple[bytes, int]:
+    def _fetch(self, command: CommandApdu) -> tuple[bytes, int]:
         if not self.refresh_pending:
             return b"", CONDITIONS
-        if command.le not in (0, len(REFRESH)):
+        if command.le not in (None, _MOST_LE, len(REFRESH)):
             return b"", WRONG_LE | len(REFRESH)
         return REFRESH, OK
 
-    def _terminal_response(self, command: Apdu, now: float) -> tuple[bytes, int]:
+    def _terminal_response(self, command: CommandApdu, now: float) -> tuple[bytes, int]:
         if not self.refresh_pending:
             return b"", CONDITIONS
         result = _general_result(command.data)
@@ -226,8 +234,8 @@ def _respond(channel: Channel, le: int | None) -> tuple[bytes, int]:
     there = len(channel.waiting)
     if not there:
         return b"", CONDITIONS
-    wanted = le or 256
-    if le and wanted > there:
+    wanted = le or _MOST_LE
+    if there < wanted < _MOST_LE:
         return b"", WRONG_LE | there
     data, channel.waiting = channel.waiting[:wanted], channel.waiting[wanted:]
     left = len(channel.waiting)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dissectors.asn1.tlv import tlv
+from dissectors.link.apdu import CommandApdu
 from sgprobe.peers.euicc.aka import authenticate, vector
-from sgprobe.peers.euicc.command import Apdu
 from sgprobe.peers.euicc.filesystem import File, Kind
 from sgprobe.peers.euicc.modem import READ, UPDATE, Modem
 from sgprobe.peers.euicc.status import (
@@ -57,7 +57,7 @@ class Telecom:
             self._application = None
             self._file = None
 
-    def select(self, command: Apdu) -> Answer:
+    def select(self, command: CommandApdu) -> Answer:
         """SELECT. ETSI TS 102 221 §11.1.1."""
         self._settle()
         found = self._find(command)
@@ -72,7 +72,7 @@ class Telecom:
         self._record = 0
         return (b"", OK) if command.p2 & 0x0C == 0x0C else (self._fcp(found), OK)
 
-    def _find(self, command: Apdu) -> File | None:
+    def _find(self, command: CommandApdu) -> File | None:
         path = command.data.hex()
         root = self._modem.contents.root
         match command.p1:
@@ -134,7 +134,7 @@ class Telecom:
             keys += tlv("83", bytes([reference]))
         return tlv("90", bytes([mask])) + keys
 
-    def command(self, command: Apdu) -> Answer:
+    def command(self, command: CommandApdu) -> Answer:
         """Carry out a command on files, PINs or the subscription."""
         self._settle()
         match command.ins:
@@ -154,7 +154,7 @@ class Telecom:
                 return self._authenticate(command)
         return b"", INSTRUCTION_NOT_SUPPORTED
 
-    def _status(self, command: Apdu) -> Answer:
+    def _status(self, command: CommandApdu) -> Answer:
         match command.p2:
             case 0x00:
                 data = self._fcp(self._directory)
@@ -176,7 +176,7 @@ class Telecom:
                 return one
         return FILE_NOT_FOUND
 
-    def _read_binary(self, command: Apdu) -> Answer:
+    def _read_binary(self, command: CommandApdu) -> Answer:
         file, at = self._binary(command)
         if isinstance(file, int):
             return b"", file
@@ -185,19 +185,19 @@ class Telecom:
             return b"", refused
         return bytes(file.content[at : at + (command.le or 256)]), OK
 
-    def _update_binary(self, command: Apdu) -> Answer:
+    def _update_binary(self, command: CommandApdu) -> Answer:
         file, at = self._binary(command)
         if isinstance(file, int):
             return b"", file
         refused = self._modem.may(file, UPDATE)
         if refused != OK:
             return b"", refused
-        if not command.lc or at + command.lc > len(file.content):
+        if not len(command.data) or at + len(command.data) > len(file.content):
             return b"", WRONG_LENGTH
         self._modem.write(file, at, command.data)
         return b"", OK
 
-    def _binary(self, command: Apdu) -> tuple[File | int, int]:
+    def _binary(self, command: CommandApdu) -> tuple[File | int, int]:
         short = command.p1 & 0x80
         file = self._elementary(command.p1 & 0x1F if short else None)
         at = command.p2 if short else command.p1 << 8 | command.p2
@@ -207,7 +207,7 @@ class Telecom:
             return INCOMPATIBLE_FILE, 0
         return (WRONG_OFFSET, 0) if at > len(file.content) else (file, at)
 
-    def _read_record(self, command: Apdu) -> Answer:
+    def _read_record(self, command: CommandApdu) -> Answer:
         file, number = self._numbered(command)
         if isinstance(file, int):
             return b"", file
@@ -217,14 +217,14 @@ class Telecom:
         at = (number - 1) * file.record
         return bytes(file.content[at : at + file.record]), OK
 
-    def _update_record(self, command: Apdu) -> Answer:
+    def _update_record(self, command: CommandApdu) -> Answer:
         file, number = self._numbered(command)
         if isinstance(file, int):
             return b"", file
         refused = self._modem.may(file, UPDATE)
         if refused != OK:
             return b"", refused
-        if command.lc != file.record:
+        if len(command.data) != file.record:
             return b"", WRONG_LENGTH
         if file.kind is Kind.CYCLIC:
             # ETSI TS 102 221 §8.2.2.4: the newest record is the first
@@ -234,7 +234,7 @@ class Telecom:
             self._modem.write(file, (number - 1) * file.record, command.data)
         return b"", OK
 
-    def _numbered(self, command: Apdu) -> tuple[File | int, int]:
+    def _numbered(self, command: CommandApdu) -> tuple[File | int, int]:
         """Return the file and the record of P1 and P2. ETSI TS 102 221 §11.1.5."""
         sfi = command.p2 >> 3
         file = self._elementary(sfi or None)
@@ -257,7 +257,7 @@ class Telecom:
             self._record = number
         return file, number
 
-    def _pin(self, command: Apdu) -> int:
+    def _pin(self, command: CommandApdu) -> int:
         """VERIFY, CHANGE, DISABLE, ENABLE and UNBLOCK PIN. ETSI TS 102 221 §11.1.9 to §11.1.13."""
         modem, where, reference = self._modem, self._directory, command.p2
         data = command.data
@@ -273,7 +273,7 @@ class Telecom:
                 return modem.unblock(where, reference, first or None, second)
         return modem.switch(where, reference, first, command.ins == 0x28)
 
-    def _authenticate(self, command: Apdu) -> Answer:
+    def _authenticate(self, command: CommandApdu) -> Answer:
         """AUTHENTICATE in the GSM and the 3G context. 3GPP TS 31.102 §7.1."""
         aka = self._modem.contents.aka
         if aka is None or self._application is None:

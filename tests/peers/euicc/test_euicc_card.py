@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dissectors.asn1.tlv import read_tlv
-from sgprobe.peers.euicc.card import ECASD, ISDR, REFRESH, Card
+from dissectors.link.apdu import ECASD_AID as ECASD
+from dissectors.link.apdu import ISDR_AID as ISDR
+from sgprobe.peers.euicc.card import REFRESH, Card
 
 
 def hexed(text: str) -> bytes:

@@ -12,9 +12,10 @@ from euicc_server import Server, pieces
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dissectors.link.apdu import ISDR_AID as ISDR
 from dissectors.link.apdu import store_data
 from sgprobe.peers.effects import CardFailure
-from sgprobe.peers.euicc.card import ISDR, Card
+from sgprobe.peers.euicc.card import Card
 from sgprobe.peers.euicc.euicc import Euicc
 from sgprobe.peers.euicc.records import Profile
 from sgprobe.peers.store import Changes, MemoryStore, SqliteStore, Store
