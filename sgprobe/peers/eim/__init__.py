@@ -1,0 +1,1 @@
+"""The simulated eIM: orders for eUICCs, packages signed, results verified, downloads relayed."""

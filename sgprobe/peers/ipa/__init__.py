@@ -1,0 +1,1 @@
+"""The simulated IPA: polls eIMs, drives the eUICC, downloads, notifies, recovers."""

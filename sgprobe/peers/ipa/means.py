@@ -1,0 +1,74 @@
+"""What the procedures of an IPA work with, and how they ask an eIM that does not answer again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sgprobe.peers.effects import LinkFailure, Now, Procedure, Wait
+from sgprobe.peers.es9.mutual import RandomSource
+from sgprobe.peers.es9client import ServerFault
+from sgprobe.peers.esipa import messages as m
+from sgprobe.peers.esipa.client import EsipaClient
+from sgprobe.peers.esipa.front import Binding
+from sgprobe.peers.ipa.associations import Association
+from sgprobe.peers.ipa.config import Config
+from sgprobe.peers.ipa.es10 import Es10
+from sgprobe.peers.ipa.memory import Notebook
+from sgprobe.peers.rules import Rules
+
+Journal = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What does not change while the IPA runs."""
+
+    config: Config
+    rules: Rules
+    es10: Es10
+    binding: Binding
+    notebook: Notebook
+    random: RandomSource
+    journal: Journal
+
+    def chance(self) -> float:
+        """Return a number from 0 to 1."""
+        return int.from_bytes(self.random(2), "big") / 0xFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One eIM in one poll: its association, the client to it, and the EID that it is asked for."""
+
+    means: Means
+    association: Association
+    client: EsipaClient = field(repr=False)
+    eid: str
+
+    def ask(self, request: m.Request, until: float | None = None) -> Procedure[m.Answer]:
+        """Execute a function, again and again where no answer comes.
+
+        It is tried as often as the configuration says, or until a time. What the eIM says with an
+        HTTP status 4xx is its answer: it is not asked again.
+        """
+        patience = self.means.config.patience
+        attempt = 0
+        while True:
+            pause = patience.pause(attempt, self.means.chance())
+            try:
+                return (yield from self.client.ask(request))
+            except LinkFailure:
+                failure: Exception | None = None
+            except ServerFault as fault:
+                if fault.status is None or fault.status < 500:
+                    raise
+                failure = fault
+                pause = max(pause, self.client.retry_after(fault))
+            attempt += 1
+            self.means.journal("LINK", f"try {attempt} of {m.NAMES[type(request)]} failed")
+            now = yield Now()
+            over = attempt >= patience.tries if until is None else now + pause > until
+            if over:
+                raise failure or LinkFailure(f"{self.association.eim_id} does not answer")
+            yield Wait(pause)

@@ -1,0 +1,40 @@
+"""What the IPA remembers through a power cut: what is undelivered, and what has changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from sgprobe.peers.store import Store
+
+_KEY = "ipa/memory"
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """All of it; eIMs are named by their ids, octets stand as hex."""
+
+    # something may wait in the eUICC for its acknowledgement
+    pending: bool = True
+    # causes of state changes that an eIM has not been told, by eIM
+    changes: dict[str, int] = field(default_factory=dict)
+    # an enable with rollback whose result is not delivered: eIM, and until when it is tried
+    window: dict[str, Any] | None = None
+
+
+class Notebook:
+    """The memory behind a store; every change is durable when `note` returns."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        record = store.get(_KEY) or {}
+        known = {one.name for one in fields(Memory)}
+        self.now = Memory(**{key: value for key, value in record.items() if key in known})
+
+    def note(self, **members: Any) -> None:
+        """Change members and store them."""
+        changed = replace(self.now, **members)
+        if changed == self.now:
+            return
+        self._store.commit({_KEY: {one.name: getattr(changed, one.name) for one in fields(Memory)}})
+        self.now = changed

@@ -1,0 +1,127 @@
+"""eUICC packages: handed to the eUICC as they came, the result delivered, or rolled back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dissectors.asn1.model import Value
+from sgprobe.peers.effects import CardFailure, LinkFailure, Now, Procedure, Refresh
+from sgprobe.peers.es9client import ServerFault
+from sgprobe.peers.esipa import codes, wire
+from sgprobe.peers.esipa import messages as m
+from sgprobe.peers.ipa.es10 import CardFault
+from sgprobe.peers.ipa.means import Party
+
+# results of operations after which the eUICC asks for a REFRESH
+_SWITCHES = ("enableResult", "disableResult", "rollbackResult")
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What became of an eUICC package in the eUICC."""
+
+    result: m.PackageResult
+    switched: bool = False
+    # the package granted a rollback that can still be used
+    granted: bool = False
+
+
+def execute(party: Party, package: bytes) -> Procedure[Executed]:
+    """Have the eUICC carry out a package; its octets are not touched."""
+    means = party.means
+    transaction = _transaction(party, package)
+    # before the eUICC is asked: after a power cut the result is found there
+    means.notebook.note(pending=True)
+    try:
+        raw = yield from means.es10.load_package(package)
+        value = means.es10.read("EuiccPackageResult", raw)
+    except (CardFailure, CardFault) as failure:
+        means.journal("CARD", str(failure))
+        return Executed(m.PackageError(codes.UNDEFINED, transaction))
+    names = _succeeded(party, raw, value)
+    switched = any(name in _SWITCHES for name in names)
+    granted = "enableResult" in names and _wants_rollback(party, package)
+    return Executed(m.EuiccResult(raw), switched, granted)
+
+
+def _transaction(party: Party, package: bytes) -> bytes | None:
+    found = wire.parts(wire.elements(package)[0]).get("82")
+    return None if found is None else wire.contents(found)
+
+
+def _succeeded(party: Party, raw: bytes, value: Value) -> list[str]:
+    """Return the names of the results that say ok."""
+    if "euiccPackageResultSigned" not in value:
+        return []
+    signed = value["euiccPackageResultSigned"]["euiccPackageResultDataSigned"]
+    return [name for item in signed["euiccResult"] for name, one in item.items() if one == "ok"]
+
+
+def _wants_rollback(party: Party, package: bytes) -> bool:
+    signed = party.means.es10.read("EuiccPackageRequest", package)["euiccPackageSigned"]
+    commands = signed["euiccPackage"].get("psmoList", ())
+    return any("rollbackFlag" in one.get("enable", ()) for one in commands)
+
+
+def run(party: Party, package: bytes) -> Procedure[bool]:
+    """Execute a package and deliver its result; say whether the eIM has taken it."""
+    executed = yield from execute(party, package)
+    if executed.granted:
+        yield from _open_window(party)
+    if executed.switched:
+        yield Refresh()
+    return (yield from deliver(party, executed.result))
+
+
+def _open_window(party: Party) -> Procedure[None]:
+    now = yield Now()
+    until = now + party.means.config.rollback_seconds
+    party.means.notebook.note(window={"eim": party.association.eim_id, "until": until})
+
+
+def deliver(party: Party, result: m.PackageResult) -> Procedure[bool]:
+    """Deliver a result and remove from the eUICC what the eIM acknowledges.
+
+    A result within the window of a rollback is tried until the window closes; then the eUICC goes
+    back to the former profile, and the result of that is delivered in its place.
+    """
+    window = party.means.notebook.now.window
+    mine = window is not None and window["eim"] == party.association.eim_id
+    until = window["until"] if window is not None and mine else None
+    request = m.ProvideEimPackageResult(party.eid, result)
+    try:
+        answer = yield from party.ask(request, until)
+    except LinkFailure:
+        if not mine:
+            raise
+        return (yield from _roll_back(party))
+    if mine:
+        # the eIM has heard of it: nothing is rolled back any more
+        party.means.notebook.note(window=None)
+    yield from acknowledge(party, answer)
+    return isinstance(answer, m.Acknowledged)
+
+
+def acknowledge(party: Party, answer: m.Answer) -> Procedure[None]:
+    """Remove what was acknowledged from the eUICC, and nothing else. SGP.32 §2.11.1.4."""
+    if isinstance(answer, m.Failed):
+        party.means.journal(m.PER, f"the eIM answered {answer.code}")
+        return
+    if not isinstance(answer, m.Acknowledged):
+        raise ServerFault(m.PER, f"an answer of the kind {type(answer).__name__}")
+    for number in dict.fromkeys(answer.numbers):
+        yield from party.means.es10.remove(number)
+
+
+def _roll_back(party: Party) -> Procedure[bool]:
+    """Go back to the former profile: the result could not be delivered. SGP.32 §5.9.16."""
+    means = party.means
+    means.journal("ROLLBACK", "the result could not be delivered in time")
+    code, raw = yield from means.es10.rollback()
+    # asked once: whatever the answer, the window is over
+    means.notebook.note(window=None)
+    if code or raw is None:
+        means.journal("ROLLBACK", f"the eUICC answered {code}")
+        raise LinkFailure("the result cannot be delivered, nor the enabling be taken back")
+    yield Refresh()
+    return (yield from deliver(party, m.EuiccResult(raw)))

@@ -1,0 +1,83 @@
+"""Polling: packages are fetched and handled until the eIM has none. SGP.32 §3.1.1.1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sgprobe.peers.effects import CardFailure, LinkFailure, Procedure
+from sgprobe.peers.es9.asn1_binding import NotAsn1
+from sgprobe.peers.es9client import ServerFault
+from sgprobe.peers.esipa import codes, wire
+from sgprobe.peers.esipa import messages as m
+from sgprobe.peers.ipa import packages
+from sgprobe.peers.ipa.es10 import CardFault
+from sgprobe.peers.ipa.means import Party
+
+
+@dataclass(slots=True)
+class Report:
+    """What one poll of one eIM has come to."""
+
+    eim: str
+    # tags of the packages handled, in their order
+    handled: list[str] = field(default_factory=list)
+    # the code with which the eIM ended it: 1 when there was nothing (more)
+    ended: int | None = None
+    # what went wrong, "" where nothing did
+    trouble: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the poll ended as it should."""
+        return not self.trouble and self.ended == codes.NO_PACKAGE
+
+
+def poll(party: Party) -> Procedure[Report]:
+    """Poll one eIM; whatever happens, it ends with a report."""
+    report = Report(party.association.eim_id)
+    try:
+        yield from _poll(party, report)
+    except LinkFailure as failure:
+        report.trouble = str(failure) or "no link"
+    except ServerFault as fault:
+        report.trouble = str(fault)
+    except (CardFailure, CardFault) as failure:
+        report.trouble = f"eUICC: {failure}"
+    return report
+
+
+def _poll(party: Party, report: Report) -> Procedure[None]:
+    means = party.means
+    name = party.association.eim_id
+    last = b""
+    for _ in range(means.config.packages):
+        changed = name in means.notebook.now.changes
+        cause = means.notebook.now.changes.get(name)
+        answer = yield from party.ask(m.GetEimPackage(party.eid, changed, cause))
+        if changed:
+            left = {key: one for key, one in means.notebook.now.changes.items() if key != name}
+            means.notebook.note(changes=left)
+        if isinstance(answer, m.Failed):
+            report.ended = answer.code
+            return
+        if not isinstance(answer, m.EimPackage):
+            raise ServerFault(m.GEP, f"an answer of the kind {type(answer).__name__}")
+        if answer.package == last:
+            # it did not take the result; asking on would only repeat it
+            report.trouble = "the eIM gives the same package again"
+            return
+        last = answer.package
+        yield from _handle(party, answer.package, report)
+    report.trouble = f"the eIM gave {means.config.packages} packages and has more"
+
+
+def _handle(party: Party, package: bytes, report: Report) -> Procedure[None]:
+    try:
+        tag = wire.tag_of(package)
+    except NotAsn1:
+        tag = ""
+    report.handled.append(tag)
+    if tag == m.EUICC_PACKAGE:
+        yield from packages.run(party, package)
+    else:
+        yield from packages.deliver(party, m.PackageError(codes.UNKNOWN_PACKAGE))
