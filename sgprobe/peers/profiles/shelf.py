@@ -12,6 +12,10 @@ SEED = "sgprobe profiles 1"
 INDEX = "index.json"
 # by file name: profile type and serial number of the ICCID
 STORED = {"small.der": ("small", 1), "30k.der": ("30k", 2), "100k.der": ("100k", 3)}
+_CHECKED = (
+    "Read and written again, octet for octet, by pycrate 0.8.1 (PEDefinitions v3) and by"
+    " osmocom/pysim at commit 597f1e03, whose check of the basic structure it passes."
+)
 _ORIGIN = (
     "Made by sgprobe (sgprobe.peers.profiles.shelf); every octet is its own. The structure is that"
     " of the TCA eUICC Profile Package interoperable format 2.3. The keys are published test keys."
@@ -38,5 +42,11 @@ def files() -> Iterator[tuple[str, bytes]]:
             "adm": person.adm,
         }
         yield name, data
-    index = {"schema": "sgprobe/profiles/1", "origin": _ORIGIN, "seed": SEED, "files": entries}
+    index = {
+        "schema": "sgprobe/profiles/1",
+        "origin": _ORIGIN,
+        "checked": _CHECKED,
+        "seed": SEED,
+        "files": entries,
+    }
     yield INDEX, (json.dumps(index, indent=2) + "\n").encode()

@@ -68,7 +68,7 @@ class Download:
         if request.use_matching_id_for_acr and self._knows_acr():
             self.means.end(session)
             return m.AuthenticatedAcr(session.transaction_id, self._metadata(order, acr=True))
-        kind = self.types[order.kind]
+        kind = self._kind(order)
         metadata = self._metadata(order)
         self._check_eligible(session, euicc, kind, order)
         work.save(replace(order, eid=euicc.eid, attempts=order.attempts + 1))
@@ -157,12 +157,17 @@ class Download:
         address = self.means.party.address
         # activation code retrieval is likely, not certain: its answer carries the code alone
         code = activation_code(address, order) if acr else ""
-        return store_metadata(
-            self.means.codec.spec, order.iccid, self.types[order.kind], address, code
-        )
+        return store_metadata(self.means.codec.spec, order.iccid, self._kind(order), address, code)
 
     def _package(self, order: Order) -> bytes:
-        return package(self.seed, order.iccid, self.types[order.kind])
+        return package(self.seed, order.iccid, self._kind(order))
+
+    def _kind(self, order: Order) -> ProfileType:
+        kind = self.types.get(order.kind)
+        if kind is None:
+            # a store may be older than what this server offers
+            raise refuse("type-unknown", order.kind[:64])
+        return kind
 
     def get_bound_profile_package(
         self, work: Work, request: m.GetBoundProfilePackage, now: float

@@ -82,6 +82,14 @@ def test_a_type_must_be_that_of_the_profile():
     assert code(world, lambda desk, work: desk.order(work, iccid=iccid, kind="30k")) == "8.2.5/3.8"
 
 
+def test_an_order_of_a_type_that_is_gone():
+    world = World()
+    order = world.server.order("small", matching_id="M")
+    changed = json.loads(world.store._records[f"order/{order.iccid}"]) | {"kind": "former"}
+    world.store.commit({f"order/{order.iccid}": changed})
+    assert world.refused(world.authenticate_call(world.initiate(), "M")) == "8.2.5/3.9"
+
+
 def test_the_stock_ends():
     world = World(limits=Limits(orders=2))
     world.server.order("small")
