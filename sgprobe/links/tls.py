@@ -79,7 +79,32 @@ def make_context(settings: TlsSettings, server: bool, key_line: KeyLine) -> SSL.
     context.set_max_proto_version(settings.highest)
     if settings.ciphers:
         context.set_cipher_list(settings.ciphers.encode())
-    _set_lists(context, settings)
+    set_lists(context, settings)
+    add_identity_and_trust(context, settings, server)
+    context.set_keylog_callback(lambda connection, line: key_line(line))
+    watch_alerts(context)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    if server:
+        context.set_options(SSL.OP_NO_TICKET)
+        context.set_alpn_select_callback(
+            lambda connection, offered: next(
+                (name for name in settings.alpn if name in offered), SSL.NO_OVERLAPPING_PROTOCOLS
+            )
+        )
+        if settings.staple:
+            context.set_ocsp_server_callback(lambda connection, data: settings.staple)
+    elif settings.alpn:
+        context.set_alpn_protos(list(settings.alpn))
+    return context
+
+
+def watch_alerts(context: SSL.Context) -> None:
+    """Have the sessions of a context note the alerts that they send and receive."""
+    context.set_info_callback(_on_info)
+
+
+def add_identity_and_trust(context: SSL.Context, settings: TlsSettings, server: bool) -> None:
+    """Give a context its certificate and key, its anchors and its CRLs."""
     if settings.identity is not None:
         chain = [x509.load_der_x509_certificate(one) for one in settings.identity.chain]
         context.use_certificate(chain[0])
@@ -100,28 +125,14 @@ def make_context(settings: TlsSettings, server: bool, key_line: KeyLine) -> SSL.
     if settings.verify:
         mode = SSL.VERIFY_PEER | (SSL.VERIFY_FAIL_IF_NO_PEER_CERT if server else 0)
         context.set_verify(mode, lambda conn, cert, error, depth, ok: bool(ok))
-    context.set_keylog_callback(lambda connection, line: key_line(line))
-    context.set_info_callback(_on_info)
-    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    if server:
-        context.set_options(SSL.OP_NO_TICKET)
-        context.set_alpn_select_callback(
-            lambda connection, offered: next(
-                (name for name in settings.alpn if name in offered), SSL.NO_OVERLAPPING_PROTOCOLS
-            )
-        )
-        if settings.staple:
-            context.set_ocsp_server_callback(lambda connection, data: settings.staple)
-    elif settings.alpn:
-        context.set_alpn_protos(list(settings.alpn))
-    return context
 
 
 def _x509(der: bytes) -> crypto.X509:
     return crypto.X509.from_cryptography(x509.load_der_x509_certificate(der))
 
 
-def _set_lists(context: SSL.Context, settings: TlsSettings) -> None:
+def set_lists(context: SSL.Context, settings: TlsSettings) -> None:
+    """Set groups and signature algorithms, for which pyOpenSSL has no setters."""
     for name, text in (
         ("SSL_CTX_set1_curves_list", settings.groups),
         ("SSL_CTX_set1_sigalgs_list", settings.signatures),
@@ -174,7 +185,7 @@ class TlsSession:
             self.over = True
         except SSL.Error as error:
             self.over = True
-            raise TlsFailure(_reason(error), tuple(self.alerts)) from None
+            raise TlsFailure(reason_of(error), tuple(self.alerts)) from None
         return plain
 
     def send(self, data: bytes) -> None:
@@ -224,11 +235,13 @@ class TlsSession:
 
 def _on_info(connection: Any, where: int, code: int) -> None:
     session = connection.get_app_data()
-    if where & _ALERT and isinstance(session, TlsSession):
-        session.alerts.append(Alert(not where & _READ, code >> 8, code & 0xFF))
+    alerts = getattr(session, "alerts", None)
+    if where & _ALERT and isinstance(alerts, list):
+        alerts.append(Alert(not where & _READ, code >> 8, code & 0xFF))
 
 
-def _reason(error: SSL.Error) -> str:
+def reason_of(error: SSL.Error) -> str:
+    """Return the library's own word on a failure."""
     queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
     return queue[-1][2] if queue else (str(error) or "the connection ended")
 
