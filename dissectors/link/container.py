@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
-CHUNK: Final = 1 << 20
+# Small enough to stay in the cache of a core: half a megabyte more costs a fifth of the speed.
+CHUNK: Final = 1 << 17
 # libpcap's own bound for one packet is 256 KiB.
 MAX_PACKET: Final = 262_144
 # The link type of a packet whose interface is not known.

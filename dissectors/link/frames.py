@@ -13,13 +13,14 @@ from dissectors.link.fragments import Fragments
 from dissectors.link.held import HALF, MASK
 from dissectors.link.ip import TCP, UDP, extensions, ipv4, ipv6
 from dissectors.link.limits import Limits
-from dissectors.link.linktype import FAST, GSMTAP, IPV4, IPV6, SUPPORTED, network
+from dissectors.link.linktype import FAST, GSMTAP, IPV4, IPV6, IPV6_TCP, SUPPORTED, network
 from dissectors.link.notes import Notes
 from dissectors.link.tcp_flows import SKIPPED, TcpFlows
 from dissectors.link.tcp_side import RECENT
 from dissectors.link.udp import GSMTAP_KEY, UNWANTED, UdpFlows
 
 _IP_AND_TCP: Final = 40
+_IPV6_AND_TCP: Final = 60
 _tcp: Final = struct.Struct(">IIH").unpack_from
 
 
@@ -81,7 +82,8 @@ class Frames:
         # The whole bulk path is one loop without calls but to the sinks: a packet costs about a
         # microsecond. What it does not recognise goes to _slow, which decides everything anew.
         buffer, linktype, records = batch
-        unpack, wanted, ip = FAST[linktype]
+        unpack, wanted, ip, wanted6, tagged = FAST[linktype]
+        unpack6 = IPV6_TCP
         least = ip + _IP_AND_TCP
         side_of, direction_of = self.tcp.sides.get, self.udp.directions.get
         recent = self.tcp.recent
@@ -91,36 +93,44 @@ class Frames:
         for time, place, captured, _ in records:
             number += 1
             if captured >= least:
+                header = place + ip
                 tag, version, total, fragment, protocol, key, seq, ack, flags = unpack(
                     buffer, place
                 )
-                if (
-                    tag == wanted
-                    and version == 0x45
-                    and not fragment & 0x3FFF
-                    and ip + total <= captured
-                ):
+                if tag == tagged and captured >= least + 4:
+                    header += 4
+                    tag, version, total, fragment, protocol, key, seq, ack, flags = unpack(
+                        buffer, place + 4
+                    )
+                if tag == wanted and version == 0x45 and not fragment & 0x3FFF:
+                    upper, stop = header + 20, header + total
+                elif tag == wanted6 and place + captured >= header + _IPV6_AND_TCP:
+                    version, total, protocol, key, seq, ack, flags = unpack6(buffer, header)
+                    upper = header + 40
+                    stop = upper + total if version >> 28 == 6 else 0
+                else:
+                    upper, stop = 0, 0
+                if upper < stop <= place + captured:
                     if protocol == TCP:
-                        start = place + ip + 20 + (flags >> 10 & 0x3C)
-                        end = place + ip + total
-                        if start <= end and flags >= 0x5000:
+                        start = upper + (flags >> 10 & 0x3C)
+                        if start <= stop and flags >= 0x5000:
                             side = side_of(key)
                             if side is None:
-                                if start == end and not flags & 0x07:
+                                if start == stop and not flags & 0x07:
                                     continue
                             elif side is SKIPPED:
                                 continue
                             elif seq == side.next and side.calm and flags & 0x37 == 0x10:
                                 next_ack = side.peer.next
                                 if ack == next_ack or (next_ack - ack) & mask < half:
-                                    if start < end:
-                                        data = buffer[start:end]
+                                    if start < stop:
+                                        data = buffer[start:stop]
                                         recent[number % RECENT] = (side, seq, data, side.last)
                                         side.last = number
-                                        side.next = (seq + end - start) & mask
+                                        side.next = (seq + stop - start) & mask
                                         side.data(side.index, data, (number,), time)
                                     continue
-                            payload = (buffer, start, end, 0)
+                            payload = (buffer, start, stop, 0)
                             segment(key, seq, ack, flags & 0x3F, payload, (number,), time)
                             continue
                     elif protocol == UDP:
@@ -129,14 +139,11 @@ class Frames:
                             if direction is UNWANTED:
                                 continue
                             length = seq >> 16
-                            if 8 <= length <= total - 20:
-                                start = place + ip + 28
+                            if 8 <= length <= stop - upper:
                                 direction.last = number
-                                data = buffer[start : start + length - 8]
+                                data = buffer[upper + 8 : upper + length]
                                 direction.datagram(direction.index, data, (number,), time)
                                 continue
-                    else:
-                        continue
             self.count = number
             slow(buffer, linktype, place, place + captured, time)
         self.count = number

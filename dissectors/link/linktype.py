@@ -37,18 +37,22 @@ _FAMILIES: Final = {2: IPV4, 10: IPV6, 23: IPV6, 24: IPV6, 28: IPV6, 30: IPV6}
 # Ethernet/cooked protocol or family, then from IPv4: version and length, total length, fragment,
 # protocol, addresses with ports, and from TCP: sequence, acknowledgment, offset with flags.
 _IPV4_TCP: Final = "BxH2xHxB2x12sIIH"
+# The same from an IPv6 header without extensions, at its start.
+IPV6_TCP: Final = struct.Struct(">IHBx36sIIH").unpack_from
 
 
 class FastPath(NamedTuple):
-    """How to read link, IPv4 and TCP header of a link type in one go."""
+    """How to read link, IP and TCP header of a link type in one go; -1 is a tag no frame has."""
 
     unpack: Callable[..., tuple[Any, ...]]
-    tag: object  # what the first field is in a frame with IPv4
-    ip: int  # offset of the IPv4 header
+    ipv4: object  # what the first field is in a frame with IPv4
+    ip: int  # offset of the IP header
+    ipv6: int = -1
+    vlan: int = -1  # and in one with a VLAN tag, which moves all by 4
 
 
-def _fast(link: str, tag: object, ip: int) -> FastPath:
-    return FastPath(struct.Struct(">" + link + _IPV4_TCP).unpack_from, tag, ip)
+def _fast(link: str, ipv4: object, ip: int, ipv6: int = -1, vlan: int = -1) -> FastPath:
+    return FastPath(struct.Struct(">" + link + _IPV4_TCP).unpack_from, ipv4, ip, ipv6, vlan)
 
 
 _RAW_PATH: Final = _fast("0s", b"", 0)
@@ -56,9 +60,9 @@ _RAW_PATH: Final = _fast("0s", b"", 0)
 # Supported link types. The family of NULL is in the order of the machine that captured; the
 # usual one has the fast path.
 FAST: Final[dict[int, FastPath]] = {
-    ETHERNET: _fast("12xH", IPV4, 14),
-    LINUX_SLL: _fast("14xH", IPV4, 16),
-    LINUX_SLL2: _fast("H18x", IPV4, 20),
+    ETHERNET: _fast("12xH", IPV4, 14, IPV6, _VLAN[0]),
+    LINUX_SLL: _fast("14xH", IPV4, 16, IPV6),
+    LINUX_SLL2: _fast("H18x", IPV4, 20, IPV6),
     NULL: _fast("I", 0x02000000, 4),
     LOOP: _fast("I", 2, 4),
     RAW: _RAW_PATH,
