@@ -56,13 +56,16 @@ def signed_error(turn: Turn, eim: Eim, order: Order, code: int) -> bytes:
 
 
 def unsigned_error(turn: Turn, name: str, transaction: str | None, eim: Eim | None) -> bytes:
-    """Return an unsigned error; each version tells a little more."""
-    value: Value = {"eimId": name}
+    """Return an unsigned error; each version tells a little more.
+
+    It is put together by hand: where a package names no eIM the eimId is empty, which its SIZE
+    does not allow.
+    """
+    parts = [tlv("80", name.encode())]
     if transaction is not None and not turn.chip.dialect.first:
-        value["eimTransactionId"] = transaction
+        parts.append(tlv("82", bytes.fromhex(transaction)))
     if eim is not None and eim.token is not None:
-        value["associationToken"] = eim.token
+        parts.append(association_token(eim.token))
     if turn.chip.dialect.version == "1.3":
-        value["euiccPackageUnsignedErrorCode"] = _UNDEFINED
-    answer = {"euiccPackageErrorUnsigned": value}
-    return turn.chip.dialect.codec.encode("EuiccPackageResult", answer)
+        parts.append(tlv("8F", bytes([_UNDEFINED])))
+    return tlv("BF51", tlv("A2", *parts))
