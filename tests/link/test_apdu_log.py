@@ -47,6 +47,7 @@ FORMATS = {
     "lpac in colour": "\x1b[0;32m[DEBUG] [APDU] [TX] CLA: 80, INS: E2, P1: 91, P2: 00, Lc: 06, "
             "Data: BF3E035C015A\x1b[0m\n"
             f"\x1b[0;31m[DEBUG] [APDU] [RX] SW1: 90, SW2: 00, Data: {E}\x1b[0m\n",
+    "arrows in colour": f"\x1b[32m=> 80E2910006BF3E035C015A\x1b[0m\n\x1b[1;31m<= {E}9000\x1b[0m\n",
     "modem": f'AT+CSIM=22,"80E2910006BF3E035C015A"\n\n+CSIM: 46,"{E}9000"\n',
     "JSON lines": json.dumps({"cmd": "80E2910006BF3E035C015A", "rsp": E + "9000"}) + "\n",
     "JSON lines apart": '{"command": "80E2910006BF3E035C015A"}\n{"response": "' + E + '9000"}\n',
@@ -165,6 +166,13 @@ def test_hostile_lines_take_linear_time(text: bytes) -> None:
     heard = read(text, 100_000)
     assert time.perf_counter() - start < 3
     assert 0 < len(heard.problems) <= 202
+
+
+def test_a_line_without_end_is_not_kept() -> None:
+    log = ApduLog(lambda _: None, lambda *_: None)
+    for _ in range(100):
+        log.data(b"x" * 50_000)
+    assert len(log._rest) < 400_000
 
 
 def test_findings_of_noise_are_counted() -> None:

@@ -208,6 +208,18 @@ def test_endless_chains_and_fetches_are_bounded() -> None:
     assert max(len(m.command_frames) for m in heard.messages) <= 1025
 
 
+def test_a_chain_has_at_most_256_blocks() -> None:
+    heard = hear(*((hexed("80E211%02X01AA" % (n & 255)), OK) for n in range(300)))
+    assert [len(m.command) for m in heard.messages] == [256, 44]
+
+
+def test_a_long_response_is_cut() -> None:
+    fetched = (hexed("00C0000000FFFF"), bytes(60_000) + hexed("61FF"))
+    heard = hear((ASK, hexed("61FF")), *[fetched] * 30, ("00C0000010", OK))
+    assert "es10-limit" in heard.codes
+    assert len(heard.messages[0].response) == 17 * 60_000
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     exchanges=st.lists(
