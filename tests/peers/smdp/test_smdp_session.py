@@ -352,3 +352,30 @@ def test_the_same_seed_gives_the_same_octets():
         )
         packages.append(world.run(world.bind_call(session)).package)
     assert packages[0][:200] == packages[1][:200]
+
+
+def test_of_several_default_orders_the_open_one_is_served():
+    world = World()
+    first = world.server.order("small", eid=world.card.eid, matching_id="")
+    world.card.load(world.bound("").bound.package)
+    world.notify(world.card.installation_result(world.address))
+    early = world.server.order("small", eid=world.card.eid, matching_id="", release=False)
+    assert world.refused(world.authenticate_call(world.initiate(), "")) == "8.2/1.2"
+    second = world.server.order("small", eid=world.card.eid, matching_id="")
+    world.bound("")
+    states = [world.state(one) for one in (first, early, second)]
+    assert states == ["installed", "confirmed", "downloaded"]
+
+
+def test_what_is_kept_of_retries_is_bounded_and_goes_with_the_order():
+    world = World(limits=Limits(download_tries=20))
+    order = world.server.order("small", eid=world.card.eid)
+    for _ in range(12):
+        session = world.bound(order.matching_id)
+    kept = set(world.store.keys("session/"))
+    assert kept == {f"session/{name}" for name in world.server.state(order.iccid).sessions}
+    assert len(kept) == 8
+    assert f"session/{session.initiated.transaction_id.hex()}" in kept
+    world.server.operate(lambda desk, work: desk.cancel(work, order.iccid))
+    left = [key for key in world.store.keys("") if not key.startswith("order")]
+    assert left == ["serial"]
