@@ -7,7 +7,7 @@ from dissectors.finding import Finding, finding
 from dissectors.link import apdu_codes as codes
 from dissectors.link.apdu import BER_TLV, EXPECTS_RESPONSE, LAST_BLOCK, CommandApdu
 
-MOST_BLOCKS = 256
+_MOST_TAKEN = 1024  # with those sent twice
 LONGEST = 1024 * 1024  # bytes of a command or of a response
 _PLAIN_P1 = BER_TLV | EXPECTS_RESPONSE
 
@@ -27,7 +27,7 @@ class StoreDataChain:
 
     def takes(self, block: CommandApdu) -> bool:
         """Tell whether `block` may be one of this chain."""
-        if self.whole or self.blocks >= MOST_BLOCKS or self.taken >= 4 * MOST_BLOCKS:
+        if self.whole or self.taken >= _MOST_TAKEN:
             return False
         return not self.blocks or block.p2 != 0 or self._repeated(block)
 
