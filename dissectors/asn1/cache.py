@@ -25,7 +25,7 @@ from dissectors.asn1.versions import Spec
 _ROOM = Path(__file__).parent
 # code whose change changes what is generated
 _SOURCES = ("model", "resolve", "syntax", "versions", "digest", "runtime", "node",
-            "generate_decoder", "generate_encoder")  # fmt: skip
+            "generate_decoder", "generate_leaf", "generate_encoder")  # fmt: skip
 
 
 def cache_folder() -> Path:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import lru_cache
+from typing import NamedTuple
 
 from dissectors.asn1 import cache
 from dissectors.asn1.model import Schema, Type, Value
@@ -13,12 +14,16 @@ from dissectors.asn1.versions import Spec, parse_spec
 from dissectors.asn1.writer import EncodeError, encode_value
 from dissectors.finding import Finding, Severity
 
+# beyond these many octets only the patient reader goes, which counts the elements it keeps: two
+# octets of a message can be an object of a hundred
+FAST_LIMIT, FULL_LIMIT = 4 << 20, 1 << 20
 # what `regular` returns in place of a value; None is a value
 NOT_REGULAR = object()
+# a quarter of the time that a call of the class takes, and there is one per message
+_new = tuple.__new__
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """What one message says: its value (None where nothing could be read) and what is wrong."""
 
     type: str
@@ -32,8 +37,7 @@ class Decoded:
         return not any(one.severity is Severity.ERROR for one in self.findings)
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(NamedTuple):
     """The same as a typed tree; `root` is None where nothing could be read."""
 
     type: str
@@ -96,29 +100,42 @@ class Codec:
 
     def decode(self, type_name: str, data: bytes) -> Decoded:
         """Decode in fast mode: the value, and findings if there is anything to find."""
-        value = self.regular(type_name, data)
-        if value is not NOT_REGULAR:
-            return Decoded(type_name, value, (), data)
+        if len(data) <= FAST_LIMIT:
+            try:
+                value, end = self._fast[type_name](data, 0)
+                if end == len(data):
+                    return _new(Decoded, (type_name, value, (), data))
+            except FAULTS:
+                pass  # not regular, or not there: the patient reader says what
         tree = self._read(type_name, data)
         value = tree.root.to_value() if tree.root is not None else None
         return Decoded(type_name, value, tree.findings, data)
 
     def regular(self, type_name: str, data: bytes) -> Value:
         """Return the value of a message that is regular DER of this type, else NOT_REGULAR."""
+        if len(data) > FAST_LIMIT:
+            return NOT_REGULAR
         try:
             value, end = self._fast[type_name](data, 0)
         except FAULTS:
             return NOT_REGULAR
         return value if end == len(data) else NOT_REGULAR
 
+    def full_decoder(self, type_name: str) -> Callable[[bytes, int], tuple[Node, int]]:
+        """Return the generated function of full mode; it raises one of FAULTS if need be."""
+        decoder: Callable[[bytes, int], tuple[Node, int]]
+        decoder = cache.decoders_of(self.spec, True)["DECODERS"][type_name]
+        return decoder
+
     def tree(self, type_name: str, data: bytes) -> Tree:
         """Decode in full mode: every element with its path, tag and byte range."""
-        try:
-            root, end = cache.decoders_of(self.spec, True)["DECODERS"][type_name](data, 0)
-            if end == len(data):
-                return Tree(type_name, root, (), data)
-        except FAULTS:
-            pass  # as above
+        if len(data) <= FULL_LIMIT:
+            try:
+                root, end = self.full_decoder(type_name)(data, 0)
+                if end == len(data):
+                    return Tree(type_name, root, (), data)
+            except FAULTS:
+                pass  # not regular, or not there: the patient reader says what
         return self._read(type_name, data)
 
     def _read(self, type_name: str, data: bytes) -> Tree:

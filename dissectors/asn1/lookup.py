@@ -28,7 +28,7 @@ class Lookup:
         index = _nearest(self._by_tag.get(tag, ()), expected, seen)
         if index is not None and index >= expected and index not in seen:
             return index
-        # an open type takes any element at its place: the OID of a curve after that of the algorithm
+        # an open type takes any element at its place: a second OID after that of the algorithm
         if expected in self._open:
             return expected
         if index is not None:

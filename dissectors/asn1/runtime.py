@@ -13,7 +13,7 @@ from dissectors.asn1.tlv import length_octets, read_tag
 
 # everything that generated code may raise on bytes or values that are not regular
 FAULTS = (IndexError, KeyError, TypeError, ValueError, AttributeError)
-_CACHE_LIMIT = 4096
+_CACHE_LIMIT = 2048
 # only what is small is remembered by its bytes
 _CACHE_OCTETS = 2048
 # levels of an element of unknown type that are looked at
@@ -158,20 +158,22 @@ def time(contents: bytes, form: str) -> str:
     return value
 
 
-_regular: set[bytes] = set()
+_regular: dict[bytes, str] = {}
 
 
 def regular(data: bytes) -> str:
     """Return one TLV as hex, if all of it is DER as far as can be seen without its type."""
-    if data in _regular:
-        return data.hex()
+    known = _regular.get(data)
+    if known is not None:
+        return known
     if not skim(data, 0, len(data)):
         raise Irregular
     if len(_regular) >= _CACHE_LIMIT:
         _regular.clear()
+    text = data.hex()
     if len(data) <= _CACHE_OCTETS:
-        _regular.add(data)
-    return data.hex()
+        _regular[data] = text
+    return text
 
 
 def skim(data: bytes, start: int, end: int) -> bool:
