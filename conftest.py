@@ -1,1 +1,3 @@
+"""The bench plugs into pytest here; nothing else does."""
+
 pytest_plugins = ["sgprobe.plugin"]

@@ -1,1 +1,1 @@
-"""Bytes to eSIM messages and back: ASN.1, links, Scapy layers and traces. No sockets, no verdicts."""
+"""Bytes to eSIM messages and back: ASN.1, links, Scapy layers, traces. No sockets, no verdicts."""

@@ -1,4 +1,4 @@
-"""Finds the rooms of data (suites, vectors, report templates), in a checkout or in an installed wheel."""
+"""Finds the rooms of data (suites, vectors, report templates), in a checkout or installed."""
 
 from __future__ import annotations
 

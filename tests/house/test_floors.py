@@ -40,6 +40,8 @@ DOORS = {
     "allure_commons": {"sgprobe.report"},
     "OpenSSL": {"sgprobe.links"},
     "h11": {"sgprobe.links"},
+    "h2": {"sgprobe.links"},
+    "hpack": {"dissectors.link"},
 }
 
 
