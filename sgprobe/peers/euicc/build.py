@@ -83,7 +83,7 @@ def _manufacture(
     draft = state.draft()
     if draft.find(Settings) is not None:
         return
-    draft.set(default_smdp=config.default_smdp)
+    draft.set(default_smdp=config.default_smdp, ipae=config.ipae_mode)
     for one in profiles:
         profile = one.install(free_aid(draft), ci)
         draft.put(profile)

@@ -45,6 +45,7 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     # ES10c on the local interface; an IoT eUICC is managed by signed packages alone
     local_management: bool = False
+    # whether there is an IPA inside, and whether it is the one in use at the start
     ipae: bool = False
     ipae_mode: bool = False
     ecall: bool = True

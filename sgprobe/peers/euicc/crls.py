@@ -22,9 +22,14 @@ def load(turn: Turn, value: Value) -> Value:
     except CertificateError:
         return {"loadCRLResponseError": _BAD_FORMAT}
     anchor = _signer(turn, crl)
+    if turn.broken("EUICC.CRL-KEY", anchor is None):
+        return {"loadCRLResponseError": _NO_KEY}
+    if anchor is None:
+        # nobody's: there is no certificate that it could revoke
+        return {"loadCRLResponseOk": {}}
     code = _refusal(turn, crl, anchor)
-    if code or anchor is None:
-        return {"loadCRLResponseError": code or _NO_KEY}
+    if code:
+        return {"loadCRLResponseError": code}
     ci = anchor.ski.hex()
     part = crl.partial_number or 0
     if part == 0:
@@ -47,9 +52,7 @@ def _signer(turn: Turn, crl: Crl) -> Anchor | None:
     return None
 
 
-def _refusal(turn: Turn, crl: Crl, anchor: Anchor | None) -> int:
-    if anchor is None:
-        return _NO_KEY if turn.chip.rules.on("EUICC.CRL-KEY") else 0
+def _refusal(turn: Turn, crl: Crl, anchor: Anchor) -> int:
     checks = check_crl(crl, anchor.spki, None, None)
     failed = {one.rule for one in checks if one.outcome is Outcome.FAILED}
     if turn.broken("EUICC.CRL-SIGNATURE", path_rules.CRL_SIGNATURE.name in failed):

@@ -27,11 +27,10 @@ from sgprobe.peers.euicc import (
     reset,
     rollback,
 )
-from sgprobe.peers.euicc.dialect import Dialect, dialect, faults
+from sgprobe.peers.euicc.dialect import Dialect, faults
+from sgprobe.peers.euicc.status import BAD_DATA, CONDITIONS, REFERENCE_NOT_FOUND
 from sgprobe.peers.euicc.turn import Turn
 
-# SGP.22 §5.7.2: conditions of use, incorrect data, referenced data not found
-CONDITIONS, BAD_DATA, NOT_FOUND = 0x6985, 0x6A80, 0x6A88
 UNDEFINED = 127
 
 # of a function that answers a value, and of one that reads and writes signed octets
@@ -152,7 +151,7 @@ def dispatch(turn: Turn, command: bytes) -> bytes:
     spoken = turn.chip.dialect
     entry = _table(spoken).get(command_tag(command))
     if entry is None:
-        raise CardFailure(NOT_FOUND)
+        raise CardFailure(REFERENCE_NOT_FOUND)
     closed = entry.local and not turn.chip.config.local_management
     if turn.broken("EUICC.LOCAL-MANAGEMENT", closed):
         raise CardFailure(CONDITIONS)
@@ -178,6 +177,3 @@ def dispatch(turn: Turn, command: bytes) -> bytes:
         if entry.rsp
         else spoken.encode(entry.response, answer)
     )
-
-
-__all__ = ["BAD_DATA", "CONDITIONS", "NOT_FOUND", "command_tag", "dialect", "dispatch"]

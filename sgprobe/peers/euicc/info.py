@@ -5,15 +5,15 @@ from __future__ import annotations
 from dissectors.asn1.model import Value
 from sgprobe.peers.euicc import memory, profiles
 from sgprobe.peers.euicc.turn import Turn
-from sgprobe.peers.euicc.values import bit_string
+from sgprobe.peers.euicc.values import bit_string, places
 
 # SGP.22, RspCapability: additionalProfile, crlSupport, testProfileSupport,
 # deviceInfoExtensibilitySupport, serviceSpecificDataSupport
 _RSP_CAPABILITY = bit_string({0, 1, 3, 4, 5})
-# PEDefinitions, UICCCapability: usimSupport, akaMilenage, usimTestAlgorithm, javacard
-_UICC_CAPABILITY = bit_string({1, 4, 8, 14})
+# PEDefinitions, UICCCapability: USIM, ISIM, CSIM, Milenage, test algorithm, javacard, BER-TLV
+_UICC_CAPABILITY = bit_string({1, 2, 3, 4, 8, 14, 19})
 _IPAD, _IPAE = 0, 1
-# SGP.32 versions as octets, the newest last
+# what GetEID asks for
 _EID_TAG = "5a"
 
 
@@ -63,16 +63,13 @@ def _version(version: str) -> str:
 
 def ipae_active(turn: Turn) -> bool:
     """Say whether the IPA in the eUICC is the one in use."""
-    config = turn.chip.config
-    return config.ipae and (config.ipae_mode or turn.draft.settings.ipae)
+    return turn.chip.config.ipae and turn.draft.settings.ipae
 
 
 def activate_ipae(turn: Turn, value: Value) -> Value:
     """ES10b.IpaeActivation. SGP.32 §3.8.4."""
     if not turn.chip.config.ipae:
         return {"ipaeActivationResult": 1}
-    from sgprobe.peers.euicc.values import places
-
     turn.draft.set(ipae=0 in places(value["ipaeOption"]))
     return {"ipaeActivationResult": 0}
 

@@ -18,7 +18,8 @@ from sgprobe.peers.euicc.values import inner
 _INVALID_EID, _REPLAY, _COUNTER_RANGE, _SIZE_OVERFLOW, _ECALL = 3, 4, 6, 15, 104
 # processingTerminated
 _RESULT_OVERFLOW, _UNKNOWN_COMMAND = 1, 2
-_LISTS = ("psmoList", "ecoList")
+# SGP.32, eimId; SGP.22, TransactionId
+_MAX_ID, _MAX_TRANSACTION = 128, 16
 
 
 def load(turn: Turn, raw: bytes) -> bytes:
@@ -27,20 +28,16 @@ def load(turn: Turn, raw: bytes) -> bytes:
     value = decoded.value if isinstance(decoded.value, dict) else {}
     signed = value.get("euiccPackageSigned")
     signed = signed if isinstance(signed, dict) else {}
-    name = str(signed.get("eimId"))
+    name, transaction = _echoed(signed)
+    eim = turn.draft.find(Eim, name)
     broken = _broken_commands(faults(decoded), signed)
     if broken is None:
-        return unsigned_error(turn, "", None, None)
-    transaction = signed.get("eimTransactionId")
-    eim = turn.draft.find(Eim, name)
+        return unsigned_error(turn, name, transaction, eim)
+    if eim is None and not turn.chip.rules.on("EUICC.EIM-KNOWN"):
+        # there is no key for an unknown eIM: the rule is broken by trusting another one
+        eim = next(iter(eims.listed(turn)), None)
     if eim is None:
-        # without the eIM there is no key: the rule can only be broken by trusting another one
-        known = (
-            None if turn.chip.rules.on("EUICC.EIM-KNOWN") else next(iter(eims.listed(turn)), None)
-        )
-        if known is None:
-            return unsigned_error(turn, name, transaction, None)
-        eim = known
+        return unsigned_error(turn, name, transaction, None)
     package, signature = inner(raw)[:2]
     key = eims.public_key(eim.config)
     token = association_token(eim.token)
@@ -52,6 +49,16 @@ def load(turn: Turn, raw: bytes) -> bytes:
     if refused:
         return signed_error(turn, eim, order, refused)
     return _execute(turn, eim, order, signed["euiccPackage"], broken)
+
+
+def _echoed(signed: Value) -> tuple[str, str | None]:
+    """Return eimId and transaction as an answer repeats them: empty and None where they are bad."""
+    name, transaction = signed.get("eimId"), signed.get("eimTransactionId")
+    if not isinstance(name, str) or not 1 <= len(name) <= _MAX_ID:
+        name = ""
+    if not isinstance(transaction, str) or not 1 <= len(transaction) // 2 <= _MAX_TRANSACTION:
+        transaction = None
+    return name, transaction
 
 
 def _broken_commands(paths: list[str], signed: Value) -> frozenset[int] | None:

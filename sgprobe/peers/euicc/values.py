@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dissectors.asn1.model import Value
-from dissectors.asn1.tlv import read_tag, split
+from dissectors.asn1.tlv import read_tag, read_tlv, split
 
 # SGP.22, PprIds
 PPR_UPDATE_CONTROL, PPR1, PPR2 = 0, 1, 2
@@ -40,7 +40,7 @@ def bare_tags(data: bytes) -> list[bytes]:
     return tags
 
 
-def inner(data: bytes, start: int | None = None, end: int | None = None) -> list[bytes]:
-    """Return the elements inside the TLV `data`, each with its tag and length."""
-    outer = next(split(data, start or 0, end))
+def inner(data: bytes) -> list[bytes]:
+    """Return the elements inside the one TLV `data`, each with its tag and length."""
+    outer = read_tlv(data)
     return [data[one.start : one.end] for one in split(data, outer.body, outer.end)]

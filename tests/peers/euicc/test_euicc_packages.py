@@ -10,6 +10,7 @@ from sgprobe.crypto.keys import Curve
 from sgprobe.peers.euicc.build import Preloaded
 from sgprobe.peers.euicc.config import Limits
 from sgprobe.peers.euicc.dialect import VERSIONS
+from sgprobe.peers.euicc.values import inner
 
 PKI_EIM = PKI["p256"]["eim-sign"]
 
@@ -315,3 +316,21 @@ def test_notifications_only_where_configured():
     assert pending(eim.euicc) == []
     eim.run(delete(B))
     assert [event for _, event, _ in pending(eim.euicc)] == ["delete", "delete"]
+
+
+def test_malformed_packages_are_answered_by_name_where_they_have_one():
+    eim = operator(make("1.3"), associationToken=-1)
+    good = eim.package([LIST], transaction="0a")
+    signed, signature = inner(good)
+    name, eid, counter, transaction, commands = inner(signed)
+
+    def answer(*parts: bytes) -> str:
+        raw = tlv("BF51", tlv("30", *parts), signature)
+        return eim.euicc.command(raw, 0.0).hex()
+
+    echoed = name.hex() + "82010a" + "840101" + "8f017f"
+    assert answer(name, eid, transaction, commands).endswith(echoed)
+    assert answer(name, counter, transaction, commands).endswith(echoed)
+    nameless = "bf5107a205" + "8000" + "8f017f"
+    assert answer(eid, counter, commands) == nameless
+    assert eim.euicc.command(bytes.fromhex("BF5100"), 0.0).hex() == nameless
