@@ -1,0 +1,168 @@
+"""A role standing alone behind its listeners, for `sgprobe serve`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sgprobe.crypto.pki import TestPki
+from sgprobe.data import data_dir
+from sgprobe.exchange import Request, Response
+from sgprobe.host.conduct import Conductor
+from sgprobe.host.directory import Directory, Place
+from sgprobe.host.serve import Handler, identity, prompt, thoughtful
+from sgprobe.links.clock import Clock, WallClock
+from sgprobe.links.https_server import HttpsServer
+from sgprobe.links.tape import Tape
+from sgprobe.links.tls import TlsSettings
+from sgprobe.peers.effects import Say
+from sgprobe.peers.eim.config import setup as eim_setup
+from sgprobe.peers.eim.server import Eim
+from sgprobe.peers.es9.party import smdp_party, smds_party
+from sgprobe.peers.smdp.server import Setup as SmdpSetup
+from sgprobe.peers.smdp.server import SmDp
+from sgprobe.peers.smds.server import Setup as SmdsSetup
+from sgprobe.peers.smds.server import SmDs
+from sgprobe.peers.store import MemoryStore, SqliteStore, Store
+
+ROLES = ("eim", "smdp", "smds")
+# eUICCs of the test PKI that an eIM knows from the start
+TEST_EUICCS = ("euicc", "euicc2", "euicc3")
+_CREDENTIALS = {"eim": "eim-tls", "smdp": "dptls", "smds": "dstls"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to serve, and where."""
+
+    role: str
+    curve: str = "p256"
+    version: str = "1.2"
+    host: str = "127.0.0.1"
+    port: int = 0
+    operator_port: int = 0
+    database: Path | None = None
+    tape: Path | None = None
+    keylog: Path | None = None
+    off: frozenset[str] = frozenset()
+    # names of other servers and where they are: eim asks the SM-DP+ that it relays to
+    known: dict[str, tuple[str, int]] = field(default_factory=dict)
+    say: Callable[[Say], None] = field(default=lambda said: None)
+
+
+class Stand:
+    """One role, its public listener and its operator's listener; an async context."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.clock: Clock = WallClock()
+        self.pki = TestPki.load()
+        self.set = self.pki[plan.curve]
+        self.store: Store = SqliteStore(plan.database) if plan.database else MemoryStore()
+        self.tape = Tape.at(plan.tape) if plan.tape is not None else None
+        self._keylog = plan.keylog.open("ab", buffering=0) if plan.keylog is not None else None
+        self.directory = Directory(TlsSettings(trust=(self.set.ci.der,)), tape=self.tape)
+        for name, address in plan.known.items():
+            self.directory.add(name, Place(address, TlsSettings(trust=(self.set.ci.der,))))
+        self.eids: tuple[str, ...] = ()
+        self.name, public, operator = self._make()
+        settings = TlsSettings(identity=identity(self.set[_CREDENTIALS[plan.role]]), verify=False,
+                               alpn=(b"h2", b"http/1.1"))  # fmt: skip
+        self.public = HttpsServer(public, settings, host=plan.host, port=plan.port,
+                                  tape=self.tape, key_line=self._key_line)  # fmt: skip
+        # what an operator does is not for the network: loopback, whatever --host says
+        self.operator = HttpsServer(operator, None, port=plan.operator_port)
+
+    def _key_line(self, line: bytes) -> None:
+        if self._keylog is not None:
+            self._keylog.write(line + b"\n")
+
+    def _make(self) -> tuple[str, Handler, Handler]:
+        plan, off = self.plan, self.plan.off
+        if plan.role == "eim":
+            setup = eim_setup(self.pki, plan.curve, version=plan.version, off=off)
+            eim = Eim(setup, self.store, os.urandom)
+            self._enrol(eim)
+            conductor = Conductor(self.directory, self.clock, say=plan.say)
+            served = thoughtful(eim, conductor)
+            return setup.eim_id, _without(served, "/operator"), _only(served, "/operator")
+        own = [self.pki[plan.curve]]
+        if plan.role == "smdp":
+            smdp = SmDp(SmdpSetup(smdp_party(own), off=off), self.store, os.urandom)
+            served = prompt(smdp, self.clock)
+            paths = ("/gsma/rsp2/es2plus/",)
+            return smdp.setup.party.address, _without(served, *paths), _only(served, *paths)
+        smds = SmDs(SmdsSetup(smds_party(own), off=off), self.store, os.urandom)
+        served = prompt(smds, self.clock)
+        paths = ("/gsma/rsp2/es12/",)
+        return smds.setup.party.address, _without(served, *paths), _only(served, *paths)
+
+    def _enrol(self, eim: Eim) -> None:
+        eids = []
+        for name in TEST_EUICCS:
+            credential = self.set[name]
+            eid = credential.certificate.serial_number
+            assert eid is not None
+            if eim.device(eid) is None:
+                eum = credential.intermediates[0]
+                eim.enrol(eid, certificates=[(credential.certificate.der, eum.der)])
+            eids.append(eid)
+        self.eids = tuple(eids)
+
+    @property
+    def trust(self) -> Path:
+        """Return the file with the CI certificate that clients must trust."""
+        return data_dir("vectors") / "pki" / self.plan.curve / "ci.cert.pem"
+
+    def description(self) -> dict[str, object]:
+        """Return what a person or a script needs to use this stand."""
+        host, port = self.public.address
+        shown = f"[{host}]" if ":" in host else host
+        return {
+            "role": self.plan.role,
+            "name": self.name,
+            "urls": [f"https://{shown}:{port}"],
+            "operator": "http://{}:{}".format(*self.operator.address),
+            "eids": list(self.eids),
+            "trust": str(self.trust),
+        }
+
+    async def __aenter__(self) -> Stand:
+        await self.public.start()
+        await self.operator.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.public.stop()
+        await self.operator.stop()
+        await self.directory.close()
+        if self.tape is not None:
+            self.tape.close()
+        if self._keylog is not None:
+            self._keylog.close()
+        if isinstance(self.store, SqliteStore):
+            self.store.close()
+
+
+def _without(handler: Handler, *prefixes: str) -> Handler:
+    """Serve all but an operator's paths."""
+
+    async def guarded(request: Request, caller: object) -> Response:
+        if request.path.startswith(prefixes):
+            return Response(404)
+        return await handler(request, caller)
+
+    return guarded
+
+
+def _only(handler: Handler, *prefixes: str) -> Handler:
+    """Serve an operator's paths alone."""
+
+    async def guarded(request: Request, caller: object) -> Response:
+        if not request.path.startswith(prefixes):
+            return Response(404)
+        return await handler(request, caller)
+
+    return guarded
