@@ -4,30 +4,25 @@ from __future__ import annotations
 
 from dissectors.asn1.tlv import tlv
 from dissectors.link.apdu import CommandApdu
-from sgprobe.peers.euicc.aka import authenticate, vector
 from sgprobe.peers.euicc.filesystem import File, Kind
 from sgprobe.peers.euicc.modem import READ, UPDATE, Modem
 from sgprobe.peers.euicc.status import (
-    AUTHENTICATION_MAC,
-    BAD_DATA,
-    CONDITIONS,
     FILE_NOT_FOUND,
     INCOMPATIBLE_FILE,
     INSTRUCTION_NOT_SUPPORTED,
     NO_EF,
     OK,
     RECORD_NOT_FOUND,
-    SECURITY,
     WRONG_LENGTH,
     WRONG_OFFSET,
     WRONG_PARAMETERS,
 )
+from sgprobe.peers.euicc.subscriber import authenticate
 
 Answer = tuple[bytes, int]
 
 _MF, _CURRENT_ADF = "3f00", "7fff"
 _PIN_OCTETS = 8
-_PIN1 = 0x01
 _DESCRIPTORS = {
     Kind.DIRECTORY: 0x78,
     Kind.APPLICATION: 0x78,
@@ -151,7 +146,7 @@ class Telecom:
             case 0x20 | 0x24 | 0x26 | 0x28 | 0x2C:
                 return b"", self._pin(command)
             case 0x88:
-                return self._authenticate(command)
+                return authenticate(self._modem, self._application, command)
         return b"", INSTRUCTION_NOT_SUPPORTED
 
     def _status(self, command: CommandApdu) -> Answer:
@@ -272,43 +267,3 @@ class Telecom:
             case 0x2C:
                 return modem.unblock(where, reference, first or None, second)
         return modem.switch(where, reference, first, command.ins == 0x28)
-
-    def _authenticate(self, command: CommandApdu) -> Answer:
-        """AUTHENTICATE in the GSM and the 3G context. 3GPP TS 31.102 §7.1."""
-        aka = self._modem.contents.aka
-        if aka is None or self._application is None:
-            return b"", CONDITIONS
-        rules = self._modem.euicc.chip.rules
-        if rules.on("EUICC.PIN") and not self._modem.satisfied(self._directory, _PIN1):
-            return b"", SECURITY
-        parts = _lengths(command.data)
-        if command.p2 == 0x80 and [len(one) for one in parts] == [16]:
-            made = vector(aka, parts[0])
-            return b"\x04" + made.sres + b"\x08" + made.kc, OK
-        if command.p2 != 0x81 or [len(one) for one in parts] != [16, 16]:
-            return b"", BAD_DATA
-        outcome = authenticate(
-            aka,
-            self._modem.sqn,
-            parts[0],
-            parts[1],
-            check_mac=rules.on("EUICC.AUTN-MAC"),
-            check_sqn=rules.on("EUICC.AUTN-SQN"),
-        )
-        if outcome.auts is not None:
-            return b"\xdc\x0e" + outcome.auts, OK
-        if outcome.vector is None or outcome.sqn is None:
-            return b"", AUTHENTICATION_MAC
-        self._modem.keep_sqn(outcome.sqn)
-        told = (outcome.vector.res, outcome.vector.ck, outcome.vector.ik)
-        return b"\xdb" + b"".join(bytes([len(one)]) + one for one in told), OK
-
-
-def _lengths(data: bytes) -> list[bytes]:
-    """Return the strings of a run of length and value."""
-    parts = []
-    at = 0
-    while at < len(data):
-        parts.append(data[at + 1 : at + 1 + data[at]])
-        at += 1 + data[at]
-    return parts if at == len(data) else []
