@@ -34,8 +34,6 @@ class EarlyData:
         else:
             self._held.append((plain, frames, time))
             self._bytes += len(plain)
-            if tracker.early_data == "rejected":
-                self.release(tracker)
 
     def release(self, tracker: SessionTracker) -> None:
         """Settle what is held; without an answer from the server it counts as taken."""

@@ -238,9 +238,7 @@ def early_protection(tracker: SessionTracker) -> Protection:
         offered = suite(code)
         if offered is None or not offered.tls13:
             continue
-        length = 48 if offered.hash == "sha384" else 32
-        if secret is None or len(secret) == length:
-            stages.append(Stage(keylog.CLIENT_EARLY, offered, secret))
+        stages.append(Stage(keylog.CLIENT_EARLY, offered, secret))
         if secret is None or len(stages) == _MAX_GUESSES:
             break
     return Protection13(stages) if stages else Protection(inner=True)

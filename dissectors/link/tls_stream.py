@@ -293,6 +293,8 @@ class TlsStream:
         time: float,
     ) -> None:
         if protection.blind:
+            if kind == _CHANGE:
+                return
             self._shut.without_key(d, self._sides, self._tracker, kind, frames)
             return
         if d.cutter.unsure:
@@ -381,8 +383,10 @@ class TlsStream:
             for each in self._sides:
                 if each.hello and not each.finished:
                     each.protection = establish(tracker, each.side, each.protection)
-        elif isinstance(self._sides[0].protection, Protection13):
-            self._sides[0].protection = None  # a server of TLS 1.2 knows no 0-RTT
+        else:
+            client = self._sides[0]
+            if client.protection is not None and client.protection.inner:
+                client.protection = None  # a server of TLS 1.2 takes no 0-RTT data
         self._settle_waiting(d)
 
     def _step(self, d: Direction, protection: Protection13, kind: int) -> None:

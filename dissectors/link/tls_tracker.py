@@ -238,6 +238,8 @@ class SessionTracker:
         phase = 1 if side else 0 if kind == Message.CLIENT_HELLO else 2
         key = (phase, 0 if phase == 0 else sequence)
         if phase == 0:
+            if sequence < self._hello_sequence:
+                return  # RFC 6347 §4.2.1: the one without the cookie does not count
             self._hello_sequence = sequence
         self._transcript[key] = head + body
         self._transcript_bytes += len(body)

@@ -158,12 +158,17 @@ def test_pre_shared_key(name: str, ems: bool) -> None:
     assert sink.plain == ([], [])
 
 
-def test_pre_shared_key_survives_disorder_of_the_handshake() -> None:
+@pytest.mark.parametrize("cookie", [False, True])
+def test_pre_shared_key_survives_disorder_of_the_handshake(cookie: bool) -> None:
     """The extended master secret hashes the messages in order, however they come."""
-    pair = dtls_pair("PSK-AES128-CCM8", Log(), mtu=256)
-    pair.one_record = True
+    both = {"dtls": True, "ciphers": "PSK-AES128-CCM8", "psk": b"k" * 16}
+    client = context(server=False, log=None, **both)
+    server = context(server=True, log=None, cookie=cookie, **both)
+    # a hint puts a ServerKeyExchange between ServerHello and ServerHelloDone
+    assert SSL._lib.SSL_CTX_use_psk_identity_hint(server._context, b"hint") == 1
+    pair = Pair(client, server, dtls=True, mtu=256, one_record=True)
     pair.talk(1)
-    for seed in range(30):
+    for seed in range(40):
         wire = list(pair.wire)
         random.Random(seed).shuffle(wire)
         sink = decode_dtls(wire, KeyLog(), psk=b"k" * 16)

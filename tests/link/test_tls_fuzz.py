@@ -191,6 +191,17 @@ def test_an_endless_handshake_message_is_passed_over() -> None:
     assert stream.session.client.suites == (0xC02B,)
 
 
+def test_what_is_kept_for_a_pre_shared_key_is_bounded() -> None:
+    stream = TlsStream(TCP, KeyLog(), sink := Collector(), sink.sessions.append, b"psk")
+    message = b"\x0c\x00\x3f\x00" + bytes(0x3F00)
+
+    def work() -> None:
+        for _ in range(500):
+            stream.data(1, b"\x16\x03\x03\x3f\x04" + message, (1,), 0.0)
+
+    assert peak(work) < 1 << 20
+
+
 def test_handshake_messages_in_one_byte_records_take_linear_time() -> None:
     stream = TlsStream(TCP, KeyLog(), sink := Collector(), sink.sessions.append)
     message = b"\x0b\x01\x00\x00" + bytes(65536)

@@ -21,7 +21,10 @@ from tls_endpoints import (
 from tls_forge import Forge
 
 from dissectors.link.keylog import KeyLog
+from dissectors.link.tls_early import EarlyData
 from dissectors.link.tls_stream import TlsStream
+from dissectors.link.tls_teller import Teller
+from dissectors.link.tls_tracker import SessionTracker
 
 V12, V13 = SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION
 
@@ -102,6 +105,30 @@ def test_a_ticket_without_session_id_resumes_too() -> None:
     sink = decode(wire, keys)
     assert sink.joined() == (b"question", b"answer")
     assert sink.sessions[0].resumption == "ticket"
+
+
+def test_a_ticket_renewed_by_a_resumed_session_is_kept() -> None:
+    """The new ticket comes before any record that proves the secret (RFC 5077 §3.3)."""
+
+    def ticket_message(forge: Forge, ticket: bytes) -> bytes:
+        body = bytes(4) + len(ticket).to_bytes(2, "big") + ticket
+        return forge.clear(1, 22, forge.message(1, 4, body))
+
+    full = Forge(0xC02B, dtls=False, ticket=b"", seed=b"1")
+    wires = [full.handshake()]
+    wires[0].insert(-1, (1, ticket_message(full, b"first")))
+    keys = keylog(full.keylog)
+    for seed, old, new in ((b"2", b"first", b"second"), (b"3", b"second", b"third")):
+        more = {"ticket": old, "seed": seed, "echo": True, "session_id": seed, "dtls": False}
+        forge = Forge(0xC02B, master=full.master, **more)
+        wire = forge.handshake()
+        side, flight = wire[1]
+        hello = records(flight)[0]
+        wire[1] = (side, hello + ticket_message(forge, new) + flight[len(hello) :])
+        wires.append([*wire, (0, forge.data(0, b"data of " + seed))])
+    sinks = [decode(wire, keys) for wire in wires]
+    assert [sink.codes for sink in sinks] == [[], [], []]
+    assert sinks[2].plain[0] == [b"data of 3"]
 
 
 def test_wrong_secrets_do_not_spread_to_resumed_sessions() -> None:
@@ -271,6 +298,23 @@ def test_early_data_before_a_hello_retry_request_is_refused() -> None:
     sink = decode(pair.wire, keylog(log.text))
     assert sink.joined() == sent(pair)
     assert sink.codes == ["tls-early-data-rejected"]
+
+    # the server's part of the handshake closed: the HelloRetryRequest alone says so
+    sink = decode(pair.wire, keylog(log.without(b"SERVER_HANDSHAKE_TRAFFIC_SECRET")))
+    assert sink.joined()[0] == sent(pair)[0]
+
+
+def test_early_data_without_an_answer_is_held_and_bounded() -> None:
+    sink = Collector()
+    early = EarlyData(sink, Teller(sink))
+    tracker = SessionTracker(TCP, 1, "tls", KeyLog(), None, (), 0.0)
+    tracker.early_data = "offered"
+    for _ in range(200):
+        early.take(tracker, bytes(16384), (1,), 0.0)
+    assert sink.plain[0] == []
+    assert "tls-early-data-too-long" in sink.codes
+    early.release(tracker)  # the stream is over and nobody refused it
+    assert len(sink.joined()[0]) == 1 << 20
 
 
 # -- what only the C interface of OpenSSL can do: KeyUpdate and record padding

@@ -20,12 +20,14 @@ from tls_endpoints import (
     keylog,
     records,
 )
+from tls_forge import Forge
 
 from dissectors.link import keylog as labels
 from dissectors.link.keylog import KeyLog
 from dissectors.link.tls_handshake import TLS12, TLS13
 from dissectors.link.tls_stream import TlsStream
 from dissectors.link.tls_suites import suite, suite_name
+from dissectors.link.tls_tracker import MAX_ALERTS
 
 V12, V13 = SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION
 SUITES13 = [
@@ -559,3 +561,69 @@ def test_what_follows_close_notify_is_ignored() -> None:
     sink = decode([*pair.wire, (0, b"\x17\x03\x03\x00\x20" + bytes(32))], keylog(log.text))
     assert sink.joined() == sent(pair)
     assert sink.codes == []
+
+
+def test_what_follows_close_notify_in_the_same_segment_is_ignored() -> None:
+    forge = Forge(0xC02B, dtls=False)
+    wire = forge.handshake()
+    last = forge.data(0, b"last") + forge.seal(0, 21, b"\x01\x00") + forge.seal(0, 23, b"late")
+    sink = decode([*wire, (0, last)], keylog(forge.keylog))
+    assert sink.plain[0] == [b"last"]
+
+
+def test_a_false_header_behind_a_hole_is_no_damaged_record() -> None:
+    forge = Forge(0xC02B, dtls=False)
+    sink = Collector()
+    stream = TlsStream(TCP, keylog(forge.keylog), sink, sink.sessions.append)
+    for side, data in forge.handshake():
+        stream.data(side, data, (1,), 0.0)
+    lost = forge.seal(0, 23, b"lost" * 20)
+    real = forge.data(0, b"found")
+    false = b"\x17\x03\x03\x00\x28" + bytes(40)
+    stream.gap(0, len(lost) - len(false), (2,), 0.0)
+    stream.data(0, false + real, (3,), 0.0)
+    stream.close()
+    assert sink.plain[0] == [b"found"]
+    assert sink.codes == []
+
+
+def test_a_finished_in_clear_changes_no_keys() -> None:
+    pair, log = session(V13)
+    wire = list(pair.wire)
+    at = next(i for i, (side, _) in enumerate(wire) if side == 1)
+    first, *rest = records(wire[at][1])
+    forged = b"\x16\x03\x03\x00\x24\x14\x00\x00\x20" + bytes(32)
+    wire[at] = (1, first + forged + b"".join(rest))
+    sink = decode(wire, keylog(log.text))
+    assert sink.joined() == sent(pair)
+
+
+def test_a_server_of_tls12_answers_an_offer_of_early_data() -> None:
+    forge = Forge(0xC02B, dtls=False)
+    forge.more_client_items = {42: b"", 43: b"\x04\x03\x04\x03\x03"}
+    wire = [*forge.handshake(), (0, forge.data(0, b"question")), (1, forge.data(1, b"answer"))]
+    assert decode(wire, keylog(forge.keylog)).plain == ([b"question"], [b"answer"])
+
+
+def test_who_waits_for_a_hello_in_vain_is_told_at_once() -> None:
+    for end in (True, False):
+        forge = Forge(0xC02B, dtls=False)
+        sink = Collector()
+        stream = TlsStream(TCP, KeyLog(), sink, sink.sessions.append)
+        stream.data(0, forge.clear(0, 22, forge.hello()), (1,), 0.0)
+        stream.data(0, forge.clear(0, 20, b"\x01") + forge.seal(0, 22, b"finished"), (2,), 0.0)
+        assert sink.codes == []
+        if end:
+            stream.end(1, (3,), 0.0)
+        else:  # the other side is past its hello
+            stream.data(1, forge.seal(1, 23, b"data"), (3,), 0.0)
+        assert sink.codes == ["tls-no-hello"]
+        assert stream.session.closed == (1 if end else 2)
+
+
+def test_the_list_of_alerts_is_bounded() -> None:
+    forge = Forge(0xC02B, dtls=False)
+    wire = forge.handshake() + [(0, forge.seal(0, 21, b"\x01\x5a")) for _ in range(500)]
+    sink = decode(wire, keylog(forge.keylog))
+    assert len(sink.sessions[0].alerts) == MAX_ALERTS
+    assert len(sink.codes) < 100

@@ -98,6 +98,7 @@ class Forge:
         self.master = master or hashlib.sha384(b"master" + seed).digest()
         self.session_id, self.ticket, self.echo, self.ems = session_id, ticket, echo, ems
         self.wrong_padding = 0
+        self.more_client_items: dict[int, bytes] = {}
         self.numbers: dict[tuple[int, int], int] = {}
         self.messages = [0, 0]
         self.sent: tuple[list[bytes], list[bytes]] = ([], [])
@@ -166,7 +167,7 @@ class Forge:
             items[35] = self.ticket
         if self.cids is not None:
             items[54] = vector(self.cids[1], 1)  # what the server's records shall carry
-        return items
+        return {**items, **self.more_client_items}
 
     def server_items(self) -> dict[int, bytes]:
         items = {}
