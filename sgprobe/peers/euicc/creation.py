@@ -9,10 +9,11 @@ from sgprobe.peers.euicc.templates import DIRECTORIES, SUBDIRECTORIES, TEMPLATES
 
 
 class Creation:
-    """Builds the contents of a profile; `room` is how many octets it may take, None is any."""
+    """Builds the contents of a profile; `room` is how many octets it may take."""
 
-    def __init__(self, room: int | None) -> None:
+    def __init__(self, room: int) -> None:
         self.contents = Contents()
+        self.taken = 0
         self._room = room
         # where the next PINs and files belong
         self._directory = self.contents.root
@@ -20,10 +21,8 @@ class Creation:
 
     def take(self, octets: int) -> None:
         """Take memory, or say that there is no more."""
-        if self._room is None:
-            return
-        self._room -= octets
-        if self._room < 0:
+        self.taken += octets
+        if self.taken > self._room:
             raise ElementError(pe.NO_MEMORY, "more than the memory holds")
 
     def template(self, name: str, body: bytes) -> None:

@@ -41,7 +41,7 @@ def install(turn: Turn, loader: Loader, interpreter: Interpreter) -> bytes:
         iccid=value["iccid"],
         aid=profiles.free_aid(turn.draft),
         metadata=kept,
-        size=len(package),
+        size=interpreter.size,
         ci=loader.about.ci,
         dp=loader.dp,
         connectivity=contents.connectivity.hex() if contents.connectivity is not None else None,
