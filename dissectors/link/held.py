@@ -87,7 +87,7 @@ class Held:
             if old.data[low - left : high - left] != piece.data[low - start : high - start]:
                 differs = True
             merged.append(old)
-            place = max(place, right)
+            place = right
             last += 1
         if place < end:
             merged.append(piece.part(place - start, len(piece.data)))

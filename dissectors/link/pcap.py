@@ -93,7 +93,7 @@ class PcapFile:
         self._guesses += GUESSES_PER_FAULT
         found = self._find(rest[1:])
         frame = self._frames + 1
-        if not found and not corrupt:
+        if not found and not corrupt and self._guesses <= MAX_GUESSES:
             text = f"the file ends inside the record of frame {frame}: {len(rest)} bytes left"
             self._notes.add(CAPTURE_TRUNCATED, text, (frame,))
             return b""

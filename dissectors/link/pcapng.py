@@ -248,7 +248,7 @@ class PcapngFile:
         found = self._find(rest[1:])
         after = f"after frame {self._frames}"
         frames = (self._frames + 1,)
-        if not found and not self._fault:
+        if not found and not self._fault and self._guesses <= MAX_GUESSES:
             text = f"the file ends inside a block {after}: {len(rest)} bytes left"
             self._notes.add(CAPTURE_TRUNCATED, text, frames)
             return b""

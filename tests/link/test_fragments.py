@@ -52,6 +52,13 @@ def test_fragments_in_any_order_and_twice_are_one_datagram(make):
         assert opener.notes == []
 
 
+@pytest.mark.parametrize("make", [ipv4_fragments, ipv6_fragments])
+def test_a_capture_with_every_frame_twice_has_the_datagram_once(make):
+    opener, _ = read(pcap(make() * 2, step=10))
+    assert len(opener.tape.events) == 1
+    assert opener.notes == []
+
+
 def test_extension_headers_inside_the_fragments():
     opener, _ = read(pcap(ipv6_fragments(extra=IPv6ExtHdrDestOpt(nh=17))))
     assert opener.tape.bytes(0) == BODY
@@ -130,6 +137,8 @@ def test_a_flood_is_bounded_and_what_follows_is_read(limits):
     assert opener.tape.bytes(0) == BODY
     assert set(opener.codes()) <= {"fragment-incomplete"}
     assert summary.findings >= 60
+    if limits.fragments == 20:
+        assert "of 21 fragments" in opener.notes[0][0].text
 
 
 @settings(max_examples=100, deadline=None)

@@ -144,9 +144,11 @@ def test_a_bad_header_is_a_finding_with_its_frame_and_the_rest_is_read():
 )
 @pytest.mark.parametrize("options", [b"", b"\x01" * 4])
 def test_a_bad_udp_header_is_a_finding(payload, options):
+    good = ethernet(ipv4_packet("1.1.1.1", "2.2.2.2", 17, udp_datagram(1, 2, b"x" * 30)))
     frame = ethernet(ipv4_packet("1.1.1.1", "2.2.2.2", 17, payload, options=options))
-    opener, _ = read(pcap([frame + bytes(40)]))
+    opener, _ = read(pcap([good, frame + bytes(40), good]))
     assert opener.codes() == ["frame-malformed"]
+    assert opener.tape.bytes(0) == b"x" * 60
 
 
 def test_a_bad_tcp_header_is_a_finding():

@@ -106,7 +106,7 @@ def test_any_packets_come_back(packets, digits, time):
     kept = [(c.rstrip("\0"), (n,)) for n, (_, c) in enumerate(packets, 1) if c]
     assert told == kept
     if packets:
-        assert summary.first == pytest.approx(time / 1e9, abs=10**-digits, rel=1e-15)
+        assert summary.first == pytest.approx(time / 1e9, abs=10**-digits + 1e-6)
 
 
 def test_long_comments_are_cut_between_characters():

@@ -264,6 +264,34 @@ def test_ports_used_again_are_a_new_flow(closed, what):
     assert summary.flows == 2
 
 
+def test_ports_used_again_where_the_server_speaks_first():
+    first, second = Talk(), Talk(isn=(900, 5020))
+    frames = [*first.open(), first.say(0, REQUEST), *second.open(), second.say(1, b"220 hello")]
+    opener, _ = read(pcap([*frames, second.say(0, b"EHLO")]))
+    old, new = opener.tapes
+    assert old.bytes(0) == REQUEST
+    assert old.bytes(1) == b""
+    assert (new.bytes(1), new.bytes(0), new.problems) == (b"220 hello", b"EHLO", [])
+
+
+def test_ports_used_again_after_the_end_with_sequence_numbers_nearby():
+    first, second = Talk(), Talk(isn=(2000, 6000))
+    frames = [*first.open(), first.say(0, REQUEST), *first.close()]
+    _, synack, ack = second.open()
+    frames += [synack, ack, second.say(0, b"again"), second.say(1, ANSWER)]
+    opener, _ = read(pcap(frames))
+    old, new = opener.tapes
+    assert old.bytes(0) == REQUEST
+    assert (new.flow.number, new.bytes(0), new.bytes(1)) == (8, b"again", ANSWER)
+    assert new.problems == []
+
+
+def test_a_syn_sent_again_leaves_the_number_of_the_flow():
+    talk = Talk()
+    syn, *rest = talk.open()
+    assert one([b"\0" * 60, syn, syn, *rest, talk.say(0, REQUEST)]).flow.number == 2
+
+
 def test_a_forged_syn_does_not_disturb_the_connection():
     talk = Talk()
     frames = [*talk.open(), talk.say(0, b"one"), talk.frame(0, SYN, seq=77)]
@@ -291,6 +319,33 @@ def test_a_false_acknowledgment_costs_no_data(answered):
     assert tape.bytes(0) == b"one" + b"".join(b"%02d" % n for n in range(60))
     assert tape.bytes(1) == b"evil"
     assert tape.gaps() == []
+
+
+def test_a_false_acknowledgment_makes_no_gap_at_the_end_nor_of_a_later_hole():
+    talk = Talk()
+    frames = [*talk.open(), talk.say(0, b"one"), talk.frame(1, ACK, ack=1_000_000)]
+    assert one([*frames, talk.say(0, b"two")]).gaps() == []
+    talk = Talk()
+    frames = [*talk.open(), talk.say(0, b"one"), talk.frame(1, ACK, b"evil", ack=1_000_000)]
+    frames += [talk.frame(0, PSH | ACK, b"%02d" % n, ack=5001) for n in range(60)]
+    lost = talk.say(0, b"lost")
+    frames += [talk.say(0, b"%02d" % n) for n in range(60)]
+    tape = one([*frames, lost])
+    assert tape.gaps() == []
+    assert b"59lost00" in tape.bytes(0)
+
+
+def test_a_fin_stored_before_all_data_still_ends_its_side():
+    talk = Talk()
+    syn, synack, ack = talk.open()
+    data = talk.say(1, ANSWER)
+    fins = talk.close()
+    tape = one([syn, fins[0], ack, data, synack, *fins[1:]])
+    assert tape.bytes(1) == ANSWER
+    assert [event[:4] for event in tape.events if event[0] == "end"] == [
+        ("end", 0, None, (2,)),
+        ("end", 1, None, (6,)),
+    ]
 
 
 def test_data_on_the_syn_counts_from_the_byte_after_it():
