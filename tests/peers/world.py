@@ -7,14 +7,20 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from dissectors.spec.identity import iccid_text
 from sgprobe.peers.effects import LinkFailure, Procedure, Request, Response
 from sgprobe.peers.eim.config import Limits, association, setup
-from sgprobe.peers.eim.operations import Operation
+from sgprobe.peers.eim.operations import Download, Operation
 from sgprobe.peers.eim.records import Order
 from sgprobe.peers.eim.server import Eim
+from sgprobe.peers.es9.party import smdp_party, smds_party
 from sgprobe.peers.ipa.config import Config
 from sgprobe.peers.ipa.ipa import Ipa
-from sgprobe.peers.run import Clock, Driver, EuiccSlot, Handler
+from sgprobe.peers.run import Clock, Driver, EuiccSlot, Handler, timed
+from sgprobe.peers.smdp.server import Setup as SmdpSetup
+from sgprobe.peers.smdp.server import SmDp
+from sgprobe.peers.smds.server import Setup as SmdsSetup
+from sgprobe.peers.smds.server import SmDs
 from sgprobe.peers.store import MemoryStore, Store
 from tests.peers.euicc.euicc_bench import PKI, A, B, C, call, make, states
 
@@ -82,7 +88,18 @@ class World:
         self.ipa = self.boot()
         self.eid = self.euicc.eid
         self.link = Lossy(lambda request: self.eim.answer(request))
-        self.driver = Driver({EIM: self.link}, EuiccSlot(self.euicc), self.clock)
+        rsp = self.setup.rsp_version
+        dp, ds = smdp_party(PKI), smds_party(PKI)
+        self.smdp = SmDp(SmdpSetup(dp, version=rsp), MemoryStore(), random.Random(4).randbytes)
+        self.smds = SmDs(SmdsSetup(ds, version=rsp), MemoryStore(), random.Random(5).randbytes)
+        self.host, self.ds_host = dp.address, ds.address
+        self.dp_link, self.ds_link = Lossy(timed(self.smdp)), Lossy(timed(self.smds))
+        handlers: dict[str, Handler] = {
+            EIM: self.link,
+            f"https://{self.host}": self.dp_link,
+            f"https://{self.ds_host}": self.ds_link,
+        }
+        self.driver = Driver(handlers, EuiccSlot(self.euicc), self.clock)
         answer = self.associate(token=token, indirect=indirect)
         if enrol:
             self.enrol(answer, certificates)
@@ -119,6 +136,17 @@ class World:
 
     def state(self, name: str) -> str:
         return str(self.outcome(name).state)
+
+    def download(self, kind: str = "small", **how: Any) -> tuple[str, Any]:
+        """Order a profile at the SM-DP+ and its download at the eIM; return both orders."""
+        made = self.smdp.order(kind, code=how.get("code"))
+        name = self.order(Download(smdp=self.host, matching_id=made.matching_id, **how))
+        return name, made
+
+    def profiles(self) -> dict[str, str]:
+        """Return the profiles that the eUICC holds: names by ICCID."""
+        found = self.driver.run(self.ipa.means.es10.profiles())
+        return {iccid_text(bytes.fromhex(one["iccid"])): one["profileName"] for one in found}
 
     def do(self, *operations: Operation) -> Order:
         """Order, poll, and return what became of it."""

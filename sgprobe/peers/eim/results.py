@@ -151,7 +151,7 @@ class Results:
                 reason = f"{name}: {failed}"
                 continue
             members = {} if place >= len(order.operations) else order.operations[place]
-            device = view.apply(device, order, members, item, self.setup.eim_id)
+            device = view.apply(device, members, item, self.setup.eim_id, order.before)
             known = view.learn(known, members, item)
         missing = len(order.operations) - len(items)
         if not reason and not back and missing > 0:
@@ -196,8 +196,8 @@ class Results:
         """Count an error that anyone could have made; nothing else is believed of it."""
         value = dialect(self.setup.version).decode("EuiccPackageErrorUnsigned", inside).value
         transaction = value.get("eimTransactionId") if isinstance(value, dict) else None
-        order = work.by_transaction(transaction) if transaction else self._sent(work, eid)
-        if order is not None and order.eid == eid:
+        order = self.waiting(work, eid, transaction)
+        if order is not None:
             self.unproved(work, order, "the eUICC refused the package without a signature")
 
     def unproved(self, work: Work, order: Order, reason: str) -> None:
@@ -209,7 +209,12 @@ class Results:
         state = State.FAILED if failed else order.state
         work.save(replace(order, unproved=count, state=state, reason=reason))
 
-    def matching(self, work: Work, eid: str, transaction: str | None, kind: Kind) -> Order | None:
+    def waiting(self, work: Work, eid: str, transaction: str | None) -> Order | None:
         """Return the order that an unsigned answer is for: its transaction, else the one sent."""
         order = work.by_transaction(transaction) if transaction else self._sent(work, eid)
-        return order if order is not None and order.eid == eid and order.kind is kind else None
+        return order if order is not None and order.eid == eid else None
+
+    def matching(self, work: Work, eid: str, transaction: str | None, kind: Kind) -> Order | None:
+        """Return the order of a kind that an unsigned answer is for."""
+        order = self.waiting(work, eid, transaction)
+        return order if order is not None and order.kind is kind else None

@@ -9,14 +9,19 @@ from typing import TypeVar
 
 from dissectors.spec.identity import is_eid
 from sgprobe.peers.effects import Now, Procedure, Request, Response
+from sgprobe.peers.eim.answers import Answers
 from sgprobe.peers.eim.config import Setup
 from sgprobe.peers.eim.desk import Desk
 from sgprobe.peers.eim.identify import eid_of
+from sgprobe.peers.eim.notifications import NotBelieved, Notifications, Taken
 from sgprobe.peers.eim.operations import Operation
+from sgprobe.peers.eim.outbox import Outbox
 from sgprobe.peers.eim.queue import Queue
 from sgprobe.peers.eim.records import Device, Facts, Order, State
+from sgprobe.peers.eim.relay import Relay
 from sgprobe.peers.eim.results import Results
 from sgprobe.peers.eim.rules import PREFIX, RULES
+from sgprobe.peers.eim.sessions import Sessions
 from sgprobe.peers.eim.trust import Trust
 from sgprobe.peers.eim.work import Work
 from sgprobe.peers.es9.mutual import RandomSource
@@ -24,6 +29,7 @@ from sgprobe.peers.esipa import codes
 from sgprobe.peers.esipa import messages as m
 from sgprobe.peers.esipa.asn1_binding import Asn1Binding
 from sgprobe.peers.esipa.front import Front
+from sgprobe.peers.esipa.json_binding import JsonBinding
 from sgprobe.peers.rules import Rules
 from sgprobe.peers.store import Store
 
@@ -44,8 +50,17 @@ class Eim:
         self._desk = Desk(setup, self.rules)
         self._queue = Queue(setup, self.rules, random)
         self._results = Results(setup, self.rules, self._trust, self.note)
+        self._outbox = Outbox(setup, store, self.note)
+        self._notifications = Notifications(
+            setup, self.rules, self._trust, self._results, self._outbox, self.note
+        )
+        self._answers = Answers(setup, self._trust, self._results, self._notifications, self.note)
+        limits = setup.limits
+        self._sessions = Sessions(limits.sessions, limits.session_seconds)
+        self._relay = Relay(setup, store, self.rules, self._trust, self._sessions, self.note)
+        json = JsonBinding(setup.version) if setup.json else None
         self._front = Front(
-            Asn1Binding(setup.version), None, self.rules, PREFIX, self.perform, self.note
+            Asn1Binding(setup.version), json, self.rules, PREFIX, self.perform, self.note
         )
 
     def note(self, what: str, text: str) -> None:
@@ -64,7 +79,17 @@ class Eim:
         if isinstance(request, m.GetEimPackage):
             return self._get_package(request, now)
         if isinstance(request, m.ProvideEimPackageResult):
-            return self._provide(request, now)
+            return (yield from self._provide(request, now))
+        if isinstance(request, m.HandleNotification):
+            return (yield from self._notified(request, now))
+        if isinstance(request, m.InitiateAuthentication):
+            return (yield from self._relay.initiate(request))
+        if isinstance(request, m.AuthenticateClient):
+            return (yield from self._relay.authenticate(request))
+        if isinstance(request, m.GetBoundProfilePackage):
+            return (yield from self._relay.bind(request))
+        if isinstance(request, m.CancelSession):
+            return (yield from self._relay.cancel(request))
         return m.Failed(codes.UNDEFINED)
 
     def _failed(self, function: str, code: int) -> m.Failed:
@@ -97,7 +122,7 @@ class Eim:
             return codes.INVALID_EID
         return 0
 
-    def _provide(self, request: m.ProvideEimPackageResult, now: float) -> m.Answer:
+    def _provide(self, request: m.ProvideEimPackageResult, now: float) -> Procedure[m.Answer]:
         work = Work(self.store)
         eid = request.eid
         if eid is None:
@@ -108,13 +133,48 @@ class Eim:
             return self._failed(m.PER, codes.INVALID_EID)
         if work.device(eid) is None:
             return self._failed(m.PER, codes.EID_NOT_FOUND)
-        numbers: list[int] = []
-        if isinstance(request.result, m.EuiccResult):
-            taken = self._results.take(work, eid, request.result.result, now)
-            if taken is not None:
-                numbers.append(taken)
+        taken = self._take(work, eid, request.result, now)
         work.commit()
-        return m.Acknowledged(tuple(numbers))
+        yield from self._send(taken)
+        return m.Acknowledged(tuple(dict.fromkeys(taken.numbers)))
+
+    def _take(self, work: Work, eid: str, result: m.PackageResult, now: float) -> Taken:
+        if isinstance(result, m.DataResult):
+            return self._answers.take_data(work, eid, result.result, now)
+        if isinstance(result, m.TriggerResult):
+            self._answers.take_trigger(work, eid, result.result, now)
+            return Taken()
+        if isinstance(result, m.PackageError):
+            self._answers.take_error(work, eid, result)
+            return Taken()
+        number = self._results.take(work, eid, result.result, now)
+        taken = self._notifications.take_all(work, eid, result.notifications, now)
+        if number is not None:
+            taken.numbers.insert(0, number)
+        return taken
+
+    def _send(self, taken: Taken) -> Procedure[None]:
+        """Try what has come into the outbox once; the rest is for `errands`."""
+        for entry in taken.entries:
+            yield from self._outbox.send(entry)
+
+    def _notified(self, request: m.HandleNotification, now: float) -> Procedure[m.Answer]:
+        if request.result is not None:
+            answer = yield from self._provide(request.result, now)
+            return m.Done() if isinstance(answer, m.Acknowledged) else answer
+        work, taken = Work(self.store), Taken()
+        try:
+            self._notifications.take(work, None, request.pending or b"", now, taken)
+        except NotBelieved as error:
+            self.note("NOTIFICATION", str(error))
+            return m.Failed(codes.UNDEFINED)
+        work.commit()
+        yield from self._send(taken)
+        return m.Done()
+
+    def errands(self) -> Procedure[int]:
+        """Deliver notifications that are due; the host calls it from time to time."""
+        return self._outbox.deliver()
 
     # --- the operator ---
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from dissectors.asn1.model import Value
 from dissectors.spec.identity import IdentityError, iccid_text
-from sgprobe.peers.eim.records import Device, Facts, Order
+from sgprobe.peers.eim.records import Device, Facts
 
 OK = "ok"
 
@@ -26,12 +26,14 @@ def outcome(item: Value) -> tuple[str, str]:
     return name, "" if value == "lastEimDeleted" else f"{value}"
 
 
-def apply(device: Device, order: Order, members: Value, item: Value, own_id: str) -> Device:
-    """Return the device after an operation that succeeded."""
+def apply(
+    device: Device, members: Value, item: Value, own_id: str, before: str | None = None
+) -> Device:
+    """Return the device after an operation that succeeded; `before` is what was enabled then."""
     op = members.get("op")
     name, value = next(iter(item.items()))
     if name == "rollbackResult":
-        return _switched(device, order.before)
+        return _switched(device, before)
     if op == "enable":
         return _switched(device, members["iccid"])
     if op == "disable":
@@ -75,6 +77,13 @@ def _associations(device: Device, op: Any, members: Value, value: Value, own_id:
         }
         return replace(device, eims=listed)
     return device
+
+
+def follow(device: Device, event: str, iccid: str) -> Device:
+    """Return the device after an event that the eUICC has notified."""
+    if event not in ("enable", "disable", "delete"):
+        return device
+    return apply(device, {"op": event, "iccid": iccid}, {"": OK}, "")
 
 
 def learn(facts: Facts, members: Value, item: Value) -> Facts:

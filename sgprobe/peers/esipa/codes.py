@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sgprobe.peers.es9.status import status_of, status_of_number
 from sgprobe.peers.esipa import messages as m
 
 UNDEFINED = 127
@@ -39,3 +40,37 @@ def told(function: str, code: int, version: str) -> int:
         # v1.0.1 has no code that says nothing: that of the address is the nearest
         return 1
     return code
+
+
+# what only ESipa has: subject and reason of JSON. Derived by meaning; no source gives them
+_OWN: dict[tuple[str, int], tuple[str, str, str]] = {
+    (m.IAU, ADDRESS_MISMATCH): ("8.8.1", "6.1", "the SM-DP+ signed another address"),
+    (m.IAU, OID_MISMATCH): ("8.8", "3.1", "the SM-DP+ has another OID"),
+    (m.IAU, UNKNOWN_TRIGGER): ("8.10.1", "3.9", "the eIM transaction id is unknown"),
+    (m.ACL, PPR_NOT_ALLOWED): ("8.2", "3.8", "the profile policy rules are not allowed"),
+    (m.ACL, 56): ("8.9.5", "3.9", "the event id is unknown"),
+    (m.GBP, METADATA_MISMATCH): ("8.2", "3.1", "the metadata is not the one announced"),
+    (m.PER, EID_NOT_FOUND): ("8.1.1", "3.9", "the EID is unknown"),
+    (m.PER, INVALID_EID): ("8.1.1", "2.1", "the EID is none"),
+    (m.PER, MISSING_EID): ("8.1.1", "2.2", "the EID is missing"),
+}
+_UNDEFINED = ("1.2", "4.2", "the function failed")
+_OF_STATUS = {(name, one[0], one[1]): code for (name, code), one in _OWN.items()}
+
+
+def status(function: str, code: int) -> tuple[str, str, str]:
+    """Return subject code, reason code and text for the error of a function."""
+    own = _OWN.get((function, code))
+    if own is not None:
+        return own
+    known = status_of_number(function, code)
+    return _UNDEFINED if known is None else (known.subject, known.reason, known.text)
+
+
+def of_status(function: str, subject: str, reason: str) -> int:
+    """Return the error of a function for a subject and a reason code."""
+    own = _OF_STATUS.get((function, subject, reason))
+    if own is not None:
+        return own
+    known = status_of(subject, reason)
+    return UNDEFINED if known is None else known.numbers.get(function, UNDEFINED)

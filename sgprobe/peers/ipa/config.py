@@ -51,6 +51,16 @@ class Config:
     rollback_seconds: float = 120.0
     # packages of one poll: an eIM that never ends does not hold the IPA for ever
     packages: int = 100
+    # notifications go beside the result of a package, where they go to the eIM
+    attach_notifications: bool = True
+    # enable at once what was downloaded, where the eUICC was configured for it
+    immediate_enable: bool = False
+    # what nobody can be asked for
+    confirmation_code: str | None = field(default=None, repr=False)
+    # answer injected packages at once, execute them later
+    inject_later: bool = False
+    # results of the IPA's own that are kept while no eIM answers
+    reports: int = 16
     # rounds without a network before the fallback profile is enabled; 0: never by itself
     fallback_after: int = 0
     off: frozenset[str] = field(default_factory=frozenset)
@@ -75,4 +85,4 @@ class Config:
     @property
     def device_info(self) -> Value:
         """DeviceInfo: TAC and capabilities. SGP.22 §4.2."""
-        return {"tac": self.tac, "deviceCapabilities": {"eutranSupportedRelease": "0e0000"}}
+        return {"tac": self.tac, "deviceCapabilities": {"eutranEpcSupportedRelease": "0e0000"}}

@@ -9,8 +9,10 @@ from sgprobe.peers.effects import LinkFailure, Now, Procedure, Wait
 from sgprobe.peers.es9.mutual import RandomSource
 from sgprobe.peers.es9client import ServerFault
 from sgprobe.peers.esipa import messages as m
+from sgprobe.peers.esipa.asn1_binding import Asn1Binding
 from sgprobe.peers.esipa.client import EsipaClient
 from sgprobe.peers.esipa.front import Binding
+from sgprobe.peers.esipa.wire import retag
 from sgprobe.peers.ipa.associations import Association
 from sgprobe.peers.ipa.config import Config
 from sgprobe.peers.ipa.es10 import Es10
@@ -31,6 +33,16 @@ class Means:
     notebook: Notebook
     random: RandomSource
     journal: Journal
+    # the certificate that the server at an address has shown in TLS, where the host knows it
+    tls_certificate: Callable[[str], bytes | None]
+    # results are kept as octets, whatever the binding
+    asn1: Asn1Binding
+    # servers that did not take notifications: how often, and when they may be tried again
+    paces: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    def device_info(self, tag: str) -> bytes:
+        """Return DeviceInfo under a tag."""
+        return retag(self.es10.dialect.rsp.encode("DeviceInfo", self.config.device_info), tag)
 
     def chance(self) -> float:
         """Return a number from 0 to 1."""
@@ -45,6 +57,20 @@ class Party:
     association: Association
     client: EsipaClient = field(repr=False)
     eid: str
+    # whether the eUICC has other eIMs beside this one
+    others: bool = False
+
+    @property
+    def told(self) -> dict[str, bytes]:
+        """What this eIM was told of the eUICC."""
+        known = self.means.notebook.now.told.get(self.association.eim_id, {})
+        return {name: bytes.fromhex(one) for name, one in known.items()}
+
+    def remember(self, told: dict[str, bytes]) -> None:
+        """Keep what this eIM was told."""
+        known = {name: one.hex() for name, one in told.items()}
+        everything = {**self.means.notebook.now.told, self.association.eim_id: known}
+        self.means.notebook.note(told=everything)
 
     def ask(self, request: m.Request, until: float | None = None) -> Procedure[m.Answer]:
         """Execute a function, again and again where no answer comes.

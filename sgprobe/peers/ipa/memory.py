@@ -20,6 +20,17 @@ class Memory:
     changes: dict[str, int] = field(default_factory=dict)
     # an enable with rollback whose result is not delivered: eIM, and until when it is tried
     window: dict[str, Any] | None = None
+    # results that only the IPA has, and that got no answer: eIM and ProvideEimPackageResult
+    reports: list[list[str]] = field(default_factory=list)
+    # what eIMs were told of the eUICC, by eIM: it can be left out of compact forms
+    told: dict[str, dict[str, str]] = field(default_factory=dict)
+    # a package that is being loaded: eIM, its trigger's transaction, transaction of the session
+    download: dict[str, Any] | None = None
+    # the emergency profile, or the fallback profile, is enabled by this IPA
+    emergency: bool = False
+    fallback: bool = False
+    # polls in a row that reached no eIM
+    misses: int = 0
 
 
 class Notebook:

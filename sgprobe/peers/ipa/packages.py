@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from dissectors.asn1.model import Value
 from sgprobe.peers.effects import CardFailure, LinkFailure, Now, Procedure, Refresh
-from sgprobe.peers.es9client import ServerFault
 from sgprobe.peers.esipa import codes, wire
 from sgprobe.peers.esipa import messages as m
+from sgprobe.peers.ipa import notify, switching
 from sgprobe.peers.ipa.es10 import CardFault
 from sgprobe.peers.ipa.means import Party
 
@@ -70,7 +70,18 @@ def run(party: Party, package: bytes) -> Procedure[bool]:
         yield from _open_window(party)
     if executed.switched:
         yield Refresh()
-    return (yield from deliver(party, executed.result))
+        if party.others:
+            yield from switching.changed(party.means, codes.OTHER_EIM, party.association.eim_id)
+    return (yield from deliver(party, (yield from _attached(party, executed.result))))
+
+
+def _attached(party: Party, result: m.PackageResult) -> Procedure[m.PackageResult]:
+    """Put the notifications that wait beside the result, where they go to the eIM anyway."""
+    attaches = party.means.config.attach_notifications and notify.through_eim(party)
+    if not attaches or not isinstance(result, m.EuiccResult):
+        return result
+    waiting = yield from party.means.es10.notifications()
+    return m.EuiccResult(result.result, tuple(waiting))
 
 
 def _open_window(party: Party) -> Procedure[None]:
@@ -98,19 +109,8 @@ def deliver(party: Party, result: m.PackageResult) -> Procedure[bool]:
     if mine:
         # the eIM has heard of it: nothing is rolled back any more
         party.means.notebook.note(window=None)
-    yield from acknowledge(party, answer)
+    yield from notify.acknowledge(party, answer)
     return isinstance(answer, m.Acknowledged)
-
-
-def acknowledge(party: Party, answer: m.Answer) -> Procedure[None]:
-    """Remove what was acknowledged from the eUICC, and nothing else. SGP.32 §2.11.1.4."""
-    if isinstance(answer, m.Failed):
-        party.means.journal(m.PER, f"the eIM answered {answer.code}")
-        return
-    if not isinstance(answer, m.Acknowledged):
-        raise ServerFault(m.PER, f"an answer of the kind {type(answer).__name__}")
-    for number in dict.fromkeys(answer.numbers):
-        yield from party.means.es10.remove(number)
 
 
 def _roll_back(party: Party) -> Procedure[bool]:

@@ -9,7 +9,7 @@ from sgprobe.peers.es9.asn1_binding import NotAsn1
 from sgprobe.peers.es9client import ServerFault
 from sgprobe.peers.esipa import codes, wire
 from sgprobe.peers.esipa import messages as m
-from sgprobe.peers.ipa import packages
+from sgprobe.peers.ipa import data, packages, recovery, triggers
 from sgprobe.peers.ipa.es10 import CardFault
 from sgprobe.peers.ipa.means import Party
 
@@ -50,6 +50,7 @@ def _poll(party: Party, report: Report) -> Procedure[None]:
     means = party.means
     name = party.association.eim_id
     last = b""
+    yield from recovery.recover(party)
     for _ in range(means.config.packages):
         changed = name in means.notebook.now.changes
         cause = means.notebook.now.changes.get(name)
@@ -59,6 +60,7 @@ def _poll(party: Party, report: Report) -> Procedure[None]:
             means.notebook.note(changes=left)
         if isinstance(answer, m.Failed):
             report.ended = answer.code
+            yield from recovery.conclude(party)
             return
         if not isinstance(answer, m.EimPackage):
             raise ServerFault(m.GEP, f"an answer of the kind {type(answer).__name__}")
@@ -79,5 +81,9 @@ def _handle(party: Party, package: bytes, report: Report) -> Procedure[None]:
     report.handled.append(tag)
     if tag == m.EUICC_PACKAGE:
         yield from packages.run(party, package)
+    elif tag == m.DATA_REQUEST:
+        yield from data.run(party, package)
+    elif tag == m.TRIGGER:
+        yield from triggers.run(party, package)
     else:
         yield from packages.deliver(party, m.PackageError(codes.UNKNOWN_PACKAGE))

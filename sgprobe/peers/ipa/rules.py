@@ -13,5 +13,20 @@ RULES: tuple[Rule, ...] = tuple(
         ("CONTENT-TYPE", "SGP.32 §6.1.1", "a body has the media type of the binding"),
         ("PROTOCOL-HEADER", "SGP.32 §6.1.1", "X-Admin-Protocol names a version of gsma/rsp"),
         ("ANSWER", "SGP.32 §6.3.1", "an answer is that of the function asked"),
+        # TLS, as far as the host can tell
+        ("TLS-NAME", "SGP.22 §3.0.1", "the TLS certificate names the server that was asked"),
+        ("TLS-OID", "SGP.22 §4.5.2.1", "TLS certificate and DPauth name the same OID"),
+        # packages
+        ("TAG-LIST", "SGP.32 §2.11.1.2", "a data request names only data of the eUICC"),
+        ("EMERGENCY", "SGP.32 §2.11.2.2", "no data and no download during an emergency call"),
+        ("ACTIVATION-CODE", "SGP.22 §4.1", "an activation code has the form of one"),
+        # downloads
+        ("TRANSACTION-ID", "SGP.22 §3.0.1", "the transaction id stays the same"),
+        ("CHALLENGE", "SGP.22 §3.0.1", "the server signed the challenge of the eUICC"),
+        ("SERVER-ADDRESS", "SGP.32 §5.14.1", "the server signed the address that was asked"),
+        ("CI-KEY", "SGP.32 §6.3.2.1", "the CI key id names one CI that the eUICC can sign under"),
+        ("BINDING-OID", "SGP.22 §3.1.3", "DPauth and DPpb certificate name the same OID"),
+        ("PPR", "SGP.22 §2.9.2.4", "the eUICC's rules allow the policy rules of the profile"),
+        ("METADATA", "SGP.22 §3.1.3", "the package holds the metadata that was announced"),
     )
 )
