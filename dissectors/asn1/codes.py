@@ -35,6 +35,6 @@ UNKNOWN_EXTENSION = Code(
 )
 TOO_DEEP = Code("asn1.too-deep", _E, "nesting beyond what the reader follows")
 TOO_LONG = Code("asn1.too-long", _E, "a number beyond what the reader follows")
-TOO_MANY = Code("asn1.too-many", _E, "elements beyond what the reader follows")
+TOO_MANY = Code("asn1.too-many", _E, "elements or findings beyond what the reader follows")
 
 CODES = {code.name: code for code in list(globals().values()) if isinstance(code, Code)}

@@ -12,6 +12,10 @@ Report = Callable[[Code, str, int], None]
 _INDEFINITE_DEPTH = 32
 
 
+def silent(code: Code, text: str, offset: int) -> None:
+    """Look ahead without a word; the element is read again with one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """One element as found: `end` is after its contents, `next` after its end-of-contents too."""
@@ -89,7 +93,6 @@ def _with_length(
 def _end_of_contents(data: bytes, at: int, limit: int) -> int | None:
     """Find the 00 00 that closes an indefinite length whose contents start at `at`."""
     open_ends = [limit]
-    silent: Report = lambda code, text, offset: None  # noqa: E731
     while at < limit:
         if data[at] == 0 and at + 1 < limit and data[at + 1] == 0:
             open_ends.pop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dissectors.asn1 import codes, runtime
 from dissectors.asn1 import model as m
-from dissectors.asn1.header import Header, Report, read_header
+from dissectors.asn1.header import Header, Report, read_header, silent
 from dissectors.asn1.runtime import MAX_DEPTH
 from dissectors.asn1.tlv import length_octets
 
@@ -123,7 +123,6 @@ class Leaves:
         if not contents:
             self._report(codes.MISSING, "an X.509 object without contents", header.body)
         if tag != b"\x30":
-            silent: Report = lambda code, text, offset: None  # noqa: E731
             inner = read_header(self._data, header.body, header.end, silent)
             if inner is not None and inner.tag == b"\x30" and inner.next == header.end:
                 text = f"30 stands inside {tag.hex().upper()}, which should replace it"

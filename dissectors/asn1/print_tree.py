@@ -57,7 +57,9 @@ class _Walk:
         tag = node.tag.hex().upper()
         yield Line(depth, path, name, text, node.label, tag, node.start, node.end)
         for label, shown, start, end in opened.lines:
-            at = node.body + start, node.body + end
+            # what is said of a certificate stands in all of it; its outer 30 may not be there
+            whole = node.label == "Certificate"
+            at = (node.start, node.end) if whole else (node.body + start, node.body + end)
             yield Line(depth + 1, f"{path}/{label.strip()}", label, shown, "", "", *at)
         for index, kid in enumerate(node.kids):
             if node.kind == LIST:
@@ -96,7 +98,7 @@ def _shown(node: Node, shape: m.Shape | None, contents: bytes) -> str:
             return "true" if value else "false"
         case m.Null() if value is None:
             return "present"
-        case m.Integer() if isinstance(value, str) and value:
+        case m.Integer(names) if value in dict(names).values():
             return f"{value}({int.from_bytes(contents, 'big', signed=True)})"
         case m.Bits(names) if isinstance(value, dict):
             return _bits(dict(names), value)

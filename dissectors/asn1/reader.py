@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dissectors.asn1 import codes
 from dissectors.asn1 import model as m
-from dissectors.asn1.header import Header, read_header
+from dissectors.asn1.header import Header, read_header, silent
 from dissectors.asn1.leaves import Leaves
 from dissectors.asn1.lookup import Lookup, other_form
 from dissectors.asn1.node import CHOICE, LEAF, LIST, SEQUENCE, UNKNOWN, Node
@@ -51,13 +51,12 @@ class Reader:
         return node
 
     def report(self, code: Code, text: str, offset: int) -> None:
-        """Note a finding at the path being read."""
+        """Note a finding at the path being read; the last that there is room for says so."""
         if len(self.findings) < MAX_FINDINGS:
+            if len(self.findings) == MAX_FINDINGS - 1:
+                code, text = codes.TOO_MANY, "there is more to find than this"
             path = "".join(self._path).removeprefix(".")
             self.findings.append(finding(code, text, path, offset))
-
-    def _silent(self, code: Code, text: str, offset: int) -> None:
-        """Look ahead without a word; the element is read again with one."""
 
     def _expected(self, type_: m.Type) -> str:
         tags = self._schema.first_tags(type_)
@@ -75,7 +74,7 @@ class Reader:
         if self._elements_left == 0:
             text = f"{end - at} octets after {MAX_ELEMENTS} elements are not read"
             self.report(codes.TOO_MANY, text, at)
-        return self._elements_left <= 0 or len(self.findings) >= MAX_FINDINGS
+        return self._elements_left <= 0 or len(self.findings) == MAX_FINDINGS
 
     # --- one element of a given type ---
 
@@ -167,7 +166,7 @@ class Reader:
             if self._tired(at, end):
                 kids.append(self._kept(at, end))
                 break
-            header = read_header(self._data, at, end, self._silent)
+            header = read_header(self._data, at, end, silent)
             index = None if header is None else lookup.component(header.tag, expected, seen)
             if header is None or index is None:
                 node, at = self._unknown(at, end)
@@ -243,7 +242,7 @@ class Reader:
     def _untagged_choice(
         self, field: m.Field, shape: m.Choice, at: int, limit: int
     ) -> tuple[Node | None, int]:
-        header = read_header(self._data, at, limit, self._silent)
+        header = read_header(self._data, at, limit, silent)
         if header is None:
             read_header(self._data, at, limit, self.report)
             if at >= limit:
@@ -258,7 +257,7 @@ class Reader:
         self, type_: m.Type, arms: tuple[m.Field, ...], wrapper: Header, own: bytes
     ) -> list[Node]:
         """Read what is inside a tagged CHOICE; `own` is the tag that should not stand in there."""
-        header = read_header(self._data, wrapper.body, wrapper.end, self._silent)
+        header = read_header(self._data, wrapper.body, wrapper.end, silent)
         if header is None:
             if wrapper.body < wrapper.end:
                 read_header(self._data, wrapper.body, wrapper.end, self.report)
