@@ -10,10 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dissectors.asn1.codec import Codec
+from dissectors.asn1.node import LEAF
 from dissectors.asn1.runtime import FAULTS
 from dissectors.asn1.tlv import TlvError, read_tag, split
 from dissectors.asn1.x509 import summarise
 from dissectors.spec.identity import IdentityError, eid_text, iccid_text
+
+_MAX_NOTE, _MAX_LINES = 200, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,23 @@ def open_leaf(codec: Codec, name: str, label: str, contents: bytes) -> Opened | 
     if opener is None:
         return None
     try:
-        return opener(contents)
+        opened = _sima(codec, contents) if name == "simaResponse" else opener(contents)
     except (IdentityError, TlvError, *FAULTS):
         # the facts say what should be here; what is here stays as hex
         return None
+    return None if opened is None else _short(opened)
+
+
+def _short(opened: Opened) -> Opened:
+    """Hold what is shown to a size that a person reads; a hostile leaf has no end of elements."""
+    note, lines = opened.note, opened.lines
+    if len(note) > _MAX_NOTE:
+        note = note[:_MAX_NOTE] + "…"
+    if len(lines) > _MAX_LINES:
+        start = lines[_MAX_LINES][2]
+        more = ("…", f"{len(lines) - _MAX_LINES} more", start, lines[-1][3])
+        lines = (*lines[:_MAX_LINES], more)
+    return Opened(note, lines)
 
 
 def _eid(contents: bytes) -> Opened:
@@ -105,10 +121,20 @@ def _elements(contents: bytes) -> Opened:
     return Opened("", tuple(lines))
 
 
-def _sima(contents: bytes) -> Opened:
-    """The plain success is given by SGP.32 for CompactSuccessResult: simaResponse left out."""
+def _sima(codec: Codec, contents: bytes) -> Opened:
+    """EUICCResponse of the profile package, once or several times; else whatever TLVs there are."""
+    # what SGP.32 says for CompactSuccessResult where simaResponse is left out
     note = "ok" if contents == bytes.fromhex("3007A0053003800100") else ""
-    return Opened(note, _elements(contents).lines)
+    lines: list[tuple[str, str, int, int]] = []
+    for element in split(contents):
+        tree = codec.tree("EUICCResponse", contents[element.start : element.end])
+        if tree.root is None or not tree.ok:
+            return Opened(note, _elements(contents).lines)
+        for path, node in tree.root.walk():
+            if node.kind == LEAF:
+                at = element.start + node.start, element.start + node.end
+                lines.append((path, "present" if node.value is None else str(node.value), *at))
+    return Opened(note, tuple(lines))
 
 
 # ETSI TS 102 226: the comprehension bit of these tags is clear here
@@ -150,7 +176,7 @@ _BY_NAME: dict[str, _Opener] = {
     "extCardResource": _numbers(
         {b"\x81": "applications", b"\x82": "free non-volatile", b"\x83": "free volatile"}
     ),
-    "simaResponse": _sima,
+    "simaResponse": _elements,
     "errorResponse": _elements,
     "httpParams": _connectivity,
 }
