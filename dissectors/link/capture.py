@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from dissectors.link.container import Container, Interface
+from dissectors.link.container import Batch, Container, Interface
 from dissectors.link.flows import Opener, Shard
 from dissectors.link.frames import Frames
 from dissectors.link.limits import DEFAULT_LIMITS, Limits
@@ -25,6 +25,7 @@ __all__ = [
     "Opener",
     "read_capture",
     "scan_secrets",
+    "walk_capture",
 ]
 
 # What else people hand in, by its first bytes.
@@ -72,6 +73,27 @@ def read_capture(
     the number of the frame that began it, in every shard, and only shard 0 notes what belongs to
     no flow. Raises CaptureError if the input is no capture.
     """
+    walk = walk_capture(
+        source, opener, progress=progress, comments=comments, shard=shard, limits=limits
+    )
+    while True:
+        try:
+            next(walk)
+        except StopIteration as end:
+            summary: CaptureSummary = end.value
+            return summary
+
+
+def walk_capture(
+    source: str | os.PathLike[str] | BinaryIO,
+    opener: Opener,
+    *,
+    progress: Progress | None = None,
+    comments: Comments | None = None,
+    shard: tuple[int, int] = (0, 1),
+    limits: Limits = DEFAULT_LIMITS,
+) -> Generator[Batch, None, CaptureSummary]:
+    """Do the same step by step: yield each batch of frames after the flows have taken it."""
     part = Shard(*shard)
     notes = Notes(opener.note, quiet=part.index > 0)
     opened = open_source(source)
@@ -82,6 +104,7 @@ def read_capture(
             frames.take(batch)
             if progress is not None:
                 progress(opened.consumed, opened.size)
+            yield batch
         if opened.fault is not None:
             notes.add(*opened.fault, (frames.count + 1,))
         frames.close()
