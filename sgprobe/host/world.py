@@ -14,12 +14,13 @@ from pathlib import Path
 from dissectors.asn1 import codec
 from sgprobe.crypto.keys import Curve
 from sgprobe.crypto.pki import CertificateSet, TestPki
+from sgprobe.exchange import Request
 from sgprobe.host.conduct import Conductor
 from sgprobe.host.directory import Directory, Place
 from sgprobe.host.serve import Handler, identity, prompt, thoughtful
 from sgprobe.links.card import CardLink
 from sgprobe.links.clock import Clock, ScenarioClock
-from sgprobe.links.fault import FaultPlan
+from sgprobe.links.fault import Fault, FaultPlan
 from sgprobe.links.https_server import HttpsServer
 from sgprobe.links.tape import Tape
 from sgprobe.links.tls import TlsSettings
@@ -69,6 +70,8 @@ class World:
         self.directory = Directory(tape=self.tape)
         # what the eIM asks of others goes its own way, on the same tape
         self.eim_directory = Directory(tape=self.tape)
+        # a scenario puts the eIM out of reach, as a network does after a change of profile
+        self.unreachable_when: Callable[[], bool] = lambda: False
         self._servers: list[HttpsServer] = []
         self._make_servers()
         self._make_device()
@@ -136,10 +139,15 @@ class World:
     async def __aenter__(self) -> World:
         eim_conductor = Conductor(self.eim_directory, self.clock, say=self.plan.say)
         await self._listen(self.eim_setup.eim_id, "eim-tls", thoughtful(self.eim, eim_conductor),
-                           self.plan.eim_faults)  # fmt: skip
+                           self._eim_fault)  # fmt: skip
         await self._listen(self.smdp.setup.party.address, "dptls", prompt(self.smdp, self.clock))
         await self._listen(self.smds.setup.party.address, "dstls", prompt(self.smds, self.clock))
         return self
+
+    def _eim_fault(self, request: Request, number: int) -> Fault | None:
+        if self.unreachable_when():
+            return Fault(reset=True)
+        return self.plan.eim_faults(request, number) if self.plan.eim_faults is not None else None
 
     async def _listen(
         self, name: str, credential: str, handler: Handler, faults: FaultPlan | None = None
