@@ -154,11 +154,11 @@ class DtlsFlow:
             cid = session.connection_ids[role] if session.connection_ids is not None else b""
             begin = at + HEADER + len(cid)
             end = begin + int.from_bytes(data[begin - 2 : begin], "big")
-            if end > len(data) or session.epoch != number >> 48:
+            if end > len(data):
                 continue
             body = memoryview(data)[begin:end]
             record = Sealed(_CID, number, cid_head(data, at, cid), body, frames, time)
-            if session.open(role, record):
+            if session.epoch == number >> 48 and session.open(role, record):
                 if not known:
                     session.join(self._flow, frames)
                     self._seat(session, side ^ role)

@@ -157,6 +157,14 @@ def test_a_forged_record_with_a_known_id_joins_nothing() -> None:
     assert bench.sinks[UDP].plain == ([], [])
 
 
+def test_a_known_id_under_an_unknown_epoch_stays_closed() -> None:
+    forge = Forge(0xC0AE, cids=(b"server-1", b""))
+    wire = [*forge.handshake(), (0, forge.seal(0, 23, b"x", epoch=2))]
+    sink = decode_dtls(wire, keylog(forge.keylog))
+    assert sink.plain == ([], [])
+    assert sink.codes == ["tls-record-closed"]
+
+
 def test_an_unknown_id_is_told() -> None:
     forge = Forge(0xC0AE, cids=(b"server-1", b""))
     sink = decode_dtls([(0, forge.data(0, b"x"))], keylog(forge.keylog))

@@ -333,6 +333,32 @@ def test_a_flow_whose_first_packet_is_the_servers_is_turned_round() -> None:
     assert sink.codes == []
 
 
+def test_a_turned_flow_may_be_out_of_order_too() -> None:
+    """Nothing of the session tells its client before the ClientHello does, and that comes late."""
+    for late in (1, 2, 3):
+        forge = Forge(0xC0AE)
+        wire = forge.handshake()
+        hello = wire.pop(0)
+        if late == 3:  # a protected record of the client comes first of all
+            exchange, change, finished = records(wire[1][1], dtls=True)
+            wire[0:2] = [(0, finished), hello, wire[0], (0, exchange + change)]
+        else:
+            wire.insert(late, hello)
+        wire += [(0, forge.data(0, b"ping")), (1, forge.data(1, b"pong"))]
+        for turn in (0, 1):
+            turned = [(side ^ turn, data) for side, data in wire]
+            sink = decode_dtls(turned, keylog(forge.keylog))
+            assert sink.plain == (([b"ping"], [b"pong"]), ([b"pong"], [b"ping"]))[turn]
+            assert len(sink.sessions) == (2 if late == 3 and turn else 1)
+
+
+def test_wrong_keys_are_told_of_a_short_session_too() -> None:
+    forge = Forge(0xC0AE)
+    keys = keylog(forge.keylog.replace(forge.master.hex().encode(), b"ab" * 48))
+    sink = decode_dtls(forge.handshake(), keys)
+    assert sink.codes == ["tls-wrong-keys"]
+
+
 def test_very_old_records_are_left_out_and_said_so() -> None:
     forge = Forge(0xC0AE)
     wire = forge.handshake()
