@@ -10,15 +10,20 @@ from typing import TypeVar
 from dissectors.spec.identity import is_eid
 from sgprobe.peers.effects import Now, Procedure, Request, Response
 from sgprobe.peers.eim.answers import Answers
+from sgprobe.peers.eim.authentication import authenticate
+from sgprobe.peers.eim.binding import bind, cancel
 from sgprobe.peers.eim.config import Setup
 from sgprobe.peers.eim.desk import Desk
 from sgprobe.peers.eim.identify import eid_of
+from sgprobe.peers.eim.initiation import initiate
+from sgprobe.peers.eim.injection import Injected, Injection
+from sgprobe.peers.eim.intake import Intake
+from sgprobe.peers.eim.means import Means
 from sgprobe.peers.eim.notifications import NotBelieved, Notifications, Taken
 from sgprobe.peers.eim.operations import Operation
 from sgprobe.peers.eim.outbox import Outbox
 from sgprobe.peers.eim.queue import Queue
 from sgprobe.peers.eim.records import Device, Facts, Order, State
-from sgprobe.peers.eim.relay import Relay
 from sgprobe.peers.eim.results import Results
 from sgprobe.peers.eim.rules import PREFIX, RULES
 from sgprobe.peers.eim.sessions import Sessions
@@ -55,9 +60,13 @@ class Eim:
             setup, self.rules, self._trust, self._results, self._outbox, self.note
         )
         self._answers = Answers(setup, self._trust, self._results, self._notifications, self.note)
+        self._intake = Intake(self._results, self._answers, self._notifications)
+        self._injection = Injection(
+            setup, store, self._queue, self._intake, self._answers, self._outbox
+        )
         limits = setup.limits
-        self._sessions = Sessions(limits.sessions, limits.session_seconds)
-        self._relay = Relay(setup, store, self.rules, self._trust, self._sessions, self.note)
+        sessions = Sessions(limits.sessions, limits.session_seconds)
+        self._means = Means(setup, store, self.rules, self._trust, sessions, self.note)
         json = JsonBinding(setup.version) if setup.json else None
         self._front = Front(
             Asn1Binding(setup.version), json, self.rules, PREFIX, self.perform, self.note
@@ -83,13 +92,13 @@ class Eim:
         if isinstance(request, m.HandleNotification):
             return (yield from self._notified(request, now))
         if isinstance(request, m.InitiateAuthentication):
-            return (yield from self._relay.initiate(request))
+            return (yield from initiate(self._means, request))
         if isinstance(request, m.AuthenticateClient):
-            return (yield from self._relay.authenticate(request))
+            return (yield from authenticate(self._means, request))
         if isinstance(request, m.GetBoundProfilePackage):
-            return (yield from self._relay.bind(request))
+            return (yield from bind(self._means, request))
         if isinstance(request, m.CancelSession):
-            return (yield from self._relay.cancel(request))
+            return (yield from cancel(self._means, request))
         return m.Failed(codes.UNDEFINED)
 
     def _failed(self, function: str, code: int) -> m.Failed:
@@ -133,25 +142,10 @@ class Eim:
             return self._failed(m.PER, codes.INVALID_EID)
         if work.device(eid) is None:
             return self._failed(m.PER, codes.EID_NOT_FOUND)
-        taken = self._take(work, eid, request.result, now)
+        taken = self._intake.take(work, eid, request.result, now)
         work.commit()
         yield from self._send(taken)
         return m.Acknowledged(tuple(dict.fromkeys(taken.numbers)))
-
-    def _take(self, work: Work, eid: str, result: m.PackageResult, now: float) -> Taken:
-        if isinstance(result, m.DataResult):
-            return self._answers.take_data(work, eid, result.result, now)
-        if isinstance(result, m.TriggerResult):
-            self._answers.take_trigger(work, eid, result.result, now)
-            return Taken()
-        if isinstance(result, m.PackageError):
-            self._answers.take_error(work, eid, result)
-            return Taken()
-        number = self._results.take(work, eid, result.result, now)
-        taken = self._notifications.take_all(work, eid, result.notifications, now)
-        if number is not None:
-            taken.numbers.insert(0, number)
-        return taken
 
     def _send(self, taken: Taken) -> Procedure[None]:
         """Try what has come into the outbox once; the rest is for `errands`."""
@@ -175,6 +169,12 @@ class Eim:
     def errands(self) -> Procedure[int]:
         """Deliver notifications that are due; the host calls it from time to time."""
         return self._outbox.deliver()
+
+    def inject(self, eid: str, address: str, *, json: bool = False) -> Procedure[Injected]:
+        """Send what waits for an eUICC to the address that its IPA listens at."""
+        version = self.setup.version
+        binding = JsonBinding(version) if json else Asn1Binding(version)
+        return self._injection.inject(eid, address, binding)
 
     # --- the operator ---
 
@@ -233,3 +233,9 @@ class Eim:
     def facts(self, eid: str) -> Facts:
         """Return what an eUICC and its IPA have said of themselves."""
         return Work(self.store).facts(eid)
+
+    def operator(self, request: Request, now: float) -> Response:
+        """Answer one request of the operator interface."""
+        from sgprobe.peers.eim import rest
+
+        return rest.answer(self, request, now)

@@ -175,6 +175,8 @@ class Asn1Binding:
         """Return the eIM's answer to a function."""
         if _NAMES.get(wire.tag_of(body)) != name:
             raise NotAsn1(f"{wire.tag_of(body)} is no answer to {name}")
+        if name == m.GEP:
+            return self._read_package(body)
         value = next(iter(wire.read(self.codec, _FROM_EIM, body).values()))
         inside = elements(body)
         if name == m.PER and not inside:
@@ -183,13 +185,20 @@ class Asn1Binding:
         tag = wire.tag_of(first)
         if tag == _ERRORS.get(name):
             return m.Failed(number(first))
-        if name == m.GEP:
-            return m.EimPackage(first)
         if name == m.PER:
             return m.Acknowledged(tuple(number(one) for one in elements(first)))
         if name == m.CAN:
             return m.Done()
         return self._read_ok(name, tag, first, next(iter(value.values())))
+
+    def _read_package(self, body: bytes) -> m.Answer:
+        """Return the package, even one that is broken: the IPA has to say so to the eIM."""
+        inside = elements(body)
+        if len(inside) != 1:
+            raise NotAsn1("an answer holds one package")
+        if wire.tag_of(inside[0]) == _ERRORS[m.GEP]:
+            return m.Failed(number(inside[0]))
+        return m.EimPackage(inside[0])
 
     def _read_ok(self, name: str, tag: str, data: bytes, value: dict[str, str]) -> m.Answer:
         found = parts(data)

@@ -15,18 +15,16 @@ from sgprobe.peers.es9.json_binding import (
     FAILED,
     SUCCESS,
     WARNING,
-    BadMember,
     NotJson,
-    read_base64,
     read_header,
     read_object,
-    read_transaction_id,
     success,
     write_object,
 )
 from sgprobe.peers.esipa import codes, wire
 from sgprobe.peers.esipa import messages as m
 from sgprobe.peers.esipa.asn1_binding import Asn1Binding, acknowledgements
+from sgprobe.peers.esipa.members import Members
 from sgprobe.peers.esipa.results import read_result, write_result
 from sgprobe.peers.esipa.wire import contents, elements
 
@@ -39,7 +37,6 @@ PACKAGES = {
 }
 _NAMES = {tag: name for name, tag in PACKAGES.items()}
 _RESULTS = ("euiccPackageResult", "ipaEuiccDataResponse", "profileDownloadTriggerResult")
-_MAX_TEXT = 256
 # what the JSON object of a function's error is called where it is a member
 _ERRORS = {m.GEP: "eimPackageError", m.PER: "provideEimPackageResultError"}
 _SIGNATURE_OCTETS = 64
@@ -226,67 +223,6 @@ class JsonBinding:
             if octets is not None:
                 answer = read_result(octets, self._first)
         return self._asn1.read_transferred(self._asn1.write_transferred(answer))
-
-
-class Members:
-    """The members of a JSON object, each read in its form or refused."""
-
-    def __init__(self, members: dict[str, Any]) -> None:
-        self._members = members
-
-    def text(self, name: str) -> str | None:
-        """Return a text, None where it is not there."""
-        value = self._members.get(name)
-        if value is None:
-            return None
-        if not isinstance(value, str) or len(value) > _MAX_TEXT or not value.isprintable():
-            raise NotJson(f"{name} is no printable text of at most {_MAX_TEXT} characters")
-        return value
-
-    def octets(self, name: str) -> bytes | None:
-        """Return the octets of a base64 text, None where it is not there."""
-        value = self._members.get(name)
-        if value is None:
-            return None
-        if not isinstance(value, str):
-            raise NotJson(f"{name} is no text")
-        try:
-            return read_base64(value)
-        except BadMember as error:
-            raise NotJson(f"{name}: {error}") from None
-
-    def need(self, name: str) -> bytes:
-        """Return the octets of a base64 text that must be there."""
-        value = self.octets(name)
-        if value is None:
-            raise NotJson(f"{name} is missing")
-        return value
-
-    def identifier(self, name: str) -> bytes | None:
-        """Return a transaction id, None where it is not there."""
-        value = self.text(name)
-        if value is None:
-            return None
-        try:
-            return read_transaction_id(value)
-        except BadMember as error:
-            raise NotJson(f"{name}: {error}") from None
-
-    def number(self, name: str) -> int | None:
-        """Return an integer of at most two octets, None where it is not there."""
-        value = self._members.get(name)
-        if value is None:
-            return None
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 16:
-            raise NotJson(f"{name} is no small integer")
-        return value
-
-    def flag(self, name: str) -> bool:
-        """Return a boolean, False where it is not there."""
-        value = self._members.get(name)
-        if value is not None and not isinstance(value, bool):
-            raise NotJson(f"{name} is no boolean")
-        return bool(value)
 
 
 def _read_get(members: Members) -> m.GetEimPackage:

@@ -72,10 +72,10 @@ def run(party: Party, package: bytes) -> Procedure[bool]:
         yield Refresh()
         if party.others:
             yield from switching.changed(party.means, codes.OTHER_EIM, party.association.eim_id)
-    return (yield from deliver(party, (yield from _attached(party, executed.result))))
+    return (yield from deliver(party, (yield from attached(party, executed.result))))
 
 
-def _attached(party: Party, result: m.PackageResult) -> Procedure[m.PackageResult]:
+def attached(party: Party, result: m.PackageResult) -> Procedure[m.PackageResult]:
     """Put the notifications that wait beside the result, where they go to the eIM anyway."""
     attaches = party.means.config.attach_notifications and notify.through_eim(party)
     if not attaches or not isinstance(result, m.EuiccResult):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dissectors.asn1.tlv import tlv
 from sgprobe.peers.effects import CardFailure, LinkFailure, Procedure
 from sgprobe.peers.es9.asn1_binding import NotAsn1
 from sgprobe.peers.es9client import ServerFault
@@ -11,7 +12,7 @@ from sgprobe.peers.esipa import codes, wire
 from sgprobe.peers.esipa import messages as m
 from sgprobe.peers.ipa import data, packages, recovery, triggers
 from sgprobe.peers.ipa.es10 import CardFault
-from sgprobe.peers.ipa.means import Party
+from sgprobe.peers.ipa.means import Means, Party
 
 
 @dataclass(slots=True)
@@ -25,6 +26,8 @@ class Report:
     ended: int | None = None
     # what went wrong, "" where nothing did
     trouble: str = ""
+    # no answer came at all
+    out_of_reach: bool = False
 
     @property
     def ok(self) -> bool:
@@ -39,10 +42,13 @@ def poll(party: Party) -> Procedure[Report]:
         yield from _poll(party, report)
     except LinkFailure as failure:
         report.trouble = str(failure) or "no link"
+        report.out_of_reach = True
     except ServerFault as fault:
         report.trouble = str(fault)
     except (CardFailure, CardFault) as failure:
         report.trouble = f"eUICC: {failure}"
+    except NotAsn1 as error:
+        report.trouble = f"cannot be read: {error}"
     return report
 
 
@@ -74,16 +80,32 @@ def _poll(party: Party, report: Report) -> Procedure[None]:
 
 
 def _handle(party: Party, package: bytes, report: Report) -> Procedure[None]:
-    try:
-        tag = wire.tag_of(package)
-    except NotAsn1:
-        tag = ""
-    report.handled.append(tag)
+    report.handled.append(wire.tag_of(package))
+    yield from handle(party, package)
+
+
+def handle(party: Party, package: bytes) -> Procedure[None]:
+    """Carry out one package and deliver its result; one that is broken never meets the eUICC."""
+    error = fault_of(party.means, package)
+    if error is not None:
+        yield from packages.deliver(party, m.PackageError(error))
+        return
+    tag = wire.tag_of(package)
     if tag == m.EUICC_PACKAGE:
         yield from packages.run(party, package)
     elif tag == m.DATA_REQUEST:
         yield from data.run(party, package)
-    elif tag == m.TRIGGER:
-        yield from triggers.run(party, package)
     else:
-        yield from packages.deliver(party, m.PackageError(codes.UNKNOWN_PACKAGE))
+        yield from triggers.run(party, package)
+
+
+def fault_of(means: Means, package: bytes) -> int | None:
+    """Return the EimPackageResultErrorCode of a package that cannot be handled."""
+    if wire.tag_of(package) not in (m.EUICC_PACKAGE, m.DATA_REQUEST, m.TRIGGER):
+        return codes.UNKNOWN_PACKAGE
+    try:
+        wire.read(means.es10.dialect.codec, "GetEimPackageResponse", tlv("BF4F", package))
+    except NotAsn1 as error:
+        means.journal("PACKAGE", str(error)[:200])
+        return codes.INVALID_FORMAT
+    return None
