@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from dissectors.finding import Finding, Severity
 from dissectors.link.capture import CaptureError
-from dissectors.link.coap.transfers import DatagramRecord
 from dissectors.link.keylog import KeyLog
-from dissectors.link.stream import Flow
-from dissectors.link.tls_session import SessionInfo
 from dissectors.trace.message import Message
-from dissectors.trace.parallel import rows_of
+from dissectors.trace.parallel import WorkerDied, rows_of
 from dissectors.trace.read import Options, Trace, read_messages
 from dissectors.trace.render import MACHINE_FORMS, Style, make
-from dissectors.trace.render.sessions import note_lines, session_lines
+from dissectors.trace.render.sessions import closing_lines
 from sgprobe.cli.command import UserError
 
 PICTURES = frozenset({"svg", "mermaid"})
-# sessions and notes beyond this many are counted, not kept
-_KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which messages are printed, and how they are changed before."""
+
+    wanted: Callable[[Message], bool]
+    change: Callable[[Message], Message]
+    is_all: bool = True
 
 
 def load_keys(paths: list[str]) -> KeyLog:
@@ -36,88 +41,97 @@ def load_keys(paths: list[str]) -> KeyLog:
             raise UserError(f"--keylog {path}: {error.strerror}") from None
         for problem in keys.add_text(text):
             print(f"{path}: {problem.text}", file=sys.stderr)
+        if text.strip() and not len(keys):
+            raise UserError(f"--keylog {path}: no key in it", "expected lines of SSLKEYLOGFILE")
     return keys
 
 
-def show_in_parallel(
-    path: str,
-    options: Options,
-    wanted: Callable[[Message], bool],
-    change: Callable[[Message], Message],
-    jobs: int,
-) -> int:
+def show_in_parallel(path: str, style: Style, options: Options, choice: Choice, jobs: int) -> int:
     """Print a large capture as NDJSON from several processes."""
     trace = Trace()
-    malformed = number = 0
+    malformed = number = shown = 0
+    _as_utf8()
     write = sys.stdout.write
-    if sys.stderr.isatty():
-        options.progress = Progress()
+    progress = options.progress = Progress() if sys.stderr.isatty() else None
     try:
-        for text, bad in rows_of(path, options, wanted, change, jobs, trace):
+        for text, bad in rows_of(path, options, choice.wanted, choice.change, jobs, trace):
             number += 1
             malformed += bad
             if text is not None:
+                shown += 1
                 write(f'{{"n":{number}{text}\n')
-    except CaptureError as error:
+    except (CaptureError, WorkerDied) as error:
         raise UserError(str(error)) from None
-    malformed += sum(finding.severity is Severity.ERROR for finding, _ in trace.notes)
-    for line in (*session_lines(trace), *note_lines(trace)):
-        print(line, file=sys.stderr)
-    return 1 if malformed else 0
+    finally:
+        if progress is not None:
+            progress.clear()
+    _close("ndjson", style, trace, number, shown, choice)
+    return 1 if malformed or trace.errors else 0
 
 
 def show_capture(
-    source: str | BinaryIO,
-    form: str,
-    style: Style,
-    options: Options,
-    wanted: Callable[[Message], bool],
-    change: Callable[[Message], Message],
+    source: str | BinaryIO, form: str, style: Style, options: Options, choice: Choice
 ) -> int:
     """Print a capture; 0 where all messages decode, 1 where some are malformed."""
-    renderer = make(form, sys.stdout, style)
+    _as_utf8()
+    try:
+        renderer = make(form, sys.stdout, style)
+    except ValueError as error:
+        raise UserError(f"--fields: {error}", "such as n,type,counterValue") from None
     trace = Trace()
-    malformed = number = 0
+    malformed = number = shown = 0
+    wanted, change, show = choice.wanted, choice.change, renderer.message
+    # what comes through a pipe may come slowly: each message is shown when it is there
+    flush = not isinstance(source, str) and form not in PICTURES
 
     def on_message(message: Message) -> None:
-        nonlocal malformed, number
+        nonlocal malformed, number, shown
         number += 1
         message.n = number
-        malformed += message.malformed
+        if message.problems:
+            malformed += message.malformed
         if wanted(message):
-            renderer.message(change(message))
+            shown += 1
+            show(change(message))
+            if flush:
+                sys.stdout.flush()
 
-    def on_session(session: SessionInfo) -> None:
-        if len(trace.sessions) < _KEPT:
-            trace.sessions.append(session)
-
-    def on_note(finding: Finding, frames: tuple[int, ...]) -> None:
-        nonlocal malformed
-        malformed += finding.severity is Severity.ERROR
-        if len(trace.notes) < _KEPT:
-            trace.notes.append((finding, frames))
-
-    def on_datagram(flow: Flow, record: DatagramRecord) -> None:
-        if len(trace.records) < _KEPT:
-            trace.records.append((flow, record))
-
+    progress = None
     if sys.stderr.isatty() and options.progress is None:
-        options.progress = Progress()
+        progress = options.progress = Progress()
     try:
-        on_record = on_datagram if form in PICTURES else None
-        trace.summary = read_messages(source, options, on_message, on_session, on_note, on_record)
+        on_record = trace.add_record if form in PICTURES else None
+        trace.summary = read_messages(
+            source, options, on_message, trace.add_session, trace.add_note, on_record
+        )
     except CaptureError as error:
         raise UserError(str(error)) from None
     finally:
-        if isinstance(options.progress, Progress):
-            options.progress.clear()
+        if progress is not None:
+            progress.clear()
     renderer.finish(trace)
+    _close(form, style, trace, number, shown, choice)
+    return 1 if malformed or trace.errors else 0
+
+
+def _as_utf8() -> None:
+    """Make the output UTF-8, whatever the locale: it is what the machine forms say they are."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors="backslashreplace")
+
+
+def _close(form: str, style: Style, trace: Trace, number: int, shown: int, choice: Choice) -> None:
+    """Say what belongs to no message where the form has not said it, and that nothing was found."""
     if form in MACHINE_FORMS:
-        for line in (*session_lines(trace), *note_lines(trace)):
+        for line in closing_lines(trace, style.veil):
             print(line, file=sys.stderr)
-    elif number == 0:
-        print(_nothing(trace))
-    return 1 if malformed else 0
+    out = sys.stderr if form in MACHINE_FORMS else sys.stdout
+    if number == 0:
+        print(_nothing(trace), file=out)
+    elif shown == 0 and not choice.is_all:
+        print(f"none of {number} eSIM messages was asked for", file=out)
 
 
 def _nothing(trace: Trace) -> str:

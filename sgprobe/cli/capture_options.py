@@ -4,41 +4,61 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
 from typing import BinaryIO
 
 from dissectors.asn1.versions import Spec
-from dissectors.link.capture import scan_secrets
-from dissectors.trace.filter import FilterError, compile_filter
+from dissectors.link.capture import CaptureError
+from dissectors.trace.filter import FilterError, compile_filter, names_in
 from dissectors.trace.message import Message
 from dissectors.trace.parallel import WORTH_IT
-from dissectors.trace.read import Options
-from dissectors.trace.redact import KINDS, redactor
+from dissectors.trace.read import Options, add_secrets, is_apdu_log
+from dissectors.trace.redact import KINDS, Veil
 from dissectors.trace.render import Style
-from sgprobe.cli.capture import PICTURES, load_keys, show_capture, show_in_parallel
+from sgprobe.cli.capture import PICTURES, Choice, load_keys, show_capture, show_in_parallel
 from sgprobe.cli.command import UserError
 
 
 def show(source: str | BinaryIO, arguments: argparse.Namespace, spec: Spec | None) -> int:
     """Print a capture as the options ask."""
+    veil = Veil(_hidden(arguments.redact, arguments.form))
     style = Style(
-        fields=tuple(arguments.fields.split(",")) if arguments.fields else (),
+        fields=_fields(arguments.fields),
         with_bytes=arguments.bytes,
         roles=_roles(arguments.role),
+        veil=veil.text,
     )
     options = Options(keys=load_keys(arguments.keylog), psk=_psk(arguments.psk), spec=spec)
-    hidden = _hidden(arguments.redact, arguments.form)
-    wanted, change = _wanted(arguments), redactor(hidden)
-    jobs = arguments.jobs or os.cpu_count() or 1
-    alone = jobs < 2 or arguments.form != "ndjson" or len(options.keys) or options.psk
-    if not alone and isinstance(source, str) and _is_large_and_open(source, arguments.jobs):
-        return show_in_parallel(source, options, wanted, change, jobs)
-    return show_capture(source, arguments.form, style, options, wanted, change)
+    choice = _choice(arguments, veil)
+    jobs = _jobs(arguments)
+    if jobs > 1 and isinstance(source, str) and _is_worth_it(source, arguments):
+        try:
+            options.scanned = add_secrets(source, options.keys, lambda finding, frames: None)
+        except CaptureError as error:
+            raise UserError(str(error)) from None
+        return show_in_parallel(source, style, options, choice, jobs)
+    return show_capture(source, arguments.form, style, options, choice)
 
 
-def _is_large_and_open(path: str, asked: int) -> bool:
-    """Say whether a file is worth several processes, and carries no secrets to share."""
-    return (bool(asked) or os.path.getsize(path) >= WORTH_IT) and not scan_secrets(path)
+def _is_worth_it(path: str, arguments: argparse.Namespace) -> bool:
+    """Say whether a file is large enough for several processes."""
+    large = bool(arguments.jobs) or os.path.getsize(path) >= WORTH_IT
+    return large and not is_apdu_log(path)
+
+
+def _jobs(arguments: argparse.Namespace) -> int:
+    """Return how many processes may read: one, where messages must be seen in their order."""
+    jobs: int = arguments.jobs
+    if jobs < 0:
+        raise UserError("--jobs: expected 1 or more")
+    if arguments.form != "ndjson":
+        return 1
+    if arguments.filter and "n" in names_in(arguments.filter):
+        return 1
+    return jobs or os.cpu_count() or 1
+
+
+def _fields(text: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip()) if text else ()
 
 
 def _roles(texts: list[str]) -> dict[str, str]:
@@ -47,7 +67,8 @@ def _roles(texts: list[str]) -> dict[str, str]:
         role, equals, address = text.partition("=")
         if not (role and equals and address):
             raise UserError(f"--role {text!r}: expected ROLE=ADDRESS", "such as eim=10.0.0.5")
-        roles[address] = role
+        bare = address.startswith("[") and address.endswith("]")
+        roles[address.strip("[]") if bare else address] = role
     return roles
 
 
@@ -61,14 +82,16 @@ def _psk(text: str | None) -> bytes | None:
 def _hidden(text: str | None, form: str) -> frozenset[str]:
     if text is None:
         return frozenset(KINDS) if form in PICTURES else frozenset()
-    kinds = frozenset(part.strip() for part in text.split(",") if part.strip()) - {"none"}
-    unknown = sorted(kinds - set(KINDS))
+    kinds = frozenset(part.strip() for part in text.split(",") if part.strip())
+    unknown = sorted(kinds - set(KINDS) - {"none"})
     if unknown:
         raise UserError(f"--redact: no kind {unknown[0]!r}", f"known: {', '.join(KINDS)}, none")
-    return kinds
+    if not kinds or (len(kinds) > 1 and "none" in kinds):
+        raise UserError(f"--redact {text!r}: expected kinds, or none alone")
+    return kinds - {"none"}
 
 
-def _wanted(arguments: argparse.Namespace) -> Callable[[Message], bool]:
+def _choice(arguments: argparse.Namespace, veil: Veil) -> Choice:
     follow: int | None = arguments.follow
     try:
         matches = compile_filter(arguments.filter) if arguments.filter else None
@@ -78,4 +101,4 @@ def _wanted(arguments: argparse.Namespace) -> Callable[[Message], bool]:
     def wanted(message: Message) -> bool:
         return (follow is None or message.flow == follow) and (matches is None or matches(message))
 
-    return wanted
+    return Choice(wanted, veil, follow is None and matches is None)

@@ -20,6 +20,7 @@ VERBS = {
     "encode": Verb("sgprobe.cli.encode", "turn a JSON value (JER) into DER"),
     "asn1": Verb("sgprobe.cli.asn1", "show a type, or the difference of two spec versions"),
     "world": Verb("sgprobe.cli.world", "play a scenario with every role on loopback"),
+    "ipa": Verb("sgprobe.cli.ipa", "act as an IPA with a simulated eUICC: poll, download"),
     "serve": Verb("sgprobe.cli.serve", "simulate an eIM, an SM-DP+ or an SM-DS"),
     "pki": Verb("sgprobe.cli.pki", "make the test PKI: certificates, keys, CRLs, faulty variants"),
 }

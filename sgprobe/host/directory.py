@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from sgprobe.exchange import Request, Response
 from sgprobe.links.https_client import HttpsClient, Unreachable
 from sgprobe.links.tape import Address, Tape
@@ -39,6 +41,7 @@ class Directory:
         self._key_line = key_line
         self._timeout = timeout
         self._clients: dict[str, HttpsClient] = {}
+        self.asked: set[str] = set()  # hosts, for those who want to know who spoke to whom
 
     def add(self, name: str, place: Place) -> None:
         """Say where a name is."""
@@ -55,6 +58,7 @@ class Directory:
         if parts.scheme not in ("https", "http") or not parts.hostname:
             raise Unreachable(f"{address}: only https:// and http:// are spoken here")
         place = self._places.get(parts.netloc.lower()) or self._places.get(parts.hostname)
+        self.asked.add(parts.hostname)
         if place is None:
             port = parts.port or _PORTS[parts.scheme]
             settings = self._default if parts.scheme == "https" else None
@@ -67,6 +71,13 @@ class Directory:
             key_line=self._key_line,
             timeout=self._timeout,
         )
+
+    def certificate(self, address: str) -> bytes | None:
+        """Return the certificate that the server at an address has shown in TLS."""
+        client = self._clients.get(address)
+        if client is None or not client.server_chain:
+            return None
+        return client.server_chain[0].public_bytes(Encoding.DER)
 
     async def ask(self, address: str, request: Request) -> Response:
         """Send one request."""

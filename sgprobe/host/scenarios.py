@@ -104,6 +104,11 @@ async def _play_download(world: World, *, indirect: bool) -> AsyncIterator[Check
     async for check in _poll(world):
         yield check
     yield _done(world, name)
+    alone = world.directory.asked == {world.eim_setup.eim_id}
+    if indirect:
+        yield "the IPA asked the eIM alone", alone
+    else:
+        yield "the IPA asked the SM-DP+ itself", not alone
     state = world.smdp.state(order.iccid)
     yield (
         f"the SM-DP+ has the order as {state.state if state else 'lost'}",

@@ -32,6 +32,7 @@ from sgprobe.peers.es9.party import smdp_party, smds_party
 from sgprobe.peers.euicc.build import Preloaded, build
 from sgprobe.peers.euicc.card import Card
 from sgprobe.peers.euicc.config import Config as EuiccConfig
+from sgprobe.peers.ipa.config import DIRECT, INDIRECT
 from sgprobe.peers.ipa.config import Config as IpaConfig
 from sgprobe.peers.ipa.ipa import Ipa
 from sgprobe.peers.smdp.server import Setup as SmdpSetup
@@ -66,7 +67,10 @@ class World:
         self.pki = pki or TestPki.load()
         self.set: CertificateSet = self.pki[plan.curve]
         self.clock: Clock = ScenarioClock()
-        self.tape = Tape.at(plan.tape) if plan.tape is not None else None
+        self.tape = None
+        if plan.tape is not None:
+            plan.tape.parent.mkdir(parents=True, exist_ok=True)
+            self.tape = Tape(plan.tape.open("wb"), now=self.clock.now)
         self.directory = Directory(tape=self.tape)
         # what the eIM asks of others goes its own way, on the same tape
         self.eim_directory = Directory(tape=self.tape)
@@ -107,10 +111,13 @@ class World:
             entropy=random.Random(f"{self.plan.seed} euicc"),
         )  # fmt: skip
         self.card = Card(self.euicc)
+        # where an IPA can do both, SGP.32 v1.0.1 has no field by which an eIM asks for one
+        features = frozenset({INDIRECT}) if self.plan.indirect else frozenset({DIRECT, INDIRECT})
         self.ipa = Ipa(
-            IpaConfig(version=self.plan.version, off=_of(self.plan.off, "IPA.")),
+            IpaConfig(self.plan.version, features=features, off=_of(self.plan.off, "IPA.")),
             MemoryStore(),
             self._bytes("ipa"),
+            self.directory.certificate,
         )
         link = CardLink(self._transmit, tape=self.tape)
         self.device = Conductor(self.directory, self.clock, link, self.plan.say)

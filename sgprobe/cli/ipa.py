@@ -1,0 +1,126 @@
+"""Act as an IPA with a simulated eUICC: poll an eIM, or download a profile by activation code.
+
+sgprobe ipa poll --eim https://127.0.0.1:8443 --trust ci.pem --tape run.pcapng
+sgprobe ipa download '1$testsmdpplus1.example.com$ABC' --at testsmdpplus1.example.com=127.0.0.1:8444
+sgprobe ipa poll --eim https://eim.lab:8443 --eim-key eim.pem --db card.sqlite
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dissectors.asn1 import codec
+from dissectors.spec.identity import iccid_text
+from sgprobe.cli.command import UserError
+from sgprobe.cli.serve import known_place
+from sgprobe.cli.specs import add_spec, chosen_spec
+from sgprobe.crypto.keys import RSP_CURVES
+from sgprobe.host.device import Device, DeviceError, EimPlace, Plan, read_public_key
+from sgprobe.host.stand import TEST_EUICCS
+from sgprobe.peers.euicc.records import Profile
+from sgprobe.peers.ipa.download import Loaded, Stopped
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `sgprobe ipa`."""
+    commands = parser.add_subparsers(dest="command", metavar="poll|download", required=True)
+    poll = commands.add_parser("poll", help="fetch and handle packages until there are none")
+    download = commands.add_parser("download", help="download a profile over ES9+")
+    download.add_argument("code", metavar="CODE", help="activation code, with or without LPA:")
+    download.add_argument("--confirmation-code", metavar="CC")
+    for command, needed in ((poll, True), (download, False)):
+        command.add_argument("--eim", metavar="URL", required=needed, help="the eIM")
+        command.add_argument("--eim-id", metavar="ID", help="default: its name")
+        command.add_argument("--eim-name", metavar="FQDN", default="eim.example.com",
+                             help="its name (default eim.example.com)")  # fmt: skip
+        command.add_argument("--eim-key", type=Path, metavar="FILE",
+                             help="its key or certificate; default: test PKI")  # fmt: skip
+        command.add_argument("--trust", type=Path, action="append", default=[], metavar="FILE",
+                             help="CA of servers; default: the test CI")  # fmt: skip
+        command.add_argument("--at", action="append", default=[], metavar="NAME=HOST:PORT",
+                             help="where a server is")  # fmt: skip
+        command.add_argument("--euicc", default="euicc", choices=TEST_EUICCS,
+                             help="which eUICC of the test PKI")  # fmt: skip
+        command.add_argument("--token", action="store_true", help="ask for an association token")
+        command.add_argument("--curve", default="p256", choices=[str(one) for one in RSP_CURVES])
+        add_spec(command, "default SGP.32@1.2")
+        command.add_argument("--db", type=Path, metavar="FILE", help="keep the eUICC in SQLite")
+        command.add_argument("--tape", type=Path, metavar="FILE", help="write a pcapng")
+        command.add_argument("--keylog", type=Path, metavar="FILE", help="append TLS keys")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run `sgprobe ipa`."""
+    spec = chosen_spec(arguments.spec)
+    if spec is not None and spec.name != "SGP.32":
+        raise UserError(f"--spec {spec}: a version of SGP.32 is wanted", "such as SGP.32@1.2")
+    try:
+        device = Device(
+            Plan(
+                arguments.curve,
+                spec.version if spec is not None else "1.2",
+                arguments.euicc,
+                _eim(arguments),
+                tuple(arguments.trust),
+                dict(known_place(text) for text in arguments.at),
+                arguments.db,
+                arguments.tape,
+                arguments.keylog,
+                arguments.token,
+            )
+        )
+    except (DeviceError, OSError) as error:
+        raise UserError(str(error)) from None
+    act = _poll if arguments.command == "poll" else _download
+    return asyncio.run(_act(device, act, arguments))
+
+
+def _eim(arguments: argparse.Namespace) -> EimPlace | None:
+    if arguments.eim is None:
+        return None
+    if urlsplit(arguments.eim).scheme not in ("https", "http"):
+        raise UserError(f"--eim {arguments.eim}: expected https://HOST:PORT")
+    key = read_public_key(arguments.eim_key) if arguments.eim_key else None
+    name = arguments.eim_name
+    return EimPlace(arguments.eim, name, arguments.eim_id or name, key)
+
+
+Act = Callable[[Device, argparse.Namespace], Awaitable[bool]]
+
+
+async def _act(device: Device, act: Act, arguments: argparse.Namespace) -> int:
+    async with device:
+        print(f"EID {device.euicc.eid}")
+        good = await act(device, arguments)
+        for one in device.euicc.draft().all(Profile):
+            state = "enabled" if one.enabled else "disabled"
+            name = one.metadata.get("profileName", "")
+            print(f"profile {iccid_text(bytes.fromhex(one.iccid))}  {state:<9} {name}")
+    return 0 if good else 1
+
+
+async def _poll(device: Device, arguments: argparse.Namespace) -> bool:
+    good = True
+    for report in await device.conductor.run(device.ipa.poll()):
+        handled = ", ".join(report.handled) or "nothing to do"
+        print(f"eIM {report.eim}: {handled}{': ' + report.trouble if report.trouble else ''}")
+        good = good and report.ok
+    return good
+
+
+async def _download(device: Device, arguments: argparse.Namespace) -> bool:
+    code = arguments.code.removeprefix("LPA:")
+    outcome = await device.conductor.run(device.ipa.download(code, arguments.confirmation_code))
+    if isinstance(outcome, Loaded):
+        result = codec.load("SGP.22@2.5").decode("ProfileInstallationResult", outcome.result).value
+        final = result["profileInstallationResultData"]["finalResult"]
+        print(f"download: {json.dumps(final)}")
+        return "successResult" in final
+    said = f" ({outcome.response})" if isinstance(outcome, Stopped) and outcome.response else ""
+    print(f"download: {outcome.reason if isinstance(outcome, Stopped) else 'no profile'}{said}")
+    return False
