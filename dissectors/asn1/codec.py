@@ -10,7 +10,7 @@ from dissectors.asn1 import cache
 from dissectors.asn1.model import Schema, Type, Value
 from dissectors.asn1.node import Node
 from dissectors.asn1.runtime import FAULTS
-from dissectors.asn1.versions import Spec, parse_spec
+from dissectors.asn1.versions import SPECS, Spec, parse_spec
 from dissectors.asn1.writer import EncodeError, encode_value
 from dissectors.finding import Finding, Severity
 
@@ -91,9 +91,7 @@ class Codec:
     def type(self, name: str) -> Type:
         """Return a type by name; KeyError says which names are near."""
         if name not in self._fast:
-            import difflib
-
-            near = difflib.get_close_matches(name, self.names(), 3)
+            near = near_names(name, self.names())
             hint = f"; did you mean {' or '.join(near)}?" if near else ""
             raise KeyError(f"{self.spec} has no type {name[:60]!r}{hint}")
         return self.schema.types[name]
@@ -161,6 +159,21 @@ class Codec:
             return encoded
         except FAULTS:
             return encode_value(self.schema, self.type(type_name), value)
+
+
+def near_names(name: str, names: list[str]) -> list[str]:
+    """Return up to three names that a person may have meant."""
+    import difflib
+
+    small = name.lower()
+    same = [one for one in names if one.lower() == small]
+    part = [one for one in names if len(small) > 2 and small in one.lower()]
+    return (same or part or difflib.get_close_matches(name, names, 3))[:3]
+
+
+def newest_with(name: str) -> Codec | None:
+    """Return the codec of the newest version that has a type, of any specification."""
+    return next((load(spec) for spec in reversed(SPECS) if name in load(spec)), None)
 
 
 @lru_cache(maxsize=16)

@@ -6,7 +6,6 @@ version has (a length that is not minimal is not minimal in all of them).
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from dissectors.asn1 import model as m
 from dissectors.asn1.codec import Decoded
 from dissectors.asn1.fits import Alike, Fit, alike, best_fit, regular_fit
 from dissectors.asn1.tlv import TlvError, read_tag
-from dissectors.asn1.versions import SPECS, Spec, parse_spec
+from dissectors.asn1.versions import SPECS, Spec, grouped, parse_spec
 from dissectors.spec.functions import message_order, message_specs
 
 
@@ -124,12 +123,11 @@ def _first_tag(data: bytes) -> bytes:
 
 
 def _why_not(tag: bytes, name: str | None, versions: tuple[Spec, ...], some: bool) -> str:
-    known = ", ".join(str(spec) for spec in versions)
+    known = grouped(tuple(str(spec) for spec in versions))
     if name:
-        near: list[str] = []
-        for spec in versions:
-            near += difflib.get_close_matches(name, codec.load(spec).names(), 1)
-        hint = f"; did you mean {near[-1]}?" if near else ""
+        names = {one for spec in versions for one in codec.load(spec).names()}
+        near = codec.near_names(name, sorted(names))
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
         return f"no type {name[:60]!r} in {known}{hint}"
     shown, advice = tag.hex().upper(), "name its type with --type to read it all the same"
     if some:

@@ -15,9 +15,16 @@ from dissectors.asn1.versions import SPECS, Spec
 from dissectors.finding import Severity
 
 _WEIGHT = {Severity.ERROR: 100, Severity.WARNING: 10, Severity.INFO: 1}
-# these say that it is another type; a message cut short is of its type all the same
-_STRANGE = {codes.WRONG_TAG.name: 1000, codes.UNKNOWN_CHOICE.name: 1000, codes.MISSING.name: 500,
-            codes.WRONG_FORM.name: 300}  # fmt: skip
+# however many faults a message has, they weigh less than one sign that it is of another type
+_OTHER_TYPE = 1_000_000
+_STRANGE = {
+    codes.WRONG_TAG.name: _OTHER_TYPE,
+    codes.UNKNOWN_CHOICE.name: _OTHER_TYPE,
+    codes.MISSING.name: _OTHER_TYPE // 2,
+    codes.WRONG_FORM.name: _OTHER_TYPE // 4,
+    codes.TRAILING.name: _OTHER_TYPE // 4,
+}
+_ALL_UNKNOWN = _OTHER_TYPE // 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,19 @@ class Fit:
 
 def weigh(decoded: Decoded) -> int:
     """Return how badly a type fits its bytes; 0 is perfectly."""
-    return sum(_STRANGE.get(one.code, _WEIGHT[one.severity]) for one in decoded.findings)
+    cuts = [one.offset for one in decoded.findings if one.code == codes.TRUNCATED.name]
+    weight = _WEIGHT[Severity.ERROR] if cuts else 0
+    for one in decoded.findings:
+        # a cut shows at every level, and in all that is wrong or missing after it
+        if cuts and (one.code == codes.TRUNCATED.name or one.offset >= max(cuts)):
+            continue
+        deep = "." in one.path or "[" in one.path
+        weight += _WEIGHT[one.severity] + (0 if deep else _STRANGE.get(one.code, 0))
+    value = decoded.value
+    if isinstance(value, dict) and value and all(name.startswith("?") for name in value):
+        # a type without members takes anything as an extension
+        weight += _ALL_UNKNOWN
+    return weight
 
 
 def alike(type_name: str, specs: tuple[Spec, ...]) -> tuple[Alike, ...]:

@@ -16,6 +16,11 @@ def silent(code: Code, text: str, offset: int) -> None:
     """Look ahead without a word; the element is read again with one."""
 
 
+def show_tag(tag: bytes) -> str:
+    """Return identifier octets as the specs print them."""
+    return tag.hex().upper()
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """One element as found: `end` is after its contents, `next` after its end-of-contents too."""

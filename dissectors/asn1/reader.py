@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dissectors.asn1 import codes
 from dissectors.asn1 import model as m
-from dissectors.asn1.header import Header, read_header, silent
+from dissectors.asn1.header import Header, read_header, show_tag, silent
 from dissectors.asn1.leaves import Leaves
 from dissectors.asn1.lookup import Lookup, other_form
 from dissectors.asn1.node import CHOICE, LEAF, LIST, SEQUENCE, UNKNOWN, Node
@@ -20,11 +20,6 @@ MAX_ELEMENTS = 100_000
 
 # lookups live as long as the schemas, which are loaded once
 _lookups: dict[int, Lookup] = {}
-
-
-def show_tag(tag: bytes) -> str:
-    """Return identifier octets as the specs print them."""
-    return tag.hex().upper()
 
 
 class Reader:
@@ -87,9 +82,7 @@ class Reader:
             return self._open(field, at, limit)
         header = read_header(self._data, at, limit, self.report)
         if header is None:
-            if at >= limit:
-                self.report(codes.MISSING, f"expected {show_tag(type_.tags[0])}, nothing here", at)
-            return None, limit
+            return self._nothing(field, at, limit)
         if not self._tag_is(header, type_.tags[0]):
             return None, header.next
         outer = header
@@ -105,6 +98,11 @@ class Reader:
                     header.end, None, [])  # fmt: skip
         self._contents(node, type_, shape, header)
         return node, outer.next
+
+    def _nothing(self, field: m.Field, at: int, limit: int) -> tuple[None, int]:
+        if at >= limit:
+            self.report(codes.MISSING, f"expected {self._expected(field.type)}, nothing here", at)
+        return None, limit
 
     def _tag_is(self, header: Header, tag: bytes) -> bool:
         if header.tag == tag:
@@ -123,9 +121,7 @@ class Reader:
     def _open(self, field: m.Field, at: int, limit: int) -> tuple[Node | None, int]:
         header = read_header(self._data, at, limit, self.report)
         if header is None:
-            if at >= limit:
-                self.report(codes.MISSING, "expected any element, nothing here", at)
-            return None, limit
+            return self._nothing(field, at, limit)
         value = self._leaves.raw(header)
         node = Node(field.name, field.type.label, LEAF, b"", at, at, header.next, value, [])
         return node, header.next
@@ -192,7 +188,7 @@ class Reader:
             expected = max(expected, index + 1)
         for index, field in enumerate(fields):
             if index not in seen and not field.optional:
-                text = f"{field.name} ({self._expected(field.type)}) is missing"
+                text = f"{field.name} ({self._expected(field.type)}) is missing{_strangers(kids)}"
                 self.report(codes.MISSING, text, end)
         return kids
 
@@ -245,10 +241,7 @@ class Reader:
         header = read_header(self._data, at, limit, silent)
         if header is None:
             read_header(self._data, at, limit, self.report)
-            if at >= limit:
-                text = f"expected {self._expected(field.type)}, nothing here"
-                self.report(codes.MISSING, text, at)
-            return None, limit
+            return self._nothing(field, at, limit)
         kid, after = self._arm(shape.arms, header, limit)
         kids = [kid if kid is not None else self._kept(at, after)]
         return Node(field.name, field.type.label, CHOICE, b"", at, at, after, None, kids), after
@@ -297,3 +290,9 @@ class Reader:
         read_header(self._data, header.start, limit, self.report)
         self.report(codes.UNKNOWN_CHOICE, text, header.start)
         return None, header.next
+
+
+def _strangers(kids: list[Node]) -> str:
+    """Name the elements that may stand where another was expected."""
+    found = [show_tag(kid.tag) for kid in kids if kid.kind == UNKNOWN and kid.tag]
+    return f"; found {', '.join(found[:3])}" if found else ""
