@@ -1,0 +1,125 @@
+"""`sgprobe serve` and `sgprobe ipa` as two processes, as a person uses them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dissectors.trace.read import read_trace
+
+SGPROBE = [sys.executable, "-m", "sgprobe"]
+
+
+@contextmanager
+def serving(*arguments: str) -> Iterator[dict[str, Any]]:
+    process = subprocess.Popen(
+        [*SGPROBE, "serve", *arguments, "--json"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 0
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    done = subprocess.run([*SGPROBE, *arguments], capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+def es2(operator: str, function: str, **members: object) -> dict[str, Any]:
+    header = {"functionRequesterIdentifier": "op", "functionCallIdentifier": "1"}
+    request = urllib.request.Request(
+        f"{operator}/gsma/rsp2/es2plus/{function}",
+        json.dumps({"header": header, **members}).encode(),
+        {"Content-Type": "application/json", "X-Admin-Protocol": "gsma/rsp/v2.5.0"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        result: dict[str, Any] = json.loads(answer.read())
+    return result
+
+
+@pytest.mark.parametrize("curve", ["p256", "brainpool"])
+def test_a_download_between_two_processes(curve: str, tmp_path: Path) -> None:
+    tape, keylog = tmp_path / "ipa.pcapng", tmp_path / "keys.log"
+    with serving("smdp", "--curve", curve, "--keylog", str(keylog)) as smdp:
+        iccid = es2(smdp["operator"], "downloadOrder", profileType="small")["iccid"]
+        es2(smdp["operator"], "confirmOrder", iccid=iccid, releaseFlag=True, matchingId="ABC-1")
+        place = smdp["urls"][0].removeprefix("https://")
+        code, out, err = run(
+            "ipa", "download", f"LPA:1${smdp['name']}$ABC-1", "--at", f"{smdp['name']}={place}",
+            "--curve", curve, "--tape", str(tape),
+        )  # fmt: skip
+        assert code == 0, out + err
+        assert "successResult" in out
+        # a second download of the same order is refused, and said so
+        code, out, _ = run(
+            "ipa", "download", f"1${smdp['name']}$ABC-1", "--at", f"{smdp['name']}={place}",
+            "--curve", curve, "--euicc", "euicc2",
+        )  # fmt: skip
+        assert code == 1
+        assert "download:" in out
+    trace = read_trace(str(tape))
+    assert {m.interface for m in trace.messages} >= {"ES9+", "ES10b"}
+    assert not [m for m in trace.messages if m.malformed]
+    assert keylog.read_bytes().count(b"\n") >= 1
+
+
+def test_the_operator_is_not_served_to_the_network() -> None:
+    with serving("smdp") as smdp:
+        import ssl
+
+        context = ssl.create_default_context(cafile=smdp["trust"])
+        context.check_hostname = False
+        request = urllib.request.Request(
+            f"{smdp['urls'][0]}/gsma/rsp2/es2plus/downloadOrder", b"{}"
+        )
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(request, timeout=10, context=context)
+
+
+def test_a_poll_of_an_eim_and_its_database(tmp_path: Path) -> None:
+    database = tmp_path / "eim.sqlite"
+    with serving("eim", "--db", str(database)) as eim:
+        assert len(eim["eids"]) == 3
+        code, out, err = run("ipa", "poll", "--eim", eim["urls"][0])
+        assert code == 0, out + err
+        assert "nothing to do" in out
+    rows = sqlite3.connect(database).execute("SELECT count(*) FROM record").fetchone()
+    assert rows[0] >= 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("serve", "eim", "--rule-off", "EIM.NO-SUCH"), "no rule 'EIM.NO-SUCH'"),
+        (("serve", "eim", "--spec", "SGP.22@2.5"), "a version of SGP.32 is wanted"),
+        (("serve", "smdp", "--at", "nonsense"), "expected NAME=HOST:PORT"),
+        (("ipa", "poll", "--eim", "nonsense"), "expected https://HOST:PORT"),
+        (("ipa", "poll", "--eim", "https://127.0.0.1:1", "--trust", "/nonexistent"), "nonexistent"),
+    ],
+)
+def test_bad_input_has_one_clear_error(arguments: tuple[str, ...], said: str) -> None:
+    code, _, err = run(*arguments)
+    assert code == 4
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_an_eim_out_of_reach_is_a_failed_poll() -> None:
+    code, out, err = run("ipa", "poll", "--eim", "https://127.0.0.1:9")
+    assert code == 1
+    assert "does not answer" in out
+    assert "Traceback" not in err
