@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from dissectors.link.container import Batch, Container, Interface
-from dissectors.link.flows import Opener, Shard
-from dissectors.link.frames import Frames
+from dissectors.link.flows import WHOLE, Opener, Shard
+from dissectors.link.frames import AFTER, Frames
 from dissectors.link.limits import DEFAULT_LIMITS, Limits
 from dissectors.link.linktype import SUPPORTED
 from dissectors.link.notes import Notes
@@ -19,10 +19,13 @@ from dissectors.link.pcapng_scan import walk_secrets
 from dissectors.link.source import ACCEPTED, CaptureError, Source, open_source
 
 __all__ = [
+    "AFTER",
+    "WHOLE",
     "CaptureError",
     "CaptureSummary",
     "Limits",
     "Opener",
+    "Shard",
     "read_capture",
     "scan_secrets",
     "walk_capture",
@@ -63,18 +66,26 @@ def read_capture(
     *,
     progress: Progress | None = None,
     comments: Comments | None = None,
-    shard: tuple[int, int] = (0, 1),
+    position: Callable[[Callable[[], int]], None] | None = None,
+    shard: Shard = WHOLE,
     limits: Limits = DEFAULT_LIMITS,
 ) -> CaptureSummary:
     """Read a capture (path, `-`, or binary file) and push its flows into the sinks of `opener`.
 
     `progress` learns bytes read and the file's size (None if unknown); `comments` takes comments
-    with their frame. `shard=(i, n)` takes the i-th of n disjoint parts of the flows: a flow has
-    the number of the frame that began it, in every shard, and only shard 0 notes what belongs to
-    no flow. Raises CaptureError if the input is no capture.
+    with their frame; `position` takes a function that tells the frame that is being read. `shard`
+    takes one of several disjoint parts of the flows: a flow has the number of the frame that began
+    it, in every shard, and only shard 0 notes what belongs to no flow. Raises CaptureError if the
+    input is no capture.
     """
     walk = walk_capture(
-        source, opener, progress=progress, comments=comments, shard=shard, limits=limits
+        source,
+        opener,
+        progress=progress,
+        comments=comments,
+        position=position,
+        shard=shard,
+        limits=limits,
     )
     while True:
         try:
@@ -90,16 +101,18 @@ def walk_capture(
     *,
     progress: Progress | None = None,
     comments: Comments | None = None,
-    shard: tuple[int, int] = (0, 1),
+    position: Callable[[Callable[[], int]], None] | None = None,
+    shard: Shard = WHOLE,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Generator[Batch, None, CaptureSummary]:
     """Do the same step by step: yield each batch of frames after the flows have taken it."""
-    part = Shard(*shard)
-    notes = Notes(opener.note, quiet=part.index > 0)
+    notes = Notes(opener.note, quiet=shard.index > 0)
     opened = open_source(source)
     try:
         container = _container(opened, notes, limits, opener.secrets, comments)
-        frames = Frames(opener, notes, limits, part)
+        frames = Frames(opener, notes, limits, shard)
+        if position is not None:
+            position(lambda: frames.frame)
         for batch in container.batches():
             frames.take(batch)
             if progress is not None:

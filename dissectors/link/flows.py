@@ -7,7 +7,7 @@ import zlib
 from typing import Final, Generic, Protocol, TypeVar
 
 from dissectors.finding import Finding
-from dissectors.link.stream import DatagramSink, Endpoint, Flow, StreamSink
+from dissectors.link.stream import DatagramFlow, Endpoint, Flow, StreamSink
 
 # Ports below are assigned to services; from there on systems take them for clients (RFC 6335 §6,
 # and Linux' own range).
@@ -21,7 +21,7 @@ class Opener(Protocol):
     def stream(self, flow: Flow) -> StreamSink | None:
         """Return the sink of a TCP connection, or None if it is of no interest."""
 
-    def datagrams(self, flow: Flow) -> DatagramSink | None:
+    def datagrams(self, flow: Flow) -> DatagramFlow | None:
         """Return the sink of a flow of datagrams, or None if it is of no interest."""
 
     def secrets(self, kind: int, data: bytes) -> None:
@@ -34,22 +34,32 @@ class Opener(Protocol):
 class Shard:
     """One of several processes that read the same capture: it takes every n-th flow."""
 
-    __slots__ = ("count", "index")
+    __slots__ = ("count", "index", "kin")
 
-    def __init__(self, index: int, count: int) -> None:
-        """Take the flows of which the hash leaves `index` when divided by `count`."""
+    def __init__(self, index: int, count: int, kin: bool = False) -> None:
+        """Take the flows of which the hash leaves `index` when divided by `count`.
+
+        With `kin`, flows that may share secrets stay together: connections between the same
+        hosts, for a session may be resumed, and all datagrams, for a peer may move.
+        """
         if not 0 <= index < count:
             raise ValueError(f"shard {index} of {count} does not exist")
         self.index = index
         self.count = count
+        self.kin = kin
 
-    def foreign(self, key: bytes, reverse: bytes) -> bool:
+    def foreign(self, key: bytes, reverse: bytes, datagrams: bool = False) -> bool:
         """Tell whether another shard takes the flow; both directions give the same answer."""
         if self.count == 1:
             return False
-        return zlib.crc32(min(key, reverse)) % self.count != self.index
+        if not self.kin:
+            return zlib.crc32(min(key, reverse)) % self.count != self.index
+        if datagrams:
+            return self.index != 0
+        return zlib.crc32(min(key[:-4], reverse[:-4])) % self.count != self.index
 
 
+WHOLE: Final = Shard(0, 1)
 Value = TypeVar("Value")
 
 

@@ -19,6 +19,7 @@ from dissectors.link.tcp_flows import SKIPPED, TcpFlows
 from dissectors.link.tcp_side import RECENT
 from dissectors.link.udp import GSMTAP_KEY, UNWANTED, UdpFlows
 
+AFTER: Final = 1 << 60  # the frame number of what is told after the last frame
 _IP_AND_TCP: Final = 40
 _IPV6_AND_TCP: Final = 60
 _tcp: Final = struct.Struct(">IIH").unpack_from
@@ -38,6 +39,12 @@ class Frames:
         self._notes = notes
         self._fragments = Fragments(notes, limits)
         self._link_types: set[int] = set()
+        self._over = False
+
+    @property
+    def frame(self) -> int:
+        """Return the number of the frame that is being read, or `AFTER` at the end of all."""
+        return AFTER if self._over else max(self.count, self.tcp.frame)
 
     def take(self, batch: Batch) -> None:
         """Take a batch of frames."""
@@ -65,8 +72,10 @@ class Frames:
 
     def close(self) -> None:
         """End all flows."""
+        self._over = True
         self._fragments.close()
         self.tcp.close(self.last or 0.0)
+        self.udp.close()
 
     def _unsupported(self, linktype: int) -> None:
         if linktype not in self._link_types and linktype != NO_LINKTYPE:
@@ -87,7 +96,7 @@ class Frames:
         least = ip + _IP_AND_TCP
         side_of, direction_of = self.tcp.sides.get, self.udp.directions.get
         recent = self.tcp.recent
-        segment, slow = self.tcp.segment, self._slow
+        tcp, segment, slow = self.tcp, self.tcp.segment, self._slow
         mask, half = MASK, HALF
         number = self.count
         for time, place, captured, _ in records:
@@ -126,7 +135,7 @@ class Frames:
                                     if start < stop:
                                         data = buffer[start:stop]
                                         recent[number % RECENT] = (side, seq, data, side.last)
-                                        side.last = number
+                                        side.last = tcp.frame = number
                                         side.next = (seq + stop - start) & mask
                                         side.data(side.index, data, (number,), time)
                                     continue
@@ -140,7 +149,7 @@ class Frames:
                                 continue
                             length = seq >> 16
                             if 8 <= length <= stop - upper:
-                                direction.last = number
+                                direction.last = tcp.frame = number
                                 data = buffer[upper + 8 : upper + length]
                                 direction.datagram(direction.index, data, (number,), time)
                                 continue

@@ -30,7 +30,7 @@ class Flow:
     """A conversation: transport and its two ends, the opener first."""
 
     number: int
-    transport: str  # "tcp" or "udp"
+    transport: str  # "tcp", "udp", or "gsmtap" where GSMTAP is the link type and has no IP
     client: Endpoint
     server: Endpoint
 
@@ -63,3 +63,10 @@ class DatagramSink(Protocol):
 
     def problem(self, finding: Finding, frames: tuple[int, ...]) -> None:
         """Take a finding of a lower layer, to be shown with what it touched."""
+
+
+class DatagramFlow(DatagramSink, Protocol):
+    """Takes the datagrams of one captured flow, which has no end of its own."""
+
+    def close(self) -> None:
+        """Learn that nothing comes after: the capture is over, or the quiet flow is forgotten."""

@@ -10,7 +10,7 @@ from dissectors.link.codes import FLOW_EVICTED, PACKET_CUT
 from dissectors.link.flows import Opener, Shard, answers, ends, reverse
 from dissectors.link.limits import Limits
 from dissectors.link.notes import Notes
-from dissectors.link.stream import DatagramSink, Flow
+from dissectors.link.stream import DatagramFlow, Flow
 
 _TOLD: Final = 8
 GSMTAP_PORT: Final = 4729
@@ -25,7 +25,7 @@ class Direction:
 
     def __init__(
         self,
-        sink: DatagramSink | None,
+        sink: DatagramFlow | None,
         datagram: Callable[[int, bytes, tuple[int, ...], float], None],
         index: int,
     ) -> None:
@@ -73,9 +73,16 @@ class UdpFlows:
                 )
         direction.datagram(direction.index, data, frames, time)
 
+    def close(self) -> None:
+        """Tell all flows that the capture is over, in the order in which they began."""
+        sinks = {id(d.sink): d.sink for d in self.directions.values() if d.sink is not None}
+        self.directions.clear()
+        for sink in sinks.values():
+            sink.close()
+
     def _create(self, key: bytes, frame: int) -> Direction:
         back = reverse(key)
-        if self._shard.foreign(key, back):
+        if self._shard.foreign(key, back, datagrams=True):
             return self._skip(key, back)
         if len(self.directions) - 2 * self._skipped >= 2 * self._limits.flows:
             self._evict()
@@ -116,3 +123,4 @@ class UdpFlows:
                 self._notes.count()
                 text = "too many flows are open; this quiet one is closed"
                 direction.sink.problem(finding(FLOW_EVICTED, text), ())
+                direction.sink.close()

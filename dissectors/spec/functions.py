@@ -182,19 +182,19 @@ _ES10 = (
 )  # fmt: skip
 
 
-def _server(interface: str, name: str, json: str, receiver: str, clause: str) -> Function:
-    return Function(interface, name, None, None, "smdp", receiver, clause, json, _22)
+def _server(interface: str, name: str, json: str, ends: tuple[str, str], clause: str) -> Function:
+    return Function(interface, name, None, None, *ends, clause, json, _22)
 
 
 # plain JSON: no ASN.1 inside that the facts know of
 _SERVERS = (
-    _server(ES12, "RegisterEvent", "registerEvent", "smds", "SGP.22 §5.9.1"),
-    _server(ES12, "DeleteEvent", "deleteEvent", "smds", "SGP.22 §5.9.2"),
-    _server(ES2, "DownloadOrder", "downloadOrder", "smdp", "SGP.22 §5.3.1"),
-    _server(ES2, "ConfirmOrder", "confirmOrder", "smdp", "SGP.22 §5.3.2"),
-    _server(ES2, "CancelOrder", "cancelOrder", "smdp", "SGP.22 §5.3.3"),
-    _server(ES2, "ReleaseProfile", "releaseProfile", "smdp", "SGP.22 §5.3.4"),
-    _server(ES2, "HandleDownloadProgressInfo", "handleDownloadProgressInfo", "operator",
+    _server(ES12, "RegisterEvent", "registerEvent", ("smdp", "smds"), "SGP.22 §5.9.1"),
+    _server(ES12, "DeleteEvent", "deleteEvent", ("smdp", "smds"), "SGP.22 §5.9.2"),
+    _server(ES2, "DownloadOrder", "downloadOrder", ("operator", "smdp"), "SGP.22 §5.3.1"),
+    _server(ES2, "ConfirmOrder", "confirmOrder", ("operator", "smdp"), "SGP.22 §5.3.2"),
+    _server(ES2, "CancelOrder", "cancelOrder", ("operator", "smdp"), "SGP.22 §5.3.3"),
+    _server(ES2, "ReleaseProfile", "releaseProfile", ("operator", "smdp"), "SGP.22 §5.3.4"),
+    _server(ES2, "HandleDownloadProgressInfo", "handleDownloadProgressInfo", ("smdp", "operator"),
             "SGP.22 §5.3.5"),
 )  # fmt: skip
 

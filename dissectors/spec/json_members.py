@@ -57,7 +57,8 @@ MEMBERS: dict[str, Member] = {
     "notificationList": Member("PendingNotificationList"),
 }
 
-# a member that only one function has, to know the function where the path is another
+# members that only one function has, to know the function where the path is another; the first
+# that is there decides
 REQUEST_MARKS: tuple[tuple[str, str], ...] = (
     ("euiccChallenge", "initiateAuthentication"),
     ("authenticateServerResponse", "authenticateClient"),
@@ -66,5 +67,32 @@ REQUEST_MARKS: tuple[tuple[str, str], ...] = (
     ("pendingNotification", "handleNotification"),
     ("provideEimPackageResult", "handleNotification"),
     ("eimPackageResult", "provideEimPackageResult"),
+    ("euiccPackageRequest", "transferEimPackage"),
+    ("ipaEuiccDataRequest", "transferEimPackage"),
+    ("profileDownloadTriggerRequest", "transferEimPackage"),
+    ("eimAcknowledgements", "transferEimPackage"),
     ("eidValue", "getEimPackage"),
 )
+RESPONSE_MARKS: tuple[tuple[str, str], ...] = (
+    ("serverSigned1", "initiateAuthentication"),
+    ("smdpSigned2", "authenticateClient"),
+    ("profileMetadata", "authenticateClient"),
+    ("profileDownloadTrigger", "authenticateClient"),
+    ("eventEntries", "authenticateClient"),
+    ("boundProfilePackage", "getBoundProfilePackage"),
+    ("euiccPackageRequest", "getEimPackage"),
+    ("ipaEuiccDataRequest", "getEimPackage"),
+    ("profileDownloadTriggerRequest", "getEimPackage"),
+    ("eimAcknowledgements", "provideEimPackageResult"),
+    ("euiccPackageResult", "transferEimPackage"),
+    ("ePRAndNotifications", "transferEimPackage"),
+    ("ipaEuiccDataResponse", "transferEimPackage"),
+    ("eimPackageError", "getEimPackage"),
+)
+# members that ESipa has and ES9+ has not
+ESIPA_MARKS = frozenset({
+    "eidValue", "eimTransactionId", "euiccCiPKIdentifierToBeUsed", "ctxParams1", "hashCc",
+    "profileDownloadTrigger", "provideEimPackageResult", "eimPackageResult", "eimPackageError",
+    "euiccPackageRequest", "ipaEuiccDataRequest", "profileDownloadTriggerRequest",
+    "eimAcknowledgements", "euiccPackageResult", "ePRAndNotifications", "ipaEuiccDataResponse",
+})  # fmt: skip

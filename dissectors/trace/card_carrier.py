@@ -19,7 +19,9 @@ from dissectors.trace.recognise import first_tag
 
 Read = tuple[Decoded, tuple[str, ...]]
 
+# 91xx: done, and a proactive command waits
 _DONE = (0x9000, 0x9100)
+_NO_COMMAND = Function(ES10B, "unknown", None, None, "ipa", "euicc", "")
 
 
 @lru_cache(maxsize=1)
@@ -83,7 +85,7 @@ class CardCarrier:
         return function, found
 
     def _unknown(self, card: CardMessage) -> None:
-        function = Function(ES10B, "unknown", None, None, "ipa", "euicc", "")
+        function = _NO_COMMAND
         try:
             found = detect(card.command, None if self._spec is None else (self._spec,))
         except DetectError as error:
@@ -126,6 +128,6 @@ class CardCarrier:
                 flow=self._flow,
                 sender="ipa" if asked else "euicc",
                 receiver="euicc" if asked else "ipa",
-                carrier={"card": card},
+                carrier=card,
             )
         )

@@ -1,4 +1,4 @@
-"""CoAP transfers to eSIM messages. SGP.32 §6.1; most of this binding is likely or uncertain."""
+"""CoAP transfers to eSIM messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from dissectors.link.stream import Flow
 from dissectors.spec.functions import Function
 from dissectors.trace import codes
 from dissectors.trace.message import REQUEST, RESPONSE, Message, Recognised
-from dissectors.trace.recognise import Body, concerns_esim, recognise
+from dissectors.trace.not_read import not_read
+from dissectors.trace.recognise import Body, Media, recognise
 
 _POST = 2
 _WAITING = 256
@@ -24,6 +25,16 @@ OnRecord = Callable[[Flow, DatagramRecord], None]
 
 class CoapCarrier:
     """Turns the CoAP transfers of one flow into eSIM messages; a `CoapSink`."""
+
+    __slots__ = (
+        "_asked",
+        "_flow",
+        "_on_message",
+        "_on_problem",
+        "_on_record",
+        "_spec",
+        "_transport",
+    )
 
     def __init__(
         self,
@@ -53,16 +64,13 @@ class CoapCarrier:
 
     def transfer(self, transfer: CoapTransfer) -> None:
         """Take one application message."""
-        if transfer.is_request:
-            self._request(transfer)
-        else:
+        if transfer.code >= 0x20:
             self._response(transfer)
-
-    def _request(self, transfer: CoapTransfer) -> None:
-        body = Body(REQUEST, transfer.path, transfer.body, transfer.content_format == _JSON)
-        if not concerns_esim(body):
             return
-        found = recognise(body, self._spec)
+        found = recognise(
+            Body(REQUEST, transfer.path, transfer.body, _media(transfer.content_format)),
+            self._spec,
+        )
         if found is None:
             return
         if len(self._asked) >= _WAITING:
@@ -71,32 +79,24 @@ class CoapCarrier:
         self._emit(transfer, found, None)
 
     def _response(self, transfer: CoapTransfer) -> None:
-        request = transfer.request
-        asked = self._asked.pop(request.number, None) if request is not None else None
-        if request is not None and asked is None:
-            return  # the answer to something that is not ours
-        body = Body(
-            RESPONSE,
-            request.path if request is not None else "",
-            transfer.body,
-            transfer.content_format == _JSON,
-            asked,
-        )
-        extra: tuple[Finding, ...] = ()
-        if asked is None:
-            if not concerns_esim(body):
-                return
-            extra = (finding(codes.UNASKED, "the request is not in the capture"),)
-        found = recognise(body, self._spec) if transfer.code >> 5 == 2 else None
-        if found is None:
+        request, path, asked = transfer.request, "", None
+        problems: tuple[Finding, ...] = ()
+        if request is not None:
+            asked = self._asked.pop(request.number, None)
             if asked is None:
+                return  # the answer to something that is not ours
+            path = request.path
+        body = Body(RESPONSE, path, transfer.body, _media(transfer.content_format), asked)
+        # the payload of an error is a diagnostic text (RFC 7252 §5.5.2)
+        found = recognise(body, self._spec) if transfer.code >> 5 == 2 else None
+        if asked is None:
+            if found is None:
                 return
-            problems: tuple[Finding, ...] = ()
-            if transfer.body:
-                text = f"{len(transfer.body)} octets with code {transfer.code_text}"
-                problems = (finding(codes.NOT_READ, text),)
-            found = Recognised(asked, RESPONSE, None, (), None, problems)
-        self._emit(transfer, found, transfer.code_text, extra)
+            problems = (finding(codes.UNASKED, "the request is not in the capture"),)
+        elif found is None:
+            told = not_read(transfer.body, transfer.code_text)
+            found = Recognised(asked, RESPONSE, None, (), None, told)
+        self._emit(transfer, found, transfer.code_text, problems)
 
     def _emit(
         self,
@@ -105,9 +105,14 @@ class CoapCarrier:
         status: str | None,
         extra: tuple[Finding, ...] = (),
     ) -> None:
-        function = found.function
+        function, kind, name, specs, value, problems, is_json = found
         source, target = self._flow.ends(transfer.side)
-        request = found.kind == REQUEST
+        sender, receiver = function.sender, function.receiver
+        if kind == RESPONSE:
+            sender, receiver = receiver, sender
+        told = _departures(transfer, is_json)
+        if told or transfer.findings or extra:
+            problems = (*transfer.findings, *told, *problems, *extra)
         self._on_message(
             Message(
                 transfer.frames,
@@ -117,30 +122,38 @@ class CoapCarrier:
                 self._transport,
                 function.interface,
                 function.name,
-                found.kind,
-                found.type,
-                found.spec,
+                kind,
+                name,
+                specs,
                 status,
-                found.value,
+                value,
                 transfer.body,
-                (*transfer.findings, *_departures(transfer), *found.problems, *extra),
-                flow=self._flow.number,
-                sender=function.sender if request else function.receiver,
-                receiver=function.receiver if request else function.sender,
-                carrier={"coap": transfer},
+                problems,
+                0,
+                self._flow.number,
+                sender,
+                receiver,
+                transfer,
             )
         )
 
 
-def _departures(transfer: CoapTransfer) -> list[Finding]:
+def _media(content_format: int | None) -> Media:
+    return Media.JSON if content_format == _JSON else Media.OTHER
+
+
+def _departures(transfer: CoapTransfer, is_json: bool) -> list[Finding]:
     problems = []
     number = transfer.content_format
-    if transfer.body and number not in (_OCTETS, _JSON):
-        text = f"Content-Format {number} for {_OCTETS}" if number is not None else "none given"
+    code = transfer.code
+    success = code < 0x20 or code >> 5 == 2
+    wanted = _JSON if is_json else _OCTETS
+    if transfer.body and success and number != wanted:
+        text = f"Content-Format {number} for {wanted}" if number is not None else "none given"
         problems.append(finding(codes.CONTENT_FORMAT, text))
-    if transfer.is_request and transfer.code != _POST:
+    if code < 0x20 and code != _POST:
         problems.append(finding(codes.METHOD, f"{transfer.code_text} for 0.02 POST"))
     # 2.04 and 2.05 are both in use; the facts do not settle which is right
-    if not transfer.is_request and transfer.code_text not in ("2.04", "2.05"):
+    if code >= 0x20 and code not in (0x44, 0x45):
         problems.append(finding(codes.STATUS, f"code {transfer.code_text} for 2.04 or 2.05"))
     return problems

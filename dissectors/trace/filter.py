@@ -1,9 +1,10 @@
 """The filter language: `type == EuiccPackageRequest and counterValue > 40`.
 
-A name is a member of the message (type, function, interface, kind, status, src, dst, flow, …) or a
-path into its value; a short path such as `counterValue` finds every member of that name. Tests are
-== != < <= > >= and `contains`; a name alone asks whether it is there. Words are joined by `and`,
-`or`, `not` and parentheses. Values need quotes only where they hold spaces or signs.
+A name is a member of the message (n, time, type, function, interface, kind, status, src, dst, flow,
+spec, problem, …) or a path into its value (see `paths`); `value.` before a path says that no member
+of the message is meant. Tests are == != < <= > >= and `contains`; a name alone asks whether it is
+there. Words are joined by `and`, `or`, `not` and parentheses. Values need quotes only where they
+hold spaces or signs.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dissectors.trace.message import Message
-from dissectors.trace.render.words import walk
+from dissectors.trace.paths import find, flat, parse_path
 
 Test = Callable[[Message], bool]
 _TOKEN = re.compile(r"""\s*(?:(==|!=|<=|>=|<|>|\(|\))|"([^"]*)"|'([^']*)'|([^\s()=!<>"']+))""")
@@ -24,6 +25,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 }  # fmt: skip
 _MEMBERS = frozenset({"n", "time", "src", "dst", "transport", "interface", "function", "kind",
                       "type", "status", "flow", "sender", "receiver"})  # fmt: skip
+_WORDS = ("and", "or", "not", "contains")
 _DEEPEST = 64
 
 
@@ -36,12 +38,20 @@ def compile_filter(text: str) -> Test:
     return _Parser(text).whole()
 
 
+def names_in(text: str) -> frozenset[str]:
+    """Return the names that an expression looks at; raises FilterError."""
+    parser = _Parser(text)
+    parser.whole()
+    return frozenset(parser.names)
+
+
 class _Parser:
     def __init__(self, text: str) -> None:
         self._text = text
         self._tokens = self._split(text)
         self._at = 0
         self._depth = 0
+        self.names: list[str] = []
 
     def _split(self, text: str) -> list[tuple[str, bool, int]]:
         """Return (token, quoted, column) for each token."""
@@ -117,32 +127,40 @@ class _Parser:
             self._depth -= 1
 
     def _test(self) -> Test:
+        if self._next_is(*_WORDS):
+            raise self._fail("a name")
+        place = self._at
         name = self._take("a name")
+        values = self._reader(name, place)
         if self._next_is("contains"):
             self._at += 1
             text = self._take("a value")
-            return lambda m: any(text in str(value) for value in _values(m, name))
+            return lambda m: any(text in str(value) for value in values(m))
         if not self._next_is(*_COMPARE):
-            return lambda m: bool(_values(m, name))
+            return lambda m: bool(values(m))
         sign = self._tokens[self._at][0]
         self._at += 1
         wanted = self._take("a value")
         if sign == "!=":
-            return lambda m: not any(_compare(operator.eq, v, wanted) for v in _values(m, name))
+            return lambda m: not any(_compare(operator.eq, v, wanted) for v in flat(values(m)))
         compare = _COMPARE[sign]
-        return lambda m: any(_compare(compare, value, wanted) for value in _values(m, name))
+        return lambda m: any(_compare(compare, value, wanted) for value in flat(values(m)))
 
-
-def _values(message: Message, name: str) -> list[Any]:
-    if name in _MEMBERS:
-        value = getattr(message, name)
-        return [] if value in (None, "") else [value]
-    if name == "problem":
-        return [problem.code for problem in message.problems]
-    if name == "spec":
-        return list(message.spec)
-    suffix = "." + name
-    return [value for path, value in walk(message.value) if ("." + path).endswith(suffix)]
+    def _reader(self, name: str, place: int) -> Callable[[Message], list[Any]]:
+        """Return what finds the values of a name in a message."""
+        self.names.append(name)
+        if name in _MEMBERS:
+            return lambda m: [] if (v := getattr(m, name)) in (None, "") else [v]
+        if name == "problem":
+            return lambda m: [problem.code for problem in m.problems]
+        if name == "spec":
+            return lambda m: list(m.spec)
+        try:
+            path = parse_path(name)
+        except ValueError:
+            self._at = place
+            raise self._fail("a name") from None
+        return lambda m: find(m.value, path)
 
 
 def _compare(compare: Callable[[Any, Any], bool], value: Any, wanted: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dissectors.asn1.versions import Spec
 from dissectors.finding import Finding, finding
@@ -12,92 +12,109 @@ from dissectors.link.stream import Flow
 from dissectors.spec.functions import ASN1_MEDIA, JSON_MEDIA, Function
 from dissectors.trace import codes
 from dissectors.trace.message import REQUEST, RESPONSE, Message, Recognised
-from dissectors.trace.recognise import Body, concerns_esim, recognise
+from dissectors.trace.not_read import not_read
+from dissectors.trace.recognise import Body, Media, recognise
 
 # requests that wait for an answer, of one connection; older ones are forgotten
 _WAITING = 256
-_HEADS = 64
+_HEADS = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
+class _Head(NamedTuple):
     """What the head of a message says, worked out once for all messages that share it."""
 
     head: HttpHead  # held, so that its identity stays its own
-    is_json: bool
+    media: Media
+    path: str
     problems: tuple[Finding, ...]
+    # the same without what the media type says, for a message without a body
+    bodiless: tuple[Finding, ...]
+
+
+class HttpHeads:
+    """The heads of all connections; those that are equal are mostly one object."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, _Head] = {}
+
+    def get(self, head: HttpHead) -> _Head:
+        """Return what a head says."""
+        known = self._known.get(id(head))
+        if known is None:
+            if len(self._known) >= _HEADS:
+                self._known.clear()
+            name = head.media_type
+            media = Media.OTHER
+            if name == ASN1_MEDIA:
+                media = Media.ASN1
+            elif name.startswith(JSON_MEDIA):
+                media = Media.JSON
+            bodiless = tuple(_departures(head))
+            problems = bodiless
+            if media is Media.OTHER:
+                text = f"{name[:80] or 'none'} for {ASN1_MEDIA} or {JSON_MEDIA}"
+                problems = (finding(codes.MEDIA, text), *bodiless)
+            known = _Head(head, media, head.path, problems, bodiless)
+            self._known[id(head)] = known
+        return known
 
 
 class HttpCarrier:
     """Turns the HTTP messages of one connection into eSIM messages."""
 
+    __slots__ = ("_asked", "_ends", "_flow", "_heads", "_on_message", "_spec", "_transport")
+
     def __init__(
-        self, flow: Flow, secure: bool, on_message: Callable[[Message], None], spec: Spec | None
+        self,
+        flow: Flow,
+        secure: bool,
+        on_message: Callable[[Message], None],
+        spec: Spec | None,
+        heads: HttpHeads | None = None,
     ) -> None:
-        self._flow = flow
+        self._flow = flow.number
         self._transport = "https" if secure else "http"
         self._on_message = on_message
         self._spec = spec
         self._asked: dict[int, tuple[HttpMessage, Function]] = {}
-        self._heads: dict[int, _Head] = {}
-        self._ends = tuple(str(end) for end in (flow.client, flow.server))
+        self._heads = heads or HttpHeads()
+        self._ends = (str(flow.client), str(flow.server))
 
     def message(self, message: HttpMessage) -> None:
         """Take one HTTP message."""
-        head = self._head(message.head)
-        if message.head.kind is Kind.REQUEST:
-            self._request(message, head)
+        head = self._heads.get(message.head)
+        if head.head.kind is Kind.REQUEST:
+            body = Body(REQUEST, head.path, message.body, head.media)
+            found = recognise(body, self._spec)
+            if found is None:
+                return
+            if len(self._asked) >= _WAITING:
+                self._asked.pop(next(iter(self._asked)))
+            self._asked[id(message)] = message, found.function
+            self._emit(message, head, found, None)
         else:
             self._response(message, head)
 
-    def _head(self, head: HttpHead) -> _Head:
-        known = self._heads.get(id(head))
-        if known is None:
-            if len(self._heads) >= _HEADS:
-                self._heads.clear()
-            known = self._heads[id(head)] = _Head(
-                head, head.media_type.startswith(JSON_MEDIA), tuple(_departures(head))
-            )
-        return known
-
-    def _request(self, message: HttpMessage, head: _Head) -> None:
-        body = Body(REQUEST, message.head.path, message.body, head.is_json)
-        if not concerns_esim(body):
-            return
-        found = recognise(body, self._spec)
-        if found is None:
-            return
-        if len(self._asked) >= _WAITING:
-            self._asked.pop(next(iter(self._asked)))
-        self._asked[id(message)] = message, found.function
-        self._emit(message, head, found, None)
-
     def _response(self, message: HttpMessage, head: _Head) -> None:
-        request, asked = message.request, None
+        request, path, asked = message.request, "", None
+        problems: tuple[Finding, ...] = ()
         if request is not None:
             _, asked = self._asked.pop(id(request), (None, None))
             if asked is None:
                 return  # the answer to something that is not ours
-        path = request.head.path if request is not None else ""
-        body = Body(RESPONSE, path, message.body, head.is_json, asked)
-        if asked is None:
-            body = Body(RESPONSE, "", message.body, head.is_json)
-            if not concerns_esim(body):
-                return
+            path = self._heads.get(request.head).path
         status = message.head.status
-        found = recognise(body, self._spec) if status < 300 or head.is_json else None
-        if found is None:
-            if asked is None:
-                return
-            problems: tuple[Finding, ...] = ()
-            if message.body:
-                text = f"{len(message.body)} octets with status {status}"
-                problems = (finding(codes.NOT_READ, text),)
-            found = Recognised(asked, RESPONSE, None, (), None, problems)
-        extra: tuple[Finding, ...] = ()
+        body = Body(RESPONSE, path, message.body, head.media, asked)
+        # an error answer may hold a page of text, whatever it is called
+        as_message = status < 300 or head.media is not Media.OTHER
+        found = recognise(body, self._spec) if as_message else None
         if asked is None:
-            extra = (finding(codes.UNASKED, "the request is not in the capture"),)
-        self._emit(message, head, found, status, extra)
+            if found is None:
+                return
+            problems = (finding(codes.UNASKED, "the request is not in the capture"),)
+        elif found is None or (status >= 300 and found.type is None):
+            found = Recognised(asked, RESPONSE, None, (), None, not_read(body.octets, str(status)))
+        self._emit(message, head, found, status, problems)
 
     def _emit(
         self,
@@ -107,53 +124,55 @@ class HttpCarrier:
         status: int | None,
         extra: tuple[Finding, ...] = (),
     ) -> None:
-        function, source = found.function, self._ends[message.side]
-        problems = found.problems
-        if message.problems or head.problems or extra:
-            told = head.problems if message.body else _without_media(head.problems)
+        function, kind, name, specs, value, problems, is_json = found
+        octets = message.body
+        told = head.problems if octets else head.bodiless
+        if is_json is (head.media is Media.ASN1) and head.media is not Media.OTHER and name:
+            told = (*told, _other_binding(head, is_json))
+        if told or message.problems or extra:
             problems = (*message.problems, *told, *problems, *extra)
-        request = found.kind == REQUEST
+        side = message.side
+        sender, receiver = function.sender, function.receiver
+        if kind == RESPONSE:
+            sender, receiver = receiver, sender
         self._on_message(
             Message(
                 message.frames,
                 message.time,
-                source,
-                self._ends[1 - message.side],
+                self._ends[side],
+                self._ends[1 - side],
                 self._transport,
                 function.interface,
                 function.name,
-                found.kind,
-                found.type,
-                found.spec,
+                kind,
+                name,
+                specs,
                 status,
-                found.value,
-                message.body,
+                value,
+                octets,
                 problems,
-                flow=self._flow.number,
-                sender=function.sender if request else function.receiver,
-                receiver=function.receiver if request else function.sender,
-                carrier={"http": message},
+                0,
+                self._flow,
+                sender,
+                receiver,
+                message,
             )
         )
 
 
-def _without_media(problems: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """Drop the finding on a media type where there is no body that it could describe."""
-    return tuple(problem for problem in problems if problem.code != codes.MEDIA.name)
+def _other_binding(head: _Head, is_json: bool) -> Finding:
+    came, named = ("JSON", ASN1_MEDIA) if is_json else ("ASN.1", JSON_MEDIA)
+    return finding(codes.MEDIA, f"the body is {came}, the media type {named}")
 
 
 def _departures(head: HttpHead) -> list[Finding]:
     """List what departs from the bindings in a head. SGP.32 §6.3, SGP.22 §6.5.1."""
     problems = []
-    media = head.media_type
-    if media != ASN1_MEDIA and media != JSON_MEDIA:
-        text = f"{media or 'none'} for {ASN1_MEDIA} or {JSON_MEDIA}"
-        problems.append(finding(codes.MEDIA, text))
     admin = head.header("x-admin-protocol")
     if admin is None:
         problems.append(finding(codes.ADMIN, "X-Admin-Protocol is missing"))
     elif not admin.strip().lower().startswith("gsma/rsp/v2."):
-        problems.append(finding(codes.ADMIN, f"{admin!r} for gsma/rsp/v2.x.y"))
+        problems.append(finding(codes.ADMIN, f"{admin[:80]!r} for gsma/rsp/v2.x.y"))
     if head.kind is Kind.REQUEST and head.method != "POST":
         problems.append(finding(codes.METHOD, f"{head.method} for POST"))
     if head.kind is Kind.RESPONSE and head.status not in (200, 204):

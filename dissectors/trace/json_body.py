@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from dissectors.asn1.fits import decode_fitting
 from dissectors.asn1.model import Value
@@ -16,14 +14,14 @@ from dissectors.finding import Finding, finding
 from dissectors.spec.functions import ESIPA, Function
 from dissectors.spec.json_members import MEMBERS, Member
 from dissectors.trace import codes
+from dissectors.trace.json_functions import HEADER, Parsed
 from dissectors.trace.message import RESPONSE
 
-_HEADER = "header"
 _DEPTH = 16
+_FINDINGS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class JsonBody:
+class JsonBody(NamedTuple):
     """A body with its members opened; `specs` are the versions that all of them fit."""
 
     value: Value
@@ -31,15 +29,11 @@ class JsonBody:
     problems: tuple[Finding, ...]
 
 
-def read_json(function: Function, kind: str, octets: bytes, spec: Spec | None) -> JsonBody:
+def read_json(function: Function, kind: str, parsed: Parsed, spec: Spec | None) -> JsonBody:
     """Open one body; what cannot be opened stays as it came, with a problem."""
-    try:
-        value = json.loads(octets)
-    except RecursionError:
-        return JsonBody(None, (), (finding(codes.JSON_DEPTH, "the JSON is nested too deep"),))
-    except ValueError as error:
-        at = getattr(error, "pos", 0)
-        return JsonBody(None, (), (finding(codes.JSON, str(error), "", at),))
+    value = parsed.value
+    if parsed.problem is not None:
+        return JsonBody(None, (), (parsed.problem,))
     if not isinstance(value, dict):
         text = f"a body is an object, not {type(value).__name__}"
         return JsonBody(value, (), (finding(codes.JSON, text),))
@@ -47,7 +41,7 @@ def read_json(function: Function, kind: str, octets: bytes, spec: Spec | None) -
     reader = _Reader(names, spec)
     opened = reader.members(value, "", 0)
     problems = reader.problems
-    if kind == RESPONSE and function.response is not None and _HEADER not in value:
+    if kind == RESPONSE and function.response is not None and HEADER not in value:
         problems.append(finding(codes.JSON_HEADER, "header.functionExecutionStatus is missing"))
     return JsonBody(opened, reader.specs or (), tuple(problems))
 
@@ -60,9 +54,10 @@ class _Reader:
         self.specs: tuple[str, ...] | None = None
 
     def members(self, members: dict[str, Any], path: str, depth: int) -> dict[str, Value]:
+        """Open the members of one object."""
         opened: dict[str, Value] = {}
         for name, value in members.items():
-            below = f"{path}.{name}" if path else name
+            below = f"{path}.{name[:80]}" if path else name[:80]
             member = MEMBERS.get(name)
             if member is not None and isinstance(value, str):
                 opened[name] = self._open(member, value, below)
@@ -73,7 +68,8 @@ class _Reader:
         return opened
 
     def _fail(self, path: str, text: str, value: str) -> str:
-        self.problems.append(finding(codes.JSON_MEMBER, text, path))
+        if len(self.problems) < _FINDINGS:
+            self.problems.append(finding(codes.JSON_MEMBER, text, path))
         return value
 
     def _open(self, member: Member, text: str, path: str) -> Value:
@@ -99,7 +95,7 @@ class _Reader:
             decoded, specs = decode_fitting(name, octets, self._names, self._spec)
         except KeyError:
             return self._fail(path, f"{name} is not known in this version", octets.hex())
-        for one in decoded.findings:
+        for one in decoded.findings[: _FINDINGS - len(self.problems)]:
             below = f"{path}.{one.path}" if one.path else path
             self.problems.append(Finding(one.code, one.severity, below, one.offset, one.text))
         if name != "Certificate":

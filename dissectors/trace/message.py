@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import Any
+import re
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from dissectors.asn1.model import Value
 from dissectors.finding import Finding, Severity
+from dissectors.link.apdu_message import CardMessage
+from dissectors.link.coap.transfers import CoapTransfer
+from dissectors.link.http import HttpMessage
 from dissectors.spec.functions import Function
 
 REQUEST, RESPONSE = "request", "response"
+Carrier = HttpMessage | CoapTransfer | CardMessage
 
 
 @dataclass(slots=True)
@@ -35,8 +40,8 @@ class Message:
     flow: int = 0
     sender: str = ""
     receiver: str = ""
-    # what the carrier knows beyond this: headers, CoAP options, APDU status; for filters
-    carrier: dict[str, Any] = field(default_factory=dict)
+    # what carried it: headers, CoAP options, APDUs
+    carrier: Carrier | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the message as one NDJSON object."""
@@ -60,7 +65,7 @@ class Message:
 
     def as_json(self) -> str:
         """Return the message as one line of NDJSON."""
-        return _encode(self.as_dict())
+        return to_json(self.as_dict())
 
     @property
     def malformed(self) -> bool:
@@ -69,10 +74,22 @@ class Message:
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+# what JSON lets stand and a terminal obeys: DEL, C1 controls, line and direction marks, and
+# halves of surrogate pairs, which no encoding can write
+_UNSAFE = re.compile(
+    "[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]"
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Recognised:
+def to_json(value: object) -> str:
+    """Return a value as JSON on one line that is safe to print on a terminal."""
+    text = _encode(value)
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+class Recognised(NamedTuple):
     """What a body was found to be, before it is a message."""
 
     function: Function
@@ -81,3 +98,4 @@ class Recognised:
     spec: tuple[str, ...]
     value: Value
     problems: tuple[Finding, ...]
+    is_json: bool = False

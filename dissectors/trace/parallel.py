@@ -1,9 +1,9 @@
 """Reads one large capture in several processes, each its share of the flows, as one NDJSON stream.
 
-A process walks all frames and keeps the flows whose addresses hash to it. Rows come back in the
-order of the frame that completed them and are numbered where they meet. Secrets that one flow
-leaves for another (resumption, connection IDs) do not cross processes: a capture that needs keys
-is read in one.
+Every process walks all frames and keeps the flows whose addresses hash to it. A row carries the
+frame that was being read when it was made, so that the rows meet in the order in which one process
+would have made them; they are numbered there. Where keys are given, flows that may share secrets
+stay together (`Shard.kin`).
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ import multiprocessing
 import os
 import pickle
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from heapq import merge
 from multiprocessing.connection import Connection
 from operator import itemgetter
 from typing import Any
 
-from dissectors.finding import Finding
-from dissectors.link.capture import CaptureError, CaptureSummary
-from dissectors.link.tls_session import SessionInfo
+from dissectors.link.capture import AFTER, CaptureError, CaptureSummary, Shard
 from dissectors.trace.message import Message
 from dissectors.trace.read import Options, Trace, read_messages
 
 _BATCH = 256
 # under this size a second process costs more than it saves
 WORTH_IT = 24 << 20
+# at the end of a capture TCP connections are closed first, then flows of datagrams
+_DATAGRAMS = 1 << 40
 
-# key, NDJSON after its number (None: not wanted), malformed
+# place in the order, NDJSON after its number (None: not wanted), malformed
 Row = tuple[int, str | None, bool]
 
 
@@ -37,9 +37,7 @@ Row = tuple[int, str | None, bool]
 class _Result:
     """What a process knows at its end."""
 
-    summary: CaptureSummary | None = None
-    sessions: list[SessionInfo] = field(default_factory=list)
-    notes: list[tuple[Finding, tuple[int, ...]]] = field(default_factory=list)
+    trace: Trace
     error: str = ""
 
 
@@ -55,16 +53,18 @@ def rows_of(
     jobs: int,
     trace: Trace,
 ) -> Iterator[tuple[str | None, bool]]:
-    """Walk the rows of a capture: NDJSON without `{"n":`, None where not wanted; and malformed.
+    """Walk the rows of a capture: NDJSON without `{"n":0`, None where not wanted; and malformed.
 
-    `trace` receives sessions, notes and summary when the rows are over.
+    `trace` receives sessions, notes and summary when the rows are over. Raises CaptureError if the
+    input is no capture, WorkerDied if a process was killed.
     """
     context = multiprocessing.get_context("fork")
     pipes: list[Connection] = []
     processes = []
+    together = bool(len(options.keys) or options.psk)
     for index in range(jobs):
         ours, theirs = context.Pipe(duplex=False)
-        share = replace(options, shard=(index, jobs))
+        share = replace(options, shard=Shard(index, jobs, together))
         if index:
             share.progress = None
         process = context.Process(
@@ -90,10 +90,21 @@ def rows_of(
     for result in results:
         if result.error:
             raise CaptureError(result.error)
-        trace.sessions += result.sessions
-        trace.notes += result.notes
+    _gather(trace, [result.trace for result in results])
+
+
+def _gather(trace: Trace, parts: list[Trace]) -> None:
+    for part in parts:
+        for session in part.sessions:
+            trace.add_session(session)
+        for note in part.notes:
+            trace.add_note(*note)
+        trace.more_sessions += part.more_sessions
+        trace.more_notes += part.more_notes
+    trace.errors = sum(part.errors for part in parts)
     trace.sessions.sort(key=lambda session: session.first_frame)
-    trace.summary = _sum([result.summary for result in results if result.summary is not None])
+    trace.notes.sort(key=lambda note: note[1][-1] if note[1] else AFTER)
+    trace.summary = _sum([part.summary for part in parts if part.summary is not None])
 
 
 def _rows(pipe: Connection, results: list[_Result]) -> Iterator[Row]:
@@ -115,25 +126,32 @@ def _work(
     change: Callable[[Message], Message],
     pipe: Connection,
 ) -> None:
-    result = _Result()
+    trace = Trace()
+    result = _Result(trace)
     rows: list[Any] = []
-    key = 0
+    lead = len('{"n":0')
+    frame: Callable[[], int] = int
+
+    def position(asked: Callable[[], int]) -> None:
+        nonlocal frame
+        frame = asked
 
     def on_message(message: Message) -> None:
-        nonlocal key
-        last = message.frames[-1] if message.frames else 0
-        key = max(key, last)
-        text = change(message).as_json()[len('{"n":0') :] if wanted(message) else None
-        rows.append((key, text, message.malformed))
+        place = frame()
+        if place == AFTER:
+            place += message.flow
+            if not message.transport.startswith("http"):
+                place += _DATAGRAMS
+        text = change(message).as_json()[lead:] if wanted(message) else None
+        rows.append((place, text, message.malformed))
         if len(rows) >= _BATCH:
             pipe.send_bytes(marshal.dumps(rows))
             rows.clear()
 
     try:
-        result.summary = read_messages(
-            path, options, on_message, result.sessions.append,
-            lambda finding, frames: result.notes.append((finding, frames)),
-        )  # fmt: skip
+        trace.summary = read_messages(
+            path, options, on_message, trace.add_session, trace.add_note, position=position
+        )
     except CaptureError as error:
         result.error = str(error)
     except BrokenPipeError:

@@ -6,9 +6,9 @@ table there.
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from dissectors.asn1 import codec
 from dissectors.asn1.detect import DetectError, detect
@@ -16,36 +16,38 @@ from dissectors.asn1.fits import decode_fitting
 from dissectors.asn1.tlv import TlvError, read_tag, read_tlv
 from dissectors.asn1.versions import SPECS, Spec
 from dissectors.finding import Finding, finding
-from dissectors.spec.functions import (
-    ASN1_PATH,
-    ES9,
-    ES11,
-    ESIPA,
-    FUNCTIONS,
-    Function,
-)
-from dissectors.spec.json_members import REQUEST_MARKS
+from dissectors.spec.functions import ASN1_PATH, ES9, ES11, ESIPA, FUNCTIONS, Function
 from dissectors.trace import codes
 from dissectors.trace.json_body import read_json
+from dissectors.trace.json_functions import (
+    by_path,
+    function_of,
+    looks_like_json,
+    parse,
+    with_events,
+)
 from dissectors.trace.message import REQUEST, RESPONSE, Recognised
 
 _WRAPPER = b"\xa2"  # RemoteProfileProvisioningRequest and -Response of the ES9+ ASN.1 binding
+UNKNOWN = Function(ESIPA, "unknown", None, None, "ipa", "eim", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Media(StrEnum):
+    """What a carrier says of a body: one of the two bindings, or nothing that tells."""
+
+    ASN1 = "asn1"
+    JSON = "json"
+    OTHER = ""
+
+
+class Body(NamedTuple):
     """What a carrier hands over: the body, where it went, and the request if it is an answer."""
 
     kind: str
     path: str
     octets: bytes
-    is_json: bool
+    media: Media
     request: Function | None = None
-
-
-@lru_cache(maxsize=1)
-def _by_path() -> dict[str, Function]:
-    return {function.path: function for function in reversed(FUNCTIONS) if function.path}
 
 
 @lru_cache(maxsize=4)
@@ -76,79 +78,105 @@ def first_tag(octets: bytes) -> bytes:
         return b""
 
 
-def concerns_esim(body: Body) -> bool:
-    """Say whether a request is ours at all, by its path or by its bytes."""
-    path = body.path
-    if path == ASN1_PATH or path in _by_path():
-        return True
-    if body.is_json:
-        return _json_function(body) is not None
-    tag = first_tag(body.octets)
+def recognise(body: Body, spec: Spec | None = None) -> Recognised | None:
+    """Find what a body is, by its bytes and by where it went; None where it is none of ours.
+
+    A body that stands alone, without a path, media type or request of ours, must be whole to be
+    believed.
+    """
+    if looks_like_json(body.octets) or (body.media is Media.JSON and body.octets[:1] not in _LEADS):
+        return _recognise_json(body, spec)
+    return _recognise_asn1(body, spec)
+
+
+# the first octets of all messages in ASN.1
+_LEADS = frozenset({b"\xbf", _WRAPPER})
+
+
+# --- JSON ---
+
+
+def _recognise_json(body: Body, spec: Spec | None) -> Recognised | None:
+    parsed = parse(body.octets) if body.octets else None
+    members = parsed.members if parsed is not None else {}
+    function = by_path().get(body.path) or body.request
+    if function is None or function.json is None:
+        function = function_of(body.kind, body.path, members) or function
+    if function is None:
+        return None
+    problems: tuple[Finding, ...] = ()
+    if body.kind == REQUEST and function.path is not None and body.path != function.path:
+        problems = (finding(codes.PATH, f"{body.path[:120]} for {function.path}"),)
+    if parsed is None:
+        return Recognised(function, body.kind, None, (), None, problems, True)
+    function = with_events(function, parsed.value)
+    read = read_json(function, body.kind, parsed, spec)
+    problems += read.problems
+    name = function.json or function.name
+    return Recognised(function, body.kind, name, read.specs, read.value, problems, True)
+
+
+# --- ASN.1 ---
+
+
+def _recognise_asn1(body: Body, spec: Spec | None) -> Recognised | None:
+    kind, path, octets, media, request = body
+    if not octets:
+        return _empty(body)
+    tag = octets[:2] if octets[:1] == b"\xbf" and octets[1:2] < b"\x80" else first_tag(octets)
     if tag == _WRAPPER:
-        return _wrapped_function(body) is not None
-    return tag in _by_tag(body.kind, False) and _length_fits(body.octets)
+        return _recognise_wrapped(body, spec)
+    if kind == REQUEST or request is None or request is UNKNOWN:
+        function = _by_tag(kind, False).get(tag)
+        ours = path == ASN1_PATH or media is Media.ASN1 or request is not None
+        if function is None or not (ours or _whole(octets)):
+            return _guess(body, spec)
+    else:
+        function = request
+    wanted = function.request if kind == REQUEST else function.response
+    if wanted is None:
+        # a function without an answer was answered
+        text = f"{function.name} has no answer, {len(octets)} octets came"
+        return Recognised(function, kind, None, (), None, (finding(codes.BODY, text),))
+    decoded, specs = decode_fitting(wanted, octets, function.specs, spec)
+    problems = decoded.findings
+    if kind == REQUEST and path != ASN1_PATH:
+        problems = (finding(codes.PATH, f"{path[:120]} for {ASN1_PATH}"), *problems)
+    return Recognised(function, kind, decoded.type, specs, decoded.value, problems)
 
 
-def _length_fits(octets: bytes) -> bool:
+def _empty(body: Body) -> Recognised | None:
+    """Name a body of no octets: after its request it is an answer, on our path a fault."""
+    if body.request is not None:
+        return Recognised(body.request, body.kind, None, (), None, ())
+    function = by_path().get(body.path)
+    if function is None and body.path != ASN1_PATH:
+        return None
+    problem = finding(codes.BODY, "a request without a body")
+    return Recognised(function or UNKNOWN, body.kind, None, (), None, (problem,))
+
+
+def _whole(octets: bytes) -> bool:
+    """Say whether a body is one TLV that does not end early; more may follow it."""
     try:
         return read_tlv(octets).end <= len(octets)
     except TlvError:
         return False
 
 
-def recognise(body: Body, spec: Spec | None = None) -> Recognised | None:
-    """Find what a body is; None where it is none of ours."""
-    if body.is_json or (body.octets[:1] == b"{" and body.path in _by_path()):
-        return _recognise_json(body, spec)
-    return _recognise_asn1(body, spec)
-
-
-# --- JSON ---
-
-
-def _json_function(body: Body) -> Function | None:
-    function = _by_path().get(body.path)
-    if function is not None or body.request is not None:
-        return function or body.request
-    members = _members(body.octets)
-    last = body.path.rsplit("/", 1)[-1]
-    wanted = next((name for mark, name in REQUEST_MARKS if mark in members), None)
-    interface = ESIPA if "esipa" in body.path.lower() or "eidValue" in members else ES9
-    for name in (last, wanted):
-        for function in FUNCTIONS:
-            if name and function.json == name and function.interface == interface and members:
-                return function
-    return None
-
-
-def _members(octets: bytes) -> dict[str, object]:
-    if octets[:1].lstrip()[:1] != b"{" and octets.lstrip()[:1] != b"{":
-        return {}
-    try:
-        value = json.loads(octets)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _recognise_json(body: Body, spec: Spec | None) -> Recognised | None:
-    function = _json_function(body)
+def _recognise_wrapped(body: Body, spec: Spec | None) -> Recognised | None:
+    """Read a body of the ASN.1 binding of ES9+ and ES11. SGP.22 §6.6."""
+    function = _wrapped_function(body) or body.request
     if function is None:
-        return None
-    problems: list[Finding] = []
-    if body.kind == REQUEST and body.path != function.path:
-        problems.append(finding(codes.PATH, f"{body.path} for {function.path}"))
-    if not body.octets:
-        return Recognised(function, body.kind, None, (), None, tuple(problems))
-    read = read_json(function, body.kind, body.octets, spec)
-    if isinstance(read.value, dict) and "eventEntries" in read.value and function.interface == ES9:
-        # the JSON of ES11 is found on the paths of ES9+: only its answer tells (likely)
-        function = next(f for f in FUNCTIONS if f.interface == ES11 and f.name == function.name)
-    problems += read.problems
-    return Recognised(function, body.kind, function.json, read.specs, read.value, tuple(problems))
-
-
-# --- ASN.1 ---
+        return _guess(body, spec)
+    name = "RemoteProfileProvisioningRequest"
+    if body.kind == RESPONSE:
+        name = "RemoteProfileProvisioningResponse"
+    decoded, specs = decode_fitting(name, body.octets, ("SGP.22",), spec)
+    problems = decoded.findings
+    if body.kind == REQUEST and body.path != ASN1_PATH:
+        problems = (finding(codes.PATH, f"{body.path[:120]} for {ASN1_PATH}"), *problems)
+    return Recognised(function, body.kind, decoded.type, specs, decoded.value, problems)
 
 
 def _wrapped_function(body: Body) -> Function | None:
@@ -162,59 +190,16 @@ def _wrapped_function(body: Body) -> Function | None:
     return _by_tag(body.kind, True).get(inner)
 
 
-def _recognise_asn1(body: Body, spec: Spec | None) -> Recognised | None:
-    problems: list[Finding] = []
-    octets = body.octets
-    if not octets:
-        if body.request is None:
-            return None
-        return Recognised(body.request, body.kind, None, (), None, ())
-    tag = first_tag(octets)
-    function = body.request
-    if tag == _WRAPPER:
-        function = _wrapped_function(body) or function
-        if function is None:
-            return None
-        name = "RemoteProfileProvisioningRequest"
-        if body.kind == RESPONSE:
-            name = "RemoteProfileProvisioningResponse"
-        decoded, specs = decode_fitting(name, octets, ("SGP.22",), spec)
-    else:
-        if body.kind == REQUEST or function is None:
-            function = _by_tag(body.kind, False).get(tag, function)
-        if function is None:
-            return _guess(body, spec)
-        wanted = function.request if body.kind == REQUEST else function.response
-        if wanted is None:
-            # a function without an answer was answered
-            return _answer_unasked(function, body, problems)
-        decoded, specs = decode_fitting(wanted, octets, function.specs, spec)
-    if body.kind == REQUEST and body.path != ASN1_PATH:
-        problems.append(finding(codes.PATH, f"{body.path} for {ASN1_PATH}"))
-    return Recognised(
-        function, body.kind, decoded.type, specs, decoded.value, (*problems, *decoded.findings)
-    )
-
-
-def _answer_unasked(function: Function, body: Body, problems: list[Finding]) -> Recognised:
-    text = f"{function.name} has no answer, {len(body.octets)} octets came"
-    problems.append(finding(codes.BODY, text))
-    return Recognised(function, body.kind, None, (), None, tuple(problems))
-
-
 def _guess(body: Body, spec: Spec | None) -> Recognised | None:
-    """Read a body on our path that opens with none of our tags."""
-    if body.path != ASN1_PATH:
+    """Read a body on our path, or of our media type, that opens with none of our tags."""
+    if body.path != ASN1_PATH and body.media is not Media.ASN1:
         return None
     try:
         found = detect(body.octets, None if spec is None else (spec,))
     except DetectError as error:
-        unknown = Function(ESIPA, "unknown", None, None, "ipa", "eim", "")
-        return Recognised(unknown, body.kind, None, (), None, (finding(codes.BODY, str(error)),))
-    function = next(
-        (f for f in FUNCTIONS if found.type in (f.request, f.response)),
-        Function(ESIPA, "unknown", None, None, "ipa", "eim", ""),
-    )
-    problem = finding(codes.BODY, f"{found.type} is not sent in this direction on {ASN1_PATH}")
+        problem = finding(codes.BODY, str(error))
+        return Recognised(UNKNOWN, body.kind, None, (), None, (problem,))
+    function = next((f for f in FUNCTIONS if found.type in (f.request, f.response)), UNKNOWN)
+    problem = finding(codes.BODY, f"{found.type} is not sent in this direction here")
     findings = (problem, *found.decoded.findings)
     return Recognised(function, body.kind, found.type, found.specs, found.decoded.value, findings)

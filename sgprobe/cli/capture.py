@@ -146,8 +146,7 @@ class Progress:
     """One line on a terminal, after the first second, four times a second."""
 
     def __init__(self) -> None:
-        self._next = time.monotonic() + 1
-        self._shown = False
+        self._first = self._next = time.monotonic() + 1
 
     def __call__(self, done: int, size: int | None) -> None:
         """Show how much of the file is read."""
@@ -155,11 +154,10 @@ class Progress:
         if now < self._next:
             return
         self._next = now + 0.25
-        self._shown = True
         part = f"{done / size:4.0%} of {size >> 20} MiB" if size else f"{done >> 20} MiB"
         print(f"\r{part} read", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
-        """Take the line away."""
-        if self._shown:
+        """Take the line away; another process may have written it."""
+        if time.monotonic() >= self._first:
             print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -50,7 +50,7 @@ def _jobs(arguments: argparse.Namespace) -> int:
     jobs: int = arguments.jobs
     if jobs < 0:
         raise UserError("--jobs: expected 1 or more")
-    if arguments.form != "ndjson":
+    if arguments.form != "ndjson" or arguments.redact:
         return 1
     if arguments.filter and "n" in names_in(arguments.filter):
         return 1

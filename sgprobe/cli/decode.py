@@ -1,9 +1,13 @@
-"""Show what bytes say: one message (hex, base64, DER) or a capture (pcap, pcapng, gzip).
+"""Show what bytes say: one message (hex, base64, DER, the JSON of ES9+ or ESipa), a capture (pcap,
+pcapng, gzip) or a log of APDUs.
 
 sgprobe decode BF4F03020101
 sgprobe decode message.der --spec SGP.32@1.2 --as json
+sgprobe decode body.json
 sgprobe decode capture.pcapng --keylog keys.log
 sgprobe decode capture.pcap --as summary --filter 'type == EuiccPackageRequest'
+
+Exit code: 0 all decoded, 1 some malformed, 4 input that cannot be read.
 """
 
 from __future__ import annotations
@@ -26,29 +30,33 @@ _CAPTURES = (
     b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d",
     b"\x0a\x0d\x0d\x0a", b"\x1f\x8b",
 )  # fmt: skip
+_HEAD = 4096
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `sgprobe decode`."""
-    parser.add_argument("input", metavar="ARG", help="a file, hex, base64, or - for stdin")
+    parser.add_argument("input", metavar="ARG", help="a file, hex, base64, JSON, or - for stdin")
     parser.add_argument("--as", dest="form", default="tree", choices=FORMS,
                         help="how to print (default: tree)")  # fmt: skip
     add_spec(parser, "read as this version; default: every version that fits is named")
     parser.add_argument("-b", "--bytes", action="store_true",
-                        help="tree: also tag and offset of every element")  # fmt: skip
+                        help="tree: tag and offset of elements; summary: the flow")  # fmt: skip
     message = parser.add_argument_group("one message")
-    message.add_argument("--type", metavar="TYPE", help="read as this ASN.1 type")
+    message.add_argument("--type", metavar="TYPE", help="read as this ASN.1 type, or JSON function")
     capture = parser.add_argument_group("a capture")
     capture.add_argument("--keylog", metavar="FILE", action="append", default=[],
                          help="TLS key log; a capture may also carry its secrets")  # fmt: skip
     capture.add_argument("--psk", metavar="HEX", help="pre-shared key of PSK cipher suites")
     capture.add_argument("--filter", metavar="EXPR", help="print messages that fit, such as "
                          "'type == EuiccPackageRequest and counterValue > 40'")  # fmt: skip
-    capture.add_argument("--follow", metavar="FLOW", type=int, help="print this flow alone")
+    capture.add_argument("--follow", metavar="FLOW", type=int, help="print this flow alone: "
+                         "a number that the tree shows, of the frame that began it")  # fmt: skip
     capture.add_argument("--role", metavar="ROLE=ADDRESS", action="append", default=[],
                          help="name an end, such as eim=10.0.0.5")  # fmt: skip
-    capture.add_argument("--fields", metavar="A,B", help="csv: the columns")
-    capture.add_argument("--redact", metavar="WHAT", help="hide iccid, eid, keys (a,b,…)")
+    capture.add_argument("--fields", metavar="A,B", help="csv: the columns: members of a message, "
+                         "or paths into its value")  # fmt: skip
+    capture.add_argument("--redact", metavar="WHAT", help="hide iccid, eid, keys (a,b,…); "
+                         "pictures hide all of them unless this is none")  # fmt: skip
     capture.add_argument("--jobs", metavar="N", type=int, default=0,
                          help="processes on a large file (default: the cores)")  # fmt: skip
 
@@ -67,23 +75,32 @@ def run(arguments: argparse.Namespace) -> int:
             f"one message prints as {' or '.join(MESSAGE_FORMS)}",
         )
     octets = read_argument(arguments.input)
+    if octets.lstrip()[:1] == b"{":
+        from sgprobe.cli.json_message import show_json
+
+        return show_json(octets, spec, arguments.type, arguments.form)
     return show_message(octets, spec, arguments.type, arguments.form, arguments.bytes)
 
 
 def _capture(argument: str) -> str | BinaryIO | None:
-    """Return what to read as a capture, or None where the argument is one message."""
+    """Return what to read as a capture or a log, or None where the argument is one message."""
     if argument == "-":
         stdin = sys.stdin.buffer
-        head = stdin.peek(4)[:4] if isinstance(stdin, io.BufferedReader) else b""
-        return stdin if head.startswith(_CAPTURES) else None
+        head = stdin.peek(_HEAD)[:_HEAD] if isinstance(stdin, io.BufferedReader) else b""
+        return stdin if _is_capture_or_log(head) else None
     try:
         with Path(argument).open("rb") as file:
-            head = file.read(4096)
-            if head.startswith(_CAPTURES):
-                return argument
-            from dissectors.link.apdu_log import looks_like_apdu_log
-
-            # hex of one message is no log, though a log may be nothing but hex
-            return argument if head[:2].lower() != b"bf" and looks_like_apdu_log(head) else None
+            return argument if _is_capture_or_log(file.read(_HEAD)) else None
     except (OSError, ValueError):
         return None  # no file: it may be hex
+
+
+def _is_capture_or_log(head: bytes) -> bool:
+    if head.startswith(_CAPTURES):
+        return True
+    # hex of one message is no log, though a log may be nothing but hex
+    if head[:2].lower() == b"bf":
+        return False
+    from dissectors.link.apdu_log import looks_like_apdu_log
+
+    return looks_like_apdu_log(head)

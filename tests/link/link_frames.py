@@ -23,6 +23,7 @@ class Tape:
     flow: Flow
     events: list[tuple] = field(default_factory=list)
     problems: list[tuple[Finding, tuple[int, ...]]] = field(default_factory=list)
+    closings: int = 0
 
     def data(self, side, data, frames, time):
         assert data
@@ -38,6 +39,9 @@ class Tape:
 
     def datagram(self, side, data, frames, time):
         self.events.append(("datagram", side, data, frames, time))
+
+    def close(self):
+        self.closings += 1
 
     def problem(self, finding, frames):
         self.problems.append((finding, frames))

@@ -110,7 +110,7 @@ def test_memory_stays_bounded_on_a_large_capture():
         "from dissectors.link.capture import read_capture\n"
         "class Sink:\n"
         "    def data(self, *a): pass\n"
-        "    gap = end = problem = datagram = data\n"
+        "    gap = end = problem = datagram = close = data\n"
         "class Opener:\n"
         "    def stream(self, flow): return Sink()\n"
         "    datagrams = stream\n"

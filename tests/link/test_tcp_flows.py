@@ -132,7 +132,7 @@ def test_shards_divide_the_flows_and_keep_their_numbers():
     frames.append(b"\0" * 12 + b"\x08\0\x99")
     data = pcap(frames)
     whole, total = read(data)
-    parts = [read(data, Recorder(), shard=(n, 3)) for n in range(3)]
+    parts = [read(data, Recorder(), shard=Shard(n, 3)) for n in range(3)]
     flows = [tape.flow for opener, _ in parts for tape in opener.tapes]
     assert sorted(flow.number for flow in flows) == sorted(t.flow.number for t in whole.tapes)
     assert {flow.number: flow for flow in flows} == {t.flow.number: t.flow for t in whole.tapes}
@@ -152,7 +152,7 @@ def test_secrets_reach_every_shard():
     writer = PcapngWriter()
     data = writer.section() + writer.interface() + writer.secrets(b"key")
     for n in range(2):
-        opener, _ = read(data, Recorder(), shard=(n, 2))
+        opener, _ = read(data, Recorder(), shard=Shard(n, 2))
         assert opener.kept == [(0x544C534B, b"key")]
 
 

@@ -86,3 +86,24 @@ def test_flows_of_no_interest_are_bounded():
     frames = [udp_frame(("10.9.0.1", 1024 + n), TWO, b"x") for n in range(100)]
     opener, _ = read(pcap(frames * 2), Recorder(want=lambda flow: False), Limits(skipped=10))
     assert 100 < len(opener.asked) <= 200
+
+
+def test_a_flow_learns_once_that_nothing_comes_after():
+    frames = [udp_frame(("10.9.0.1", 1024 + n), TWO, b"x") for n in range(100)]
+    opener, _ = read(pcap(frames), limits=Limits(flows=40))
+    assert [tape.closings for tape in opener.tapes] == [1] * 100
+
+
+def test_flows_end_in_the_order_in_which_they_began():
+    ended = []
+    frames = [udp_frame(("10.9.0.1", 1024 + n), TWO, b"x") for n in (5, 3, 9, 1)]
+    opener = Recorder()
+    opener.datagrams = lambda flow: Ended(opener.stream(flow), ended)
+    read(pcap(frames * 2), opener)
+    assert ended == [1029, 1027, 1033, 1025]
+
+
+class Ended:
+    def __init__(self, tape, ended):
+        self.datagram, self.problem = tape.datagram, tape.problem
+        self.close = lambda: ended.append(tape.flow.client.port)

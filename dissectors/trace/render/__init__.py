@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TextIO
 
 from dissectors.trace.message import Message
 from dissectors.trace.read import Trace
+
+
+def _as_it_is(text: str) -> str:
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,8 @@ class Style:
     with_bytes: bool = False
     # an address, with or without port, to the name of the role there
     roles: dict[str, str] = field(default_factory=dict)
+    # hides in a text about the capture what is hidden in its messages
+    veil: Callable[[str], str] = _as_it_is
 
 
 class Renderer(Protocol):

@@ -128,7 +128,7 @@ def _frames(message: Message) -> str:
 
 def _folded(message: Message, trace: Trace) -> str:
     """Say what was folded into one arrow: blocks, and datagrams that came again."""
-    transfer = message.carrier.get("coap")
+    transfer = message.carrier
     if not isinstance(transfer, CoapTransfer):
         return ""
     parts = [f"{transfer.blocks} blocks"] if transfer.blocks > 1 else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from dissectors.asn1 import codec
 from dissectors.asn1.versions import SPECS
@@ -14,13 +14,22 @@ from dissectors.trace.render.words import printable
 _MOST = 50  # entries of one kind; what is over is counted
 
 
+def closing_lines(trace: Trace, veil: Callable[[str], str]) -> Iterator[str]:
+    """Walk what is said at the end: sessions that stayed closed, then notes."""
+    for line in (*session_lines(trace), *note_lines(trace)):
+        yield veil(line)
+
+
 def session_lines(trace: Trace) -> Iterator[str]:
     """Walk the lines on sessions that stayed closed: what they are, what key they need."""
     closed = [s for s in trace.sessions if s.decryption in ("none", "partial")]
+    closed.sort(key=lambda session: (session.first_frame, session.number))
     for session in closed[:_MOST]:
         yield from (printable(line) for line in describe(session))
-    if len(closed) > _MOST:
-        yield f"… and {len(closed) - _MOST} more sessions without keys"
+    more = len(closed) - min(len(closed), _MOST)
+    if more or (closed and trace.more_sessions):
+        over = f", and {trace.more_sessions} that were not looked at" * bool(trace.more_sessions)
+        yield f"… and {more} more sessions without keys{over}"
 
 
 def describe(session: SessionInfo) -> Iterator[str]:
@@ -57,5 +66,6 @@ def note_lines(trace: Trace) -> Iterator[str]:
     for finding, frames in trace.notes[:_MOST]:
         place = f"frame {frames[-1]}: " if frames else ""
         yield f"{finding.severity}: {place}{finding.code}: {printable(finding.text)}"
-    if len(trace.notes) > _MOST:
-        yield f"… and {len(trace.notes) - _MOST} more notes"
+    more = len(trace.notes) - min(len(trace.notes), _MOST) + trace.more_notes
+    if more:
+        yield f"… and {more} more notes"

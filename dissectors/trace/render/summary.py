@@ -8,7 +8,7 @@ from dissectors.finding import Severity
 from dissectors.trace.message import Message
 from dissectors.trace.read import Trace
 from dissectors.trace.render import Style
-from dissectors.trace.render.sessions import note_lines, session_lines
+from dissectors.trace.render.sessions import closing_lines
 from dissectors.trace.render.words import (
     carrier_word,
     end_name,
@@ -37,8 +37,9 @@ class SummaryForm:
         )
         said = outcome(message) or "  ".join(f"{name} {text}" for name, text in telling(message))
         marks = [p.code for p in message.problems if p.severity is not Severity.INFO]
+        flow = f"flow {message.flow:<5} " if self._style.with_bytes else ""
         line = (
-            f"{message.n:>5} {message.time - self._start:>9.3f} s  {ends:<12} "
+            f"{message.n:>5} {flow}{message.time - self._start:>9.3f} s  {ends:<12} "
             f"{carrier_word(message):<10} {title(message):<34} {printable(said)}"
         ).rstrip()
         if marks:
@@ -47,5 +48,5 @@ class SummaryForm:
 
     def finish(self, trace: Trace) -> None:
         """Print sessions and notes."""
-        for line in (*session_lines(trace), *note_lines(trace)):
+        for line in closing_lines(trace, self._style.veil):
             self._out.write(line + "\n")

@@ -4,58 +4,77 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from typing import Any, TextIO
 from xml.sax.saxutils import quoteattr
 
 from dissectors.trace.message import Message
+from dissectors.trace.paths import Path, find, parse_path
 from dissectors.trace.read import Trace
 from dissectors.trace.render import Style
-from dissectors.trace.render.words import walk
+from dissectors.trace.render.words import printable, walk
 
 _DEFAULT = ("n", "time", "src", "dst", "interface", "function", "kind", "type", "status")
+_MEMBERS = frozenset({"n", "frames", "time", "src", "dst", "transport", "interface", "function",
+                      "kind", "type", "spec", "status", "value", "flow", "sender",
+                      "receiver"})  # fmt: skip
 # a spreadsheet must not take a product's text for a formula
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@")
+_XML_DEEPEST = 100_000
 
 
 class CsvForm:
-    """One row per message; a field is a member of the NDJSON object or a path into its value."""
+    """One row per message; a field is a member of the message or a path into its value."""
 
     def __init__(self, out: TextIO, style: Style) -> None:
-        self._fields = style.fields or _DEFAULT
+        fields = style.fields or _DEFAULT
+        self._columns = [_column(name) for name in fields]
         self._rows = csv.writer(out, lineterminator="\n")
-        self._rows.writerow(self._fields)
+        self._rows.writerow([_cell(name) for name in fields])
 
     def message(self, message: Message) -> None:
         """Print one row."""
-        members = message.as_dict()
-        self._rows.writerow([_cell(_pick(members, name)) for name in self._fields])
+        self._rows.writerow([_cell(column(message)) for column in self._columns])
 
     def finish(self, trace: Trace) -> None:
         """Nothing comes last."""
 
 
-def _pick(members: dict[str, Any], name: str) -> Any:
-    """Return a member, or all values in the message whose path ends with `name`."""
-    if name in members:
-        return members[name]
-    dotted = "." + name.removeprefix("value.")
-    found = [value for path, value in walk(members["value"])
-             if ("." + path) == dotted or ("." + path).endswith(dotted)]  # fmt: skip
-    return found[0] if len(found) == 1 else found or ""
+def _column(name: str) -> Callable[[Message], Any]:
+    """Return what reads a column from a message; raises ValueError where the name is no path."""
+    if name in _MEMBERS:
+        return lambda message: getattr(message, name)
+    if name == "bytes":
+        return lambda message: message.octets.hex()
+    if name in ("problem", "problems"):
+        return lambda message: [problem.code for problem in message.problems]
+    path = parse_path(name)
+    return lambda message: _found(message, path)
+
+
+def _found(message: Message, path: Path) -> Any:
+    """Return the value at a path, or all of them."""
+    found = find(message.value, path)
+    return found[0] if len(found) == 1 else found
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, list) and all(isinstance(one, str | int | float) for one in value):
-        text = "|".join(str(one) for one in value)
-    elif isinstance(value, dict | list):
-        text = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, list | tuple) and not any(isinstance(one, dict | list) for one in value):
+        text = "|".join("" if one is None else str(one) for one in value)
+    elif isinstance(value, dict | list | tuple):
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     else:
-        text = "" if value is None else str(value)
+        return "" if value is None else str(value)
+    if not text.isprintable():
+        text = printable(text)
     return "'" + text if text.startswith(_FORMULA) and not _is_number(text) else text
 
 
 def _is_number(text: str) -> bool:
-    return text.lstrip("-").replace(".", "", 1).isdigit()
+    digits = text.removeprefix("-").replace(".", "", 1)
+    return digits.isascii() and digits.isdigit()
 
 
 class XmlForm:
@@ -84,7 +103,7 @@ class XmlForm:
             if value is not None:
                 rows.append(f'    <field name="esim.{name}" show={_attribute(value)}/>')
         rows.append(f'    <field name="esim.bytes" value="{message.octets.hex()}"/>')
-        for path, value in walk(message.value, "", 100_000):
+        for path, value in walk(message.value, "", _XML_DEEPEST):
             if not isinstance(value, dict | list):
                 shown = "" if value is None else value
                 rows.append(f"    <field name={_attribute(path)} show={_attribute(shown)}/>")
@@ -101,5 +120,4 @@ class XmlForm:
 
 def _attribute(value: object) -> str:
     """Quote a text as XML 1.0 allows: control characters are escaped as their Python form."""
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
-    return quoteattr(text)
+    return quoteattr(printable(str(value)))

@@ -12,7 +12,7 @@ from dissectors.finding import Severity
 from dissectors.trace.message import Message
 from dissectors.trace.read import Trace
 from dissectors.trace.render import Style
-from dissectors.trace.render.sessions import note_lines, session_lines
+from dissectors.trace.render.sessions import closing_lines
 from dissectors.trace.render.words import carrier_word, end_name, printable, title
 
 
@@ -28,20 +28,19 @@ class TreeForm:
         """Print one message."""
         if self._start is None:
             self._start = message.time
-        frames = message.frames
-        shown = f"frame {frames[-1]}" if len(frames) == 1 else f"frames {frames[0]}–{frames[-1]}"
         lines = [
             f"{message.n}  {title(message)}   {message.interface}   "
             f"{end_name(self._style, message.src, message.sender)} → "
             f"{end_name(self._style, message.dst, message.receiver)}   {carrier_word(message)}",
-            f"   {message.time - self._start:.3f} s, {shown}, {message.src} → {message.dst}, "
+            f"   {message.time - self._start:.3f} s, {_frames(message)}, flow {message.flow}, "
+            f"{message.src} → {message.dst}, "
             f"{len(message.octets)} octets{_versions(message)}",
         ]
         lines += self._body(message)
         for problem in message.problems:
             if problem.severity is Severity.INFO and not self._style.with_bytes:
                 continue
-            where = f" at {problem.path}" if problem.path else ""
+            where = f" at {printable(problem.path)}" if problem.path else ""
             text = printable(problem.text)
             lines.append(f"   {problem.severity}: {problem.code}{where}: {text}")
         self._out.write("\n".join(lines) + "\n\n")
@@ -50,7 +49,9 @@ class TreeForm:
         if message.value is None:
             return []
         if message.type is None or not message.type[:1].isupper():
-            return _json_lines(message.value)
+            return json_lines(message.value)
+        if not message.octets:
+            return json_lines(message.value)  # it was changed, and has no bytes of its own
         loaded = codec.load(parse_spec(message.spec[-1]))
         tree = loaded.tree(message.type, message.octets)
         lines = []
@@ -63,15 +64,23 @@ class TreeForm:
 
     def finish(self, trace: Trace) -> None:
         """Print sessions and notes."""
-        for line in (*session_lines(trace), *note_lines(trace)):
+        for line in closing_lines(trace, self._style.veil):
             self._out.write(line + "\n")
+
+
+def _frames(message: Message) -> str:
+    frames = message.frames
+    if not frames:
+        return "no frame"
+    return f"frame {frames[-1]}" if len(frames) == 1 else f"frames {frames[0]}–{frames[-1]}"
 
 
 def _versions(message: Message) -> str:
     return f", {grouped(message.spec)}" if message.spec else ""
 
 
-def _json_lines(value: object, depth: int = 0) -> list[str]:
+def json_lines(value: object, depth: int = 0) -> list[str]:
+    """Return a JSON value as indented lines, safe to print."""
     pad = "   " + "  " * depth
     if isinstance(value, dict):
         rows = []
@@ -88,7 +97,7 @@ def _json_lines(value: object, depth: int = 0) -> list[str]:
 
 def _member(pad: str, name: str, value: object, depth: int) -> list[str]:
     if isinstance(value, dict | list) and value and depth < 40:
-        return [f"{pad}{name}", *_json_lines(value, depth + 1)]
+        return [f"{pad}{name}", *json_lines(value, depth + 1)]
     return [f"{pad}{name}: {_plain(value)}"]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dissectors.link.coap.transfers import CoapTransfer
+from dissectors.link.http import HttpMessage
 from dissectors.trace.message import REQUEST, Message
 from dissectors.trace.render import Style
 
@@ -20,22 +22,29 @@ def printable(text: str) -> str:
 
 def end_name(style: Style, address: str, role: str) -> str:
     """Return how an end of a message is called: by the person, else by its role."""
-    host = address.rpartition(":")[0]
-    return style.roles.get(address) or style.roles.get(host) or role or address
+    host = address.rpartition(":")[0].strip("[]")
+    return printable(style.roles.get(address) or style.roles.get(host) or role or address)
 
 
 def carrier_word(message: Message) -> str:
     """Return how a message was carried, in one or two words."""
-    http = message.carrier.get("http")
+    carrier = message.carrier
     if message.status is not None:
         return f"{message.transport} {message.status}"
-    if http is not None:
-        return f"{message.transport} {http.head.method}"
+    if isinstance(carrier, HttpMessage):
+        return f"{message.transport} {printable(carrier.head.method)}"
+    if isinstance(carrier, CoapTransfer):
+        return f"{message.transport} {carrier.type_name}"
     return message.transport
 
 
 def refused(message: Message) -> bool:
     """Say whether an answer carries an error; that there is nothing to do is none."""
+    status = message.status
+    if isinstance(status, int) and status >= 400:
+        return True
+    if isinstance(status, str) and message.transport.startswith("coap") and status >= "4":
+        return True
     said = outcome(message)
     return bool(said) and "noEimPackageAvailable" not in said
 
