@@ -19,6 +19,7 @@ from dissectors.spec.identity import iccid_text
 from sgprobe.cli.command import UserError
 from sgprobe.cli.serve import known_place
 from sgprobe.cli.specs import add_spec, chosen_spec
+from sgprobe.cli.tape import add_tape, tape_path
 from sgprobe.crypto.keys import RSP_CURVES
 from sgprobe.host.device import Device, DeviceError, EimPlace, Plan, read_public_key
 from sgprobe.host.stand import TEST_EUICCS
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command.add_argument("--curve", default="p256", choices=[str(one) for one in RSP_CURVES])
         add_spec(command, "default SGP.32@1.2")
         command.add_argument("--db", type=Path, metavar="FILE", help="keep the eUICC in SQLite")
-        command.add_argument("--tape", type=Path, metavar="FILE", help="write a pcapng")
+        add_tape(command)
         command.add_argument("--keylog", type=Path, metavar="FILE", help="append TLS keys")
 
 
@@ -69,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
                 tuple(arguments.trust),
                 dict(known_place(text) for text in arguments.at),
                 arguments.db,
-                arguments.tape,
+                tape_path(arguments.tape, "ipa"),
                 arguments.keylog,
                 arguments.token,
             )
@@ -101,6 +102,8 @@ async def _act(device: Device, act: Act, arguments: argparse.Namespace) -> int:
             state = "enabled" if one.enabled else "disabled"
             name = one.metadata.get("profileName", "")
             print(f"profile {iccid_text(bytes.fromhex(one.iccid))}  {state:<9} {name}")
+        if device.plan.tape is not None:
+            print(f"capture {device.plan.tape}")
     return 0 if good else 1
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sgprobe.cli.command import UserError
 from sgprobe.cli.specs import add_spec, chosen_spec
+from sgprobe.cli.tape import add_tape, tape_path
 from sgprobe.crypto.keys import RSP_CURVES
 from sgprobe.host.stand import ROLES, Plan, Stand
 from sgprobe.peers.rules import RuleError
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--curve", default="p256", choices=[str(curve) for curve in RSP_CURVES])
     add_spec(parser, "eim: the version it speaks; default SGP.32@1.2")
     parser.add_argument("--db", type=Path, metavar="FILE", help="SQLite; default: in memory")
-    parser.add_argument("--tape", type=Path, metavar="FILE", help="write a pcapng, secrets inside")
+    add_tape(parser)
     parser.add_argument("--keylog", type=Path, metavar="FILE", help="append TLS keys")
     parser.add_argument("--rule-off", action="append", default=[], metavar="NAME",
                         help="do not keep this rule, such as EIM.RESULT-SIGNATURE")  # fmt: skip
@@ -52,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         port=arguments.port,
         operator_port=arguments.operator_port,
         database=arguments.db,
-        tape=arguments.tape,
+        tape=tape_path(arguments.tape, f"serve-{arguments.role}"),
         keylog=arguments.keylog,
         off=frozenset(arguments.rule_off),
         known=dict(known_place(text) for text in arguments.at),
@@ -92,5 +93,7 @@ async def _serve(plan: Plan, as_json: bool) -> None:
             for eid in stand.eids:
                 print(f"  knows EID    {eid}")
             print(f"  trust        {told['trust']}")
+            if plan.tape is not None:
+                print(f"  capture      {plan.tape}")
             print("Ctrl-C ends.", flush=True)
         await stop.wait()

@@ -19,6 +19,7 @@ from dissectors.trace.read import read_trace
 from dissectors.trace.render import Style, make
 from sgprobe.cli.command import UserError
 from sgprobe.cli.specs import add_spec, chosen_spec
+from sgprobe.cli.tape import add_tape, tape_path
 from sgprobe.crypto.keys import RSP_CURVES
 from sgprobe.host.scenarios import SCENARIOS
 from sgprobe.host.world import Plan, World
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--curve", choices=[str(one) for one in RSP_CURVES], help="default: p256")
     add_spec(parser, "default SGP.32@1.2")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--tape", type=Path, metavar="FILE", help="keep the capture")
+    add_tape(parser)
     parser.add_argument("--quiet", action="store_true", help="do not print the dialogue")
 
 
@@ -45,19 +46,24 @@ def run(arguments: argparse.Namespace) -> int:
     versions = ["1.0.1", "1.3"] if arguments.scenario == "all" else ["1.2"]
     curves = [arguments.curve] if arguments.curve else curves
     versions = [spec.version] if spec is not None else versions
-    if arguments.tape is not None and arguments.scenario == "all":
+    if arguments.tape not in (None, "none") and arguments.scenario == "all":
         raise UserError("--tape keeps one capture", "name one scenario with it")
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
             for curve in curves:
                 for version in versions:
-                    tape = arguments.tape or Path(folder) / "world.pcapng"
+                    kept = None
+                    if arguments.scenario != "all":
+                        kept = tape_path(arguments.tape, f"world-{name}")
+                    tape = kept or Path(folder) / "world.pcapng"
                     plan = Plan(curve, version, arguments.seed, tape,
                                 indirect=SCENARIOS[name].indirect)  # fmt: skip
                     failed += asyncio.run(_play(name, plan))
                     quiet = arguments.quiet or arguments.scenario == "all"
                     failed += _dialogue(tape, quiet)
+                    if kept is not None:
+                        print(f"  capture {kept}")
     return 1 if failed else 0
 
 

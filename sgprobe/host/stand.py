@@ -127,6 +127,7 @@ class Stand:
             "operator": "http://{}:{}".format(*self.operator.address),
             "eids": list(self.eids),
             "trust": str(self.trust),
+            "capture": str(self.plan.tape) if self.plan.tape is not None else None,
         }
 
     async def __aenter__(self) -> Stand:

@@ -21,6 +21,11 @@ from dissectors.trace.read import read_trace
 SGPROBE = [sys.executable, "-m", "sgprobe"]
 
 
+@pytest.fixture(autouse=True)
+def _captures_go_to_a_folder_of_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
 @contextmanager
 def serving(*arguments: str) -> Iterator[dict[str, Any]]:
     process = subprocess.Popen(
@@ -71,6 +76,7 @@ def test_a_download_between_two_processes(curve: str, tmp_path: Path) -> None:
         )  # fmt: skip
         assert code == 1
         assert "download:" in out
+    assert (tmp_path / smdp["capture"]).stat().st_size > 1000
     trace = read_trace(str(tape))
     assert {m.interface for m in trace.messages} >= {"ES9+", "ES10b"}
     assert not [m for m in trace.messages if m.malformed]
