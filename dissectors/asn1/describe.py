@@ -29,11 +29,18 @@ def definition(spec: Spec, name: str) -> list[str]:
     head = f"-- {spec}"
     if type_.tags:
         head += f", tag {' '.join(tag.hex().upper() for tag in type_.tags)}"
+    shape = loaded.schema.shape(type_)
+    if isinstance(shape, m.ListOf):
+        head += printer.of_elements(shape.element)
     below = sorted(printer.used - {name})
     lines[0] = f"{name} ::= {lines[0]}"
     if below:
         lines.append(f"-- uses {', '.join(below)}")
     return [head, *lines]
+
+
+# columns of a type before its tag is written behind it
+_ROOM = 60
 
 
 class _Printer:
@@ -60,15 +67,13 @@ class _Printer:
             case m.ListOf(element, size, is_set):
                 word = "SET" if is_set else "SEQUENCE"
                 limit = f" (SIZE ({size}))" if size else ""
-                return [f"{word}{limit} OF {self.name(element)}{_tagged(element)}"]
+                plain = isinstance(element.shape, m.Ref) or _is_plain(element.shape)
+                lines = [self.name(element)] if plain else self.body(element, depth)
+                return [f"{word}{limit} OF {lines[0]}", *lines[1:]]
             case m.Integer(named, limits):
-                listed = ", ".join(f"{label}({number})" for number, label in named)
-                text = f"INTEGER {{ {listed} }}" if named else "INTEGER"
-                return [text + (f" ({limits})" if limits else "")]
+                return _listed("INTEGER", named, f" ({limits})" if limits else "", pad)
             case m.Bits(named, size):
-                listed = ", ".join(f"{label}({number})" for number, label in named)
-                text = f"BIT STRING {{ {listed} }}" if named else "BIT STRING"
-                return [text + (f" (SIZE ({size}))" if size else "")]
+                return _listed("BIT STRING", named, f" (SIZE ({size}))" if size else "", pad)
             case m.Octets(size):
                 return ["OCTET STRING" + (f" (SIZE ({size}))" if size else "")]
             case m.Text(charset, size):
@@ -96,10 +101,15 @@ class _Printer:
         """Return one member with its tags and presence."""
         return self._field(field, "", "", 0)
 
+    def of_elements(self, element: m.Type) -> str:
+        """Return the tags that the elements of a list begin with."""
+        tags = self._schema.first_tags(element)
+        return f" of {' / '.join(tag.hex().upper() for tag in tags)}" if tags else ""
+
     def _field(self, field: m.Field, pad: str, comma: str, depth: int) -> list[str]:
         tags = self._schema.first_tags(field.type)
         shown = " / ".join(tag.hex().upper() for tag in tags) or "any"
-        inline = not isinstance(field.type.shape, m.Ref) and not _is_plain(field.type.shape)
+        inline = not isinstance(field.type.shape, m.Ref)
         lines = self.body(field.type, depth + 1) if inline else [self.name(field.type)]
         presence = ""
         if field.default is not None:
@@ -108,11 +118,24 @@ class _Printer:
         elif field.optional:
             presence = " OPTIONAL"
         wrap = " explicit" if len(field.type.tags) > 1 or _is_wrapper(self._schema, field) else ""
+        if isinstance(field.type.shape, m.ListOf):
+            wrap += self.of_elements(field.type.shape.element)
         lines[0] = f"{pad}{field.name} {lines[0]}"
         lines[-1] = f"{lines[-1]}{presence}{comma}"
-        at = 0
-        lines[at] = f"{lines[at]:<72} -- {shown}{wrap}"
+        lines[0] = f"{lines[0]:<72} -- {shown}{wrap}"
         return lines
+
+
+def _listed(word: str, named: tuple[tuple[int, str], ...], limit: str, pad: str) -> list[str]:
+    """Return a type with its named numbers, on one line where there is room."""
+    items = [f"{label}({number})" for number, label in named]
+    if not items:
+        return [word + limit]
+    line = f"{word} {{ {', '.join(items)} }}{limit}"
+    if len(line) + len(pad) < _ROOM:
+        return [line]
+    rows = [f"{pad}{item}," for item in items]
+    return [f"{word} {{", *rows[:-1], rows[-1][:-1], f"{pad[:-4]}}}{limit}"]
 
 
 def _is_wrapper(schema: m.Schema, field: m.Field) -> bool:
@@ -124,16 +147,17 @@ def _is_plain(shape: m.Shape) -> bool:
     return not isinstance(shape, m.Sequence | m.Choice | m.Ref)
 
 
-def _tagged(type_: m.Type) -> str:
-    return f" -- element {type_.tags[0].hex().upper()}" if type_.tags else ""
-
-
 # --- differences ---
 
 
 def difference(old: Spec, new: Spec, only: str | None = None) -> Iterator[str]:
-    """Walk what changed from `old` to `new`: types, then their members, as + and - lines."""
+    """Walk what changed from `old` to `new`: types, then their members, as + and - lines.
+
+    `only` limits it to one type; KeyError where neither version has that.
+    """
     before, after = codec.load(old).schema, codec.load(new).schema
+    if only is not None and only not in before.types:
+        codec.load(new).type(only)
     for name in sorted({*before.types, *after.types}):
         if ":" in name or (only and name != only):
             continue

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from dissectors.asn1.codec import Codec
 from dissectors.asn1.node import LEAF
 from dissectors.asn1.runtime import FAULTS
-from dissectors.asn1.tlv import TlvError, read_tag, split
+from dissectors.asn1.tlv import TlvError, read_tag, read_tlv, split
 from dissectors.asn1.x509 import summarise
 from dissectors.spec.identity import IdentityError, eid_text, iccid_text
 
@@ -161,8 +161,19 @@ def _labels(octets: bytes) -> str:
     return ".".join(parts)
 
 
+def _attribute(contents: bytes) -> Opened | None:
+    """An attribute of a name: some string type, by its own tag. RFC 5280 §4.1.2.4."""
+    element = read_tlv(contents)
+    text = contents[element.body : element.end].decode("utf-8")
+    return Opened(repr(text)) if text.isprintable() else None
+
+
 _Opener = Callable[[bytes], Opened | None]
-_BY_TYPE: dict[str, _Opener] = {"Iccid": _iccid, "VersionType": _version}
+_BY_TYPE: dict[str, _Opener] = {
+    "Iccid": _iccid,
+    "VersionType": _version,
+    "AttributeValue": _attribute,
+}
 # SGP.22 §5.7.8 extCardResource: ETSI TS 102 226 §8.2.1.7.2
 _BY_NAME: dict[str, _Opener] = {
     "eidValue": _eid,

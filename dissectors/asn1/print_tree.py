@@ -45,12 +45,13 @@ class _Walk:
         self._codec = codec
         self._schema = codec.schema
         self._raw = tree.raw
+        self._whole = tree.type
 
     def lines(
         self, node: Node, type_: m.Type | None, name: str, path: str, depth: int
     ) -> Iterator[Line]:
         shape = self._schema.shape(type_) if type_ is not None else None
-        opened = self._opened(node)
+        opened = self._opened(node, path)
         text = _shown(node, shape, self._raw[node.body : node.end])
         if opened.note and opened.note not in text:
             text = f"{text} ({opened.note})" if text else opened.note
@@ -58,7 +59,7 @@ class _Walk:
         yield Line(depth, path, name, text, node.label, tag, node.start, node.end)
         for label, shown, start, end in opened.lines:
             # what is said of a certificate stands in all of it; its outer 30 may not be there
-            whole = node.label == "Certificate"
+            whole = "Certificate" in (node.label, self._whole if not path else "")
             at = (node.start, node.end) if whole else (node.body + start, node.body + end)
             yield Line(depth + 1, f"{path}/{label.strip()}", label, shown, "", "", *at)
         for index, kid in enumerate(node.kids):
@@ -68,7 +69,10 @@ class _Walk:
                 kid_name, kid_path = kid.name, f"{path}.{kid.name}".lstrip(".")
             yield from self.lines(kid, _type_below(shape, kid.name), kid_name, kid_path, depth + 1)
 
-    def _opened(self, node: Node) -> Opened:
+    def _opened(self, node: Node, path: str) -> Opened:
+        if not path and self._whole == "Certificate" and node.kind != LEAF:
+            der = self._raw[node.start : node.end]
+            return open_leaf(self._codec, "", "Certificate", der) or Opened()
         if node.kind != LEAF:
             return Opened()
         contents = self._raw[node.body : node.end]
