@@ -72,9 +72,9 @@ class Bsp:
             raise SegmentError("size", f"{len(data)} octets do not fit: {MAX_DATA} at most")
         return self._emit(tag, data)
 
-    def open(self, segment: bytes, check_mac: bool = True) -> bytes:
-        """Return the plaintext of an encrypted segment TLV; a faulty card checks no MAC."""
-        data, mac = self._check(segment, check_mac)
+    def open(self, segment: bytes, *, check_mac: bool = True, check_size: bool = True) -> bytes:
+        """Return the plaintext of an encrypted segment TLV; a faulty card checks less."""
+        data, mac = self._check(segment, check_mac, check_size)
         if not data or len(data) % BLOCK:
             raise SegmentError("format", f"{len(data)} octets are no AES-CBC ciphertext")
         decryptor = self._cbc().decryptor()
@@ -82,9 +82,11 @@ class Bsp:
         self._advance(mac)
         return plain
 
-    def open_mac_only(self, segment: bytes, check_mac: bool = True) -> bytes:
+    def open_mac_only(
+        self, segment: bytes, *, check_mac: bool = True, check_size: bool = True
+    ) -> bytes:
         """Return the contents of a segment TLV that is MACed only."""
-        data, mac = self._check(segment, check_mac)
+        data, mac = self._check(segment, check_mac, check_size)
         self._advance(mac)
         return data
 
@@ -119,8 +121,8 @@ class Bsp:
         self._advance(mac)
         return covered + mac[:MAC_OCTETS]
 
-    def _check(self, segment: bytes, check_mac: bool) -> tuple[bytes, bytes]:
-        if len(segment) > MAX_SEGMENT:
+    def _check(self, segment: bytes, check_mac: bool, check_size: bool) -> tuple[bytes, bytes]:
+        if check_size and len(segment) > MAX_SEGMENT:
             raise SegmentError("size", f"a segment is at most {MAX_SEGMENT} octets")
         try:
             element = read_tlv(segment)

@@ -179,6 +179,10 @@ def test_oversize_is_refused_on_both_sides() -> None:
     with pytest.raises(SegmentError) as error:
         channel.open(tlv("86", bytes(1017)))
     assert error.value.reason == "size"
+    # a card that does not look at the size goes on to the MAC
+    with pytest.raises(SegmentError) as error:
+        channel.open(tlv("86", bytes(1017)), check_size=False)
+    assert error.value.reason == "mac"
 
 
 def test_a_right_mac_does_not_excuse_wrong_contents() -> None:

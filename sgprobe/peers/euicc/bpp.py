@@ -217,17 +217,26 @@ def _part(loader: Loader, octets: bytes) -> int:
     return length
 
 
+def _open(turn: Turn, loader: Loader, segment: bytes, mac_only: bool = False) -> bytes:
+    rules = turn.chip.rules
+    opens = loader.bsp.open_mac_only if mac_only else loader.bsp.open
+    return opens(
+        segment,
+        check_mac=rules.on("EUICC.BPP-MAC"),
+        check_size=rules.on("EUICC.BPP-SEGMENT-SIZE"),
+    )
+
+
 def _open_all(turn: Turn, loader: Loader, octets: bytes) -> bytes:
     """Open the 87 segments of a part that comes whole."""
     outer = read_tlv(octets)
     if outer.end != len(octets):
         raise Refused(BAD_STRUCTURE)
-    check = turn.chip.rules.on("EUICC.BPP-MAC")
     plain = []
     for one in split(octets, outer.body, outer.end):
         if one.tag != b"\x87":
             raise Refused(BAD_STRUCTURE)
-        plain.append(loader.bsp.open(octets[one.start : one.end], check_mac=check))
+        plain.append(_open(turn, loader, octets[one.start : one.end]))
     return b"".join(plain)
 
 
@@ -248,8 +257,7 @@ def _metadata(turn: Turn, loader: Loader, octets: bytes) -> None:
     loader.left -= len(octets)
     if loader.left < 0:
         raise Refused(BAD_STRUCTURE)
-    check = turn.chip.rules.on("EUICC.BPP-MAC")
-    loader.metadata += loader.bsp.open_mac_only(octets, check_mac=check)
+    loader.metadata += _open(turn, loader, octets, mac_only=True)
     if loader.left:
         return
     loader.metadata = metadata.check(turn, loader.metadata)
@@ -272,8 +280,7 @@ def _profile(turn: Turn, loader: Loader, octets: bytes) -> bytes:
     interpreter = loader.interpreter
     if loader.left < 0 or interpreter is None:
         raise Refused(BAD_STRUCTURE)
-    check = turn.chip.rules.on("EUICC.BPP-MAC")
-    interpreter.feed(loader.bsp.open(octets, check_mac=check))
+    interpreter.feed(_open(turn, loader, octets))
     if loader.left:
         return b""
     return installing.install(turn, loader, interpreter)

@@ -42,6 +42,7 @@ RULES: tuple[Rule, ...] = tuple(
         ("BPP-CRT", "SGP.22 §5.5.1", "keys are AES of 16 octets"),
         ("BPP-SIGNATURE", "SGP.22 §5.5.1", "smdpSign covers the parts of BF23 and both keys"),
         ("BPP-STRUCTURE", "SGP.22 §2.5.4", "the parts of a BPP stand in their order"),
+        ("BPP-SEGMENT-SIZE", "SGP.22 §2.5.3", "a segment has at most 1020 octets with its MAC"),
         ("BPP-MAC", "SGP.22 §2.6.4", "the MAC of every segment is right"),
         ("ICCID-FREE", "SGP.22 §5.5.3", "no installed profile has the ICCID"),
         ("PROFILE-CLASS", "SGP.22 §5.5.3", "the eUICC supports the profile's class"),

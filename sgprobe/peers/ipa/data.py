@@ -92,9 +92,13 @@ class _Collection:
 
     def _asked(self) -> set[str]:
         try:
-            return {one.hex().upper() for one in bare_tags(contents(self.request["5C"]))}
+            asked = {one.hex().upper() for one in bare_tags(contents(self.request["5C"]))}
         except TlvError:
             raise Refused(INCORRECT_TAGS) from None
+        if self.party.means.config.first and "88" in asked:
+            # the text of SGP.32 v1.0.1 names 88; the SEQUENCE that it tags is encoded as A8
+            asked = asked - {"88"} | {"A8"}
+        return asked
 
     def notifications(self) -> Procedure[bytes]:
         criteria = self.request.get("A1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dissectors.asn1.tlv import tlv
 from sgprobe.peers.effects import Procedure
 from sgprobe.peers.es9.asn1_binding import NotAsn1
+from sgprobe.peers.es9client import ServerFault
 from sgprobe.peers.esipa import messages as m
 from sgprobe.peers.esipa import wire
 from sgprobe.peers.esipa.wire import contents, elements, optional, parts
@@ -14,10 +15,22 @@ from sgprobe.peers.ipa.means import Party
 
 def recover(party: Party) -> Procedure[None]:
     """Deliver to an eIM what it has not got: reports, results, what a download has come to."""
+    try:
+        yield from _deliver(party)
+    except ServerFault as fault:
+        # an eIM that chokes on what is old may still have something new
+        party.means.journal("RECOVERY", str(fault))
+
+
+def _deliver(party: Party) -> Procedure[None]:
     yield from notify.resend(party)
     if not party.means.notebook.now.pending:
         return
-    yield from _download(party)
+    if notify.through_eim(party):
+        # an installation result ends its order: before that the eIM would offer it again
+        yield from notify.deliver(party.means, party)
+    else:
+        yield from _download(party)
     for result in (yield from party.means.es10.results()):
         if eim_of(result) == party.association.eim_id:
             yield from packages.deliver(party, m.EuiccResult(result))
@@ -29,9 +42,6 @@ def _download(party: Party) -> Procedure[None]:
     if cut is None or cut["eim"] != party.association.eim_id:
         return
     party.means.notebook.note(download=None)
-    if notify.through_eim(party):
-        # the notification itself tells the eIM
-        return
     for pending in (yield from party.means.es10.notifications()):
         if wire.tag_of(pending) == "BF37" and _session_of(pending) == cut["session"]:
             transaction = cut.get("transaction")

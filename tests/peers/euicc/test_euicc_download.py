@@ -7,6 +7,8 @@ from euicc_bench import PKI, SMDP, A, B, C, call, make, notifying, pending, read
 from euicc_server import SMALL, THIRTY, Server, error, pieces
 
 from dissectors.asn1.tlv import tlv
+from sgprobe.crypto import bsp
+from sgprobe.crypto.bsp import Bsp
 from sgprobe.peers.effects import CardFailure
 from sgprobe.peers.euicc.config import Limits
 from sgprobe.peers.euicc.dialect import VERSIONS
@@ -415,6 +417,24 @@ def test_planted_faults_of_segments(rule, command):
         sent = piece[:-1] + bytes([piece[-1] ^ 1]) if piece[:1] == command else piece
         answer = server.euicc.command(sent, 0.0)
     assert "successResult" in server.result(answer)
+
+
+@pytest.mark.parametrize("off", [(), ("EUICC.BPP-SEGMENT-SIZE",)])
+def test_segments_that_are_too_long(monkeypatch, off):
+    # osmo-smdpp fills a segment with 1008 octets before it pads them
+    def fill(self, tag, plain):
+        return [self.seal(tag, plain[at : at + 1008]) for at in range(0, len(plain), 1008)]
+
+    monkeypatch.setattr(bsp, "MAX_PLAIN", 1008)
+    monkeypatch.setattr(Bsp, "seal_all", fill)
+    server = prepared(off=off)
+    package = server.bpp(C)
+    assert max(map(len, pieces(package))) == 1036
+    final = server.load(package)
+    if off:
+        assert "successResult" in final
+    else:
+        assert error(final) == ("loadProfileElements", "scp03tStructureError")
 
 
 def test_planted_faults_of_authentication():
