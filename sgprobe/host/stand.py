@@ -18,6 +18,7 @@ from sgprobe.links.https_server import HttpsServer
 from sgprobe.links.tape import Tape
 from sgprobe.links.tls import TlsSettings
 from sgprobe.peers.effects import Say
+from sgprobe.peers.eim import rest
 from sgprobe.peers.eim.config import setup as eim_setup
 from sgprobe.peers.eim.server import Eim
 from sgprobe.peers.es9.party import smdp_party, smds_party
@@ -86,8 +87,11 @@ class Stand:
             eim = Eim(setup, self.store, os.urandom)
             self._enrol(eim)
             conductor = Conductor(self.directory, self.clock, say=plan.say)
-            served = thoughtful(eim, conductor)
-            return setup.eim_id, _without(served, "/operator"), _only(served, "/operator")
+
+            async def operate(request: Request, caller: object) -> Response:
+                return rest.answer(eim, request, self.clock.now())
+
+            return setup.eim_id, thoughtful(eim, conductor), operate
         own = [self.pki[plan.curve]]
         if plan.role == "smdp":
             smdp = SmDp(SmdpSetup(smdp_party(own), off=off), self.store, os.urandom)
