@@ -12,7 +12,9 @@ import os
 import pickle
 import sys
 import tempfile
+import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from types import CodeType
@@ -47,21 +49,38 @@ def _fingerprint() -> str:
 
 
 def _stored(spec: Spec, part: str, make: Callable[[], bytes]) -> bytes:
-    folder = cache_folder() / _fingerprint()
-    path = folder / f"{spec}.{part}"
     try:
-        return path.read_bytes()
-    except OSError:
-        made = make()
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-            file.write(made)
-        os.replace(file.name, path)
-    except OSError:
-        # no cache is slower, not wrong
-        return made
+        path = cache_folder() / _fingerprint() / f"{spec}.{part}"
+        found = path.read_bytes()
+    except (OSError, RuntimeError):
+        found = b""  # not there yet, or no home folder to look in
+    if len(found) > _CHECK and found[:_CHECK] == _checked(found[_CHECK:]):
+        return found[_CHECK:]
+    made = make()
+    with suppress(OSError, RuntimeError):  # no cache is slower, not wrong
+        _store(cache_folder() / _fingerprint() / f"{spec}.{part}", made)
     return made
+
+
+# a file that was cut short or damaged is made again, and never loaded
+_CHECK = 4
+
+
+def _checked(contents: bytes) -> bytes:
+    return zlib.crc32(contents).to_bytes(_CHECK, "big")
+
+
+def _store(path: Path, contents: bytes) -> None:
+    """Write a file whole or not at all; several processes may do so at once."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        temporary = Path(file.name)
+        try:
+            file.write(_checked(contents) + contents)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+    temporary.replace(path)
 
 
 @lru_cache(maxsize=16)

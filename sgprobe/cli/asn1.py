@@ -35,7 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
     old, new = chosen_spec(arguments.old), chosen_spec(arguments.new)
     if old is None or new is None:
         raise UserError("two versions are needed", "sgprobe asn1 diff SGP.32@1.1 SGP.32@1.2")
-    lines = list(describe.difference(old, new, arguments.type))
+    try:
+        lines = list(describe.difference(old, new, arguments.type))
+    except KeyError as error:
+        raise UserError(str(error.args[0]), "`sgprobe asn1 show` lists the types") from None
     print("\n".join(lines) if lines else f"no difference between {old} and {new}")
     return 0
 

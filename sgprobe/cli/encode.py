@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -29,13 +30,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Run `sgprobe encode`."""
     spec = chosen_spec(arguments.spec)
     if spec is None:
-        spec = newest("SGP.32")
-    loaded = codec.load(spec)
+        loaded = codec.newest_with(arguments.type) or codec.load(newest("SGP.32"))
+    else:
+        loaded = codec.load(spec)
     value = _value(arguments.value)
     try:
         octets = loaded.encode(arguments.type, value)
     except EncodeError as error:
-        hint = f"`sgprobe asn1 show {arguments.type} --spec {spec}` prints the type"
+        hint = f"`sgprobe asn1 show {arguments.type} --spec {loaded.spec}` prints the type"
         raise UserError(f"{arguments.type}: {error}", hint) from None
     except KeyError as error:
         raise UserError(str(error.args[0]), "`sgprobe asn1 show` lists the types") from None
@@ -55,4 +57,8 @@ def _value(argument: str) -> object:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise UserError(f"not JSON: {error}", "a file name must name an existing file") from None
+        hint = "a file name must name an existing file"
+        if text is argument and re.fullmatch(r"[\w./\\-]+", argument) and argument != "-":
+            shown = argument if len(argument) <= 60 else argument[:57] + "..."
+            raise UserError(f"{shown!r} is no existing file, and no JSON", hint) from None
+        raise UserError(f"not JSON: {error}", hint) from None

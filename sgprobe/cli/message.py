@@ -21,7 +21,8 @@ def show_message(
     try:
         found = detect(octets, (spec,) if spec else None, type_name)
     except DetectError as error:
-        text = f"{error}\n{_caret(octets, 0)}"
+        # where the type was named there is nothing to point at
+        text = str(error) if type_name else f"{error}\n{_caret(octets, 0)}"
         raise UserError(text, "`sgprobe asn1 show` lists the types and their tags") from None
     print(_as_json(found) if form == "json" else _as_tree(found, with_bytes))
     return 0 if found.decoded.ok else 1
