@@ -64,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
                     failed += _dialogue(tape, quiet)
                     if kept is not None:
                         print(f"  capture {kept}")
+    runs = len(names) * len(curves) * len(versions)
+    print(f"{runs} runs, {failed} checks failed" if runs > 1 else "", end="\n" if runs > 1 else "")
     return 1 if failed else 0
 
 
