@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dissectors.link import keylog, tls_codes
 from dissectors.link.tls_direction import Direction
-from dissectors.link.tls_protection import Protection12, Protection13
+from dissectors.link.tls_protection import WINDOW, Protection12, Protection13
 from dissectors.link.tls_records import ContentType
 from dissectors.link.tls_teller import Teller
 from dissectors.link.tls_tracker import SessionTracker
@@ -71,10 +71,19 @@ class ClosedRecords:
         d.failures.append(frames)
         return len(d.failures) >= MAX_FAILURES
 
+    def behind_hole(self, d: Direction, frames: tuple[int, ...]) -> bool:
+        """Take what looks like a record behind a hole and does not open; tell when to give up."""
+        d.refused.append(frames)
+        return len(d.refused) >= MAX_FAILURES
+
     def report(
         self, d: Direction, sides: tuple[Direction, Direction], tracker: SessionTracker
     ) -> None:
         """Report the records in a row that their key did not open."""
+        if d.refused:
+            text = f"no record behind the hole opens within {WINDOW} numbers; the rest stays closed"
+            self._teller.tell(tls_codes.STOPPED, text, d.refused[0])
+            d.refused = []
         failures, d.failures = d.failures, []
         if not failures:
             return

@@ -21,6 +21,7 @@ class Direction:
         "noise_told",
         "over",
         "protection",
+        "refused",
         "retried",
         "sent_data",
         "side",
@@ -40,6 +41,7 @@ class Direction:
         self.sent_data = False  # an application record was seen
         self.gapped = 0  # so many records are tried for a ChangeCipherSpec lost in a hole
         self.failures: list[tuple[int, ...]] = []  # frames of records that stayed closed in a row
+        self.refused: list[tuple[int, ...]] = []  # frames of records behind a hole, likewise
         self.noise_told = False
         self.stopped = False  # what else comes is passed over
         self.over = False  # nothing else comes

@@ -126,6 +126,11 @@ class Protection13(Protection):
         return self._stages[0].label
 
     @property
+    def last_label(self) -> str:
+        """Return the key log label of the last stage known."""
+        return self._stages[-1].label
+
+    @property
     def lacking(self) -> set[str]:
         """Return the labels of the stages, from the one reached, that the key log lacks."""
         return {stage.label for stage in self._stages if stage.secret is None}
@@ -193,10 +198,12 @@ class Protection13(Protection):
 
     def advance(self, label: str) -> None:
         """Move on to the first stage that is not of `label` (Finished, EndOfEarlyData)."""
+        reached = self._stages[0]
         while len(self._stages) > 1 and self._stages[0].label == label:
             del self._stages[0]
-        self._opener = self._stages[0].ready()
-        self.seq = 0
+        if self._stages[0] is not reached:
+            self._opener = self._stages[0].ready()
+            self.seq = 0
 
     def update(self) -> None:
         """Move on to the next generation of the last secret (KeyUpdate, RFC 8446 §7.2)."""
@@ -221,7 +228,7 @@ def establish(tracker: SessionTracker, side: int, current: Protection | None) ->
     chosen = tracker.usable_suite()
     if chosen is None:
         return Protection(inner=True)
-    if isinstance(current, Protection13) and current.label != keylog.CLIENT_EARLY:
+    if isinstance(current, Protection13) and current.last_label != keylog.CLIENT_EARLY:
         return current
     stages = [Stage(label, chosen, tracker.secret(label)) for label in _STAGES[side]]
     if isinstance(current, Protection13):

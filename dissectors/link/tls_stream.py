@@ -177,6 +177,8 @@ class TlsStream:
         tracker.opened += 1
         if tracker.unproven:
             tracker.confirm()
+        if d.refused:
+            d.refused = []
         if d.failures:
             self._shut.report(d, self._sides, self._tracker)
         d.noise_told = False
@@ -299,8 +301,11 @@ class TlsStream:
             return
         if d.cutter.unsure:
             d.cutter.refuse()
+            if self._shut.behind_hole(d, frames):
+                self._shut.report(d, self._sides, self._tracker)
+                d.stopped = True
             return
-        protection.lost(1, 1)
+        protection.lost(0, 1)  # it has a number of its own, or is one too many
         if kind == _DATA and d.sent_data:
             self._sink.gap(d.side ^ self._flip, len(body), frames, time)
         if self._shut.despite_key(d, self._tracker, frames):
@@ -368,6 +373,10 @@ class TlsStream:
             return
         self._shut.report(d, self._sides, self._tracker)
         self._report()
+        for each in self._sides:
+            if each.protection is not None and each.protection.inner:
+                each.protection = None  # TLS 1.3 does not renegotiate: this is a new beginning
+                each.finished = False
         number = self._tracker.number + 1
         self._tracker = SessionTracker(
             self._flow, number, "tls", self._keys, self._psk, frames, time

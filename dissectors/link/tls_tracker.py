@@ -173,12 +173,12 @@ class SessionTracker:
         return [finding(tls_codes.BAD_HANDSHAKE, str(f), name, f.offset) for f in faults]
 
     def _learn(self, side: int, kind: int, body: bytes) -> tuple[HandshakeError, ...]:
-        if kind == Message.CLIENT_HELLO:
+        if kind == Message.CLIENT_HELLO and side == 0:
             self.client = client = read_client_hello(body, self.protocol == "dtls")
             if Extension.EARLY_DATA in client.extensions and not self.early_data:
                 self.early_data = "offered"
             return client.faults
-        if kind == Message.SERVER_HELLO:
+        if kind == Message.SERVER_HELLO and side == 1:
             server = read_server_hello(body)
             if server.retry:
                 if self.early_data:  # RFC 8446 §4.2.10
@@ -317,7 +317,7 @@ class SessionTracker:
             server = [sequence for phase, sequence in keys if phase == 1]
             client = [self._hello_sequence] + [seq for phase, seq in keys if phase == 2]
             for sequences in (server, client):
-                if sequences != list(range(sequences[0], sequences[0] + len(sequences))):
+                if sequences != list(range(sequences[0], sequences[-1] + 1) if sequences else ()):
                     return b""
         return b"".join(self._transcript[key] for key in keys)
 

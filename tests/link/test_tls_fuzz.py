@@ -5,15 +5,27 @@ from __future__ import annotations
 import random
 import time
 import tracemalloc
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from OpenSSL import SSL
 from test_dtls_stream import session as dtls_session
+from test_tls_resumption import early_pair, early_setup
 from test_tls_stream import session as tls_session
-from tls_endpoints import TCP, UDP, Collector, decode, decode_dtls, keylog
-from tls_forge import Forge, client_hello, extensions, server_hello
+from tls_endpoints import (
+    TCP,
+    UDP,
+    Collector,
+    Log,
+    Pair,
+    decode,
+    decode_dtls,
+    keylog,
+    records,
+)
+from tls_forge import SUITES, Forge, client_hello, extensions, server_hello
 
 from dissectors.link import tls_teller
 from dissectors.link.dtls_registry import CidRegistry
@@ -130,6 +142,69 @@ def test_spoiled_flows_give_only_genuine_datagrams(rng: random.Random) -> None:
     for side in (0, 1):
         assert set(sink.plain[side]) <= set(pair.sent[side]) | set(pair.sent[1 - side])
         assert len(set(sink.plain[side])) == len(sink.plain[side])
+
+
+@cache
+def early_session() -> tuple[Pair, Log]:
+    client, server, log, ticket = early_setup()
+    return early_pair(server, client, ticket, [b"early"]).talk(), log
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_spoiled_sessions_with_early_data(rng: random.Random) -> None:
+    pair, log = early_session()
+    sink = run_stream(spoil(rng, pair.wire), keylog(log.text), None)
+    for side in (0, 1):
+        assert set(sink.plain[side]) <= set(pair.sent[side]) | set(pair.sent[1 - side])
+        assert len(set(sink.plain[side])) == len(sink.plain[side])
+
+
+def test_a_repeated_server_hello_opens_no_record_twice() -> None:
+    """Its repetition must not append the keys of the client's way once more."""
+    pair, log = early_session()
+    wire = []
+    for side, chunk in pair.wire:
+        parts = records(chunk)
+        if side == 1 and parts[0][0] == 22:
+            parts.insert(0, parts[0])
+        if side == 0 and parts[0][0] == 23 and b"request" not in chunk:
+            parts = [part + part for part in parts]
+        wire.append((side, b"".join(parts)))
+    sink = run_stream(wire, keylog(log.text), None)
+    assert sink.plain[0] == pair.sent[0]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(list(SUITES)), st.booleans(), st.randoms(use_true_random=False))
+def test_spoiled_flows_with_connection_ids_or_a_pre_shared_key(
+    code: int, ids: bool, rng: random.Random
+) -> None:
+    forge = Forge(code, cids=(b"abc", b"d") if ids else None, etm=True, ems=code == 0xC0A8)
+    wire = forge.handshake(cookie=True)
+    for i in range(6):
+        wire.append((i % 2, forge.data(i % 2, b"part %d" % i * 9)))
+    keys = keylog(forge.keylog) if rng.random() < 0.8 else KeyLog()
+    sink = decode_dtls(spoil(rng, wire), keys, psk=rng.choice([None, b"k"]))
+    for side in (0, 1):
+        assert set(sink.plain[side]) <= set(forge.sent[0]) | set(forge.sent[1])
+        assert len(set(sink.plain[side])) == len(sink.plain[side])
+
+
+def test_messages_of_the_server_count_from_the_server_alone() -> None:
+    for dtls in (False, True):
+        forge = Forge(0xC0A8, ems=True, dtls=dtls)
+        flight = [
+            forge.hello(),
+            forge.answer(),
+            forge.message(0, 14, b""),
+            forge.message(0, 16, b""),
+        ]
+        wire = [(0, forge.clear(0, 22, message)) for message in flight]
+        wire.append((0, forge.clear(0, 20, b"\x01") + forge.seal(0, 23, b"x")))
+        sink = (decode_dtls if dtls else decode)(wire, KeyLog(), psk=b"k")
+        assert sink.sessions[0].server is None
+        assert sink.codes == ["tls-no-hello"]
 
 
 @settings(max_examples=200, deadline=None)

@@ -51,6 +51,16 @@ def test_records_open_in_order_and_by_stage() -> None:
     assert way.generation == 1
 
 
+def test_the_last_stage_is_not_left() -> None:
+    """No number is used twice where the next secret is not known."""
+    way = stages(("early", EARLY))
+    assert way.open(*seal(EARLY, 0, b"one")) == b"one\x17"
+    way.advance("early")
+    assert way.open(*seal(EARLY, 0, b"one")) is None
+    way.extend([Stage("shake", SUITE, SHAKE)])
+    assert way.open(*seal(SHAKE, 0, b"two")) == b"two\x17"
+
+
 def test_a_step_that_was_not_seen_is_found() -> None:
     way = stages(("early", EARLY), ("shake", SHAKE), ("app", APP))
     assert way.open(*seal(SHAKE, 0, b"x")) == b"x\x17"

@@ -517,6 +517,25 @@ def test_a_hole_of_many_records_stays_within_the_window() -> None:
     assert sink.plain[0] == pair.sent[0][:100] + pair.sent[0][380:]
 
 
+@pytest.mark.parametrize("count", [5, 50])
+def test_a_hole_too_wide_to_search_ends_the_direction_and_says_so(count: int) -> None:
+    forge = Forge(0xC02B, dtls=False)
+    sink = Collector()
+    stream = TlsStream(TCP, keylog(forge.keylog), sink, sink.sessions.append)
+    for side, data in forge.handshake():
+        stream.data(side, data, (1,), 0.0)
+    lost = [forge.seal(0, 23, b"lost") for _ in range(1500)]
+    stream.gap(0, sum(map(len, lost)), (2,), 0.0)
+    for i in range(count):
+        stream.data(0, forge.seal(0, 23, b"too far"), (3 + i,), 0.0)
+    stream.data(1, forge.data(1, b"the other side goes on"), (100,), 0.0)
+    stream.close()
+    assert sink.plain == ([], [b"the other side goes on"])
+    assert sink.codes == ["tls-stopped"]
+    assert "behind the hole" in sink.problems[0][0].text
+    assert sink.problems[0][1] == (3,)
+
+
 # -- damage
 
 
