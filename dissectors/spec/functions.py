@@ -214,7 +214,7 @@ def message_order() -> dict[str, int]:
 
 @lru_cache(maxsize=1)
 def message_specs() -> dict[str, frozenset[str]]:
-    """Return the ASN.1 types that are messages, with the specifications whose functions they serve."""
+    """Return the ASN.1 types that are messages, with the specifications that they serve."""
     specs: dict[str, frozenset[str]] = {}
     for function in FUNCTIONS:
         for name in (function.request, function.response):

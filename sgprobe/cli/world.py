@@ -65,7 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
                     if kept is not None:
                         print(f"  capture {kept}")
     runs = len(names) * len(curves) * len(versions)
-    print(f"{runs} runs, {failed} checks failed" if runs > 1 else "", end="\n" if runs > 1 else "")
+    if runs > 1:
+        print(f"{runs} runs, {failed} checks failed")
     return 1 if failed else 0
 
 
