@@ -6,11 +6,12 @@ import asyncio
 import heapq
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Protocol
 
-# while datagrams travel in real time, a scenario clock waits so long before it jumps
-_GRACE = 0.03
+# so long nothing may travel on a socket before a scenario clock jumps
+_GRACE = 0.01
 
 Act = Callable[[], None]
 
@@ -48,6 +49,18 @@ class Clock(Protocol):
         """Let time pass."""
 
 
+@asynccontextmanager
+async def deadline(clock: Clock, seconds: float) -> AsyncIterator[None]:
+    """Raise TimeoutError in what stands inside once so many seconds of the clock have passed."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as scope:
+        alarm = clock.call_at(clock.now() + seconds, lambda: scope.reschedule(loop.time()))
+        try:
+            yield
+        finally:
+            alarm.cancel()
+
+
 class WallClock:
     """The time of the machine."""
 
@@ -71,31 +84,43 @@ class ScenarioClock:
     """Runs with the wall, and jumps to the next thing that is due where all else only waits.
 
     A 72-hour window passes in a millisecond. Whatever travels on a socket takes its real time: a
-    link says so by `touch`, and the clock stands a moment before it jumps.
+    link says so by `touch`, and the clock stands a moment before it jumps. It counts only moments
+    in which the event loop had nothing else to do: one process, one loop.
     """
 
-    def __init__(self, start: float | None = None) -> None:
+    def __init__(self, start: float | None = None, grace: float = _GRACE) -> None:
         self._ahead = 0.0 if start is None else start - time.time()
+        self._grace = grace
         self._due: list[tuple[float, int, Alarm]] = []
         self._order = itertools.count()
         self._quiet_from = 0.0
         self._armed: asyncio.TimerHandle | None = None
+        self._armed_for = 0.0
+        self._sweep_at = 64
 
     def now(self) -> float:
         return time.time() + self._ahead
 
     def advance(self, seconds: float) -> None:
-        """Jump ahead; what is due on the way happens first."""
+        """Jump ahead; what is due on the way happens at its own time, in order."""
         if seconds < 0:
             raise ValueError("time does not run backwards")
-        self._ahead += seconds
+        target = self.now() + seconds
+        while self._due and self._due[0][0] <= target:
+            self._next()
+        self._ahead = max(self._ahead, target - time.time())
 
     def touch(self) -> None:
-        self._quiet_from = time.monotonic() + _GRACE
+        self._quiet_from = time.monotonic() + self._grace
 
     def call_at(self, when: float, act: Act) -> Alarm:
         alarm = Alarm(when, act)
         heapq.heappush(self._due, (when, next(self._order), alarm))
+        if len(self._due) > self._sweep_at:
+            # most alarms of busy links are taken back long before they are due
+            self._due = [entry for entry in self._due if entry[2].act is not None]
+            heapq.heapify(self._due)
+            self._sweep_at = 64 + 2 * len(self._due)
         self._arm()
         return alarm
 
@@ -111,17 +136,25 @@ class ScenarioClock:
 
     def _arm(self) -> None:
         if self._armed is None and self._due:
-            delay = max(0.0, self._quiet_from - time.monotonic())
+            now = time.monotonic()
+            self._armed_for = max(now, self._quiet_from)
+            delay = self._armed_for - now
             self._armed = asyncio.get_running_loop().call_later(delay, self._jump)
 
     def _jump(self) -> None:
         self._armed = None
-        while self._due and self._due[0][2].act is None:
-            heapq.heappop(self._due)
-        if self._due and time.monotonic() >= self._quiet_from:
-            when, _, alarm = heapq.heappop(self._due)
-            self._ahead += max(0.0, when - self.now())
-            act, alarm.act = alarm.act, None
-            if act is not None:
-                act()
+        now = time.monotonic()
+        if now - self._armed_for > self._grace / 2:
+            # the loop was at work: what came in meanwhile waits to be read, and goes first
+            self._quiet_from = now + self._grace
+        elif now >= self._quiet_from:
+            self._next()
         self._arm()
+
+    def _next(self) -> None:
+        """Go to the next thing that is due, and have it happen."""
+        when, _, alarm = heapq.heappop(self._due)
+        act, alarm.act = alarm.act, None
+        if act is not None:
+            self._ahead += max(0.0, when - self.now())
+            act()

@@ -1,71 +1,51 @@
 """CoAP over UDP or DTLS: one socket with one endpoint, which asks and answers.
 
-`Request` and `Response` are those of HTTPS links; what differs is mapped here, and what the facts
-leave open (Content-Format, 2.04 or 2.05) is a setting. SGP.32 §6.1.
+`Request` and `Response` are those of HTTPS links; `Binding` says how they stand in messages.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import cast
 
-from OpenSSL import SSL
-
-from dissectors.link.coap import options as opt
+from dissectors.link.coap.codes import NOT_FOUND, SERVICE_UNAVAILABLE
 from dissectors.link.coap.endpoint import CoapEndpoint
 from dissectors.link.coap.exchange import (
-    Request as CoapRequest,
-)
-from dissectors.link.coap.exchange import (
+    Event,
+    Failure,
     RequestArrived,
     RequestFailed,
     RequestKnobs,
     ResponseArrived,
-    make_request,
     make_response,
 )
+from dissectors.link.coap.exchange import Response as CoapResponse
 from dissectors.link.coap.server import ServerKnobs
-from dissectors.link.coap.transmission import MessageKnobs, Transmission
+from dissectors.link.coap.transmission import MessageKnobs, Problem, Transmission
 from sgprobe.exchange import Request, Response
+from sgprobe.links.associations import Associations
 from sgprobe.links.clock import Alarm, Clock, WallClock
-from sgprobe.links.dtls import DtlsPeers, DtlsSession, make_context
+from sgprobe.links.coap_binding import Binding
+from sgprobe.links.dtls import DtlsSession
+from sgprobe.links.dtls_peers import Bounds
 from sgprobe.links.https_client import Unreachable
-from sgprobe.links.impairment import Impairment, Perfect
+from sgprobe.links.impairment import Impairment
 from sgprobe.links.tape import Address, Tape
-from sgprobe.links.tls import Alert, TlsSettings
+from sgprobe.links.tls import Alert, TlsFailure, TlsSettings
+from sgprobe.links.udp_port import UdpPort
 
-ASN1_MEDIA = "application/x-gsma-rsp-asn1"
 CoapHandler = Callable[[Request, Address], Awaitable[Response]]
+# sees every CoAP datagram in the clear: whether we sent it, its bytes, the other side
+Watcher = Callable[[bool, bytes, Address], None]
 
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """The uncertain points of the CoAP binding; the defaults are in use, not proved."""
-
-    content_format: int | None = 42  # application/octet-stream; no number is registered for ours
-    code_with_body: int = 0x44  # 2.04 Changed; 2.05 Content is seen as well
-    szx: int = 6
-    # HTTP status to CoAP code for what is refused
-    codes: dict[int, int] = field(default_factory=lambda: {
-        400: 0x80, 401: 0x81, 403: 0x83, 404: 0x84, 405: 0x85, 413: 0x8D, 415: 0x8F,
-        500: 0xA0, 501: 0xA1, 503: 0xA3,
-    })  # fmt: skip
-
-    def code(self, response: Response) -> int:
-        """Return the code of an answer."""
-        if response.status < 300:
-            return self.code_with_body if response.body else 0x44
-        return self.codes.get(response.status, 0xA0 if response.status >= 500 else 0x80)
-
-    def status(self, code: int) -> int:
-        """Return the HTTP status that stands for a code."""
-        if code >> 5 == 2:
-            return 200
-        back = {number: status for status, number in self.codes.items()}
-        return back.get(code, 500 if code >> 5 == 5 else 400)
+# what a datagram has beside one block of a body: records, tags, padding, header, options
+_OVERHEAD = 128
+_MOST_TASKS = 8192
+_MOST_PROBLEMS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +57,11 @@ class CoapKnobs:
     server: ServerKnobs | None = None
     request: RequestKnobs | None = None
     seed: int | None = None
+    cookies: bool = True  # DTLS: ask a client for a cookie first
+    watch: Watcher | None = None
 
 
-class CoapLink(asyncio.DatagramProtocol):
+class CoapLink:
     """One UDP socket; `settings` makes it DTLS, `handler` lets it answer."""
 
     def __init__(
@@ -97,33 +79,30 @@ class CoapLink(asyncio.DatagramProtocol):
         binding: Binding | None = None,
         knobs: CoapKnobs | None = None,
         key_line: Callable[[bytes], None] | None = None,
+        bounds: Bounds | None = None,
     ) -> None:
         self.binding = binding or Binding()
+        self._szx = min(self.binding.szx, largest_block(mtu))
         self._knobs = knobs or CoapKnobs()
         self._settings = settings
         self._handler = handler
-        self._host, self._port, self._name, self._mtu = host, port, name, mtu
+        self._host, self._port_number, self._name, self._mtu = host, port, name, mtu
+        self._bounds = bounds or Bounds()
         self._clock = clock or WallClock()
         self._tape = tape
-        self._impairment = impairment or Perfect()
         self._key_line = key_line
-        self._peers: DtlsPeers | None = None
-        self._context: SSL.Context | None = None
-        self._calls: dict[Address, DtlsSession] = {}  # sessions that we began
-        self._waiting: dict[int, asyncio.Future[Response]] = {}
-        self._before_keys: dict[Address, list[bytes]] = {}
+        self._port = UdpPort(self._take, clock=self._clock, tape=tape, impairment=impairment)
+        self.associations: Associations | None = None
+        self._waiting: dict[int, tuple[asyncio.Future[Response], Address]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._handshakes: asyncio.TimerHandle | None = None  # the library reads the wall
         self._alarm: Alarm | None = None
-        self._transport: asyncio.DatagramTransport | None = None
         self.requests = 0
-        self.alerts: list[Alert] = []
-        rng = random.Random(self._knobs.seed)
+        self.problems: deque[Problem] = deque(maxlen=_MOST_PROBLEMS)  # what was wrong with peers
         self.endpoint = CoapEndpoint(
-            rng,
+            random.Random(self._knobs.seed),
             parameters=self._knobs.transmission,
             message_knobs=self._knobs.message,
-            server_knobs=self._knobs.server or ServerKnobs(szx=self.binding.szx),
+            server_knobs=self._knobs.server or ServerKnobs(szx=self._szx),
         )
 
     # --- life ---
@@ -131,32 +110,32 @@ class CoapLink(asyncio.DatagramProtocol):
     async def start(self) -> None:
         """Open the socket."""
         if self._settings is not None:
-            self._context = make_context(self._settings, False, self._secret)
-            if self._handler is not None and self._settings.identity is not None:
-                self._peers = DtlsPeers(
-                    self._settings, self._secret, mtu=self._mtu, on_gone=self._gone
-                )
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_datagram_endpoint(
-            lambda: self, local_addr=(self._host, self._port)
-        )
-        self._transport = transport
+            self.associations = Associations(
+                self._port,
+                self._settings,
+                self._plain,
+                self._gone,
+                name=self._name,
+                mtu=self._mtu,
+                key_line=self._secret,
+                listen=self._handler is not None and self._settings.identity is not None,
+                bounds=self._bounds,
+                cookies=self._knobs.cookies,
+            )
+        await self._port.open(self._host, self._port_number)
 
     async def stop(self) -> None:
         """Say goodbye and close the socket."""
-        for session in list(self._calls.values()):
-            session.close()
-            self._put(session.outgoing(), session.address)
-            self._gone(session)
-        self._calls.clear()
+        if self.associations is not None:
+            self.associations.close()
         for task in self._tasks:
             task.cancel()
-        if self._handshakes is not None:
-            self._handshakes.cancel()
+        for future, _ in self._waiting.values():
+            if not future.done():
+                future.set_exception(Unreachable("the link was closed"))
         if self._alarm is not None:
             self._alarm.cancel()
-        if self._transport is not None:
-            self._transport.close()
+        self._port.close()
 
     async def __aenter__(self) -> CoapLink:
         await self.start()
@@ -168,9 +147,16 @@ class CoapLink(asyncio.DatagramProtocol):
     @property
     def address(self) -> Address:
         """Return where the socket is."""
-        assert self._transport is not None
-        host, port = self._transport.get_extra_info("sockname")[:2]
-        return host, port
+        return self._port.address
+
+    @property
+    def alerts(self) -> deque[Alert]:
+        """Return the alerts of associations that are over."""
+        return self.associations.alerts if self.associations is not None else deque()
+
+    def session(self, address: Address) -> DtlsSession | None:
+        """Return the DTLS association with an address."""
+        return self.associations.session(address) if self.associations is not None else None
 
     def _secret(self, line: bytes) -> None:
         if self._tape is not None:
@@ -178,211 +164,155 @@ class CoapLink(asyncio.DatagramProtocol):
         if self._key_line is not None:
             self._key_line(line)
 
-    def _gone(self, session: DtlsSession) -> None:
-        self.alerts += session.alerts
-        self.endpoint.forget(session.address, self._clock.now())
-
     # --- datagrams ---
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Take a datagram from the socket, as the impairment lets it through."""
-        address = addr[:2]
-        self._clock.touch()
-        if self._tape is not None:
-            self._tape.datagram(address, self.address, data)
-        for delay, one in self._impairment.inward(data, self._clock.now()):
-            self._later(delay, lambda one=one: self._take(one, address))  # type: ignore[misc]
-
-    def error_received(self, exc: Exception) -> None:
-        """Learn of an ICMP error: nobody listens there; the retransmission timer decides."""
-
-    def _later(self, delay: float, act: Callable[[], None]) -> None:
-        if delay <= 0:
-            act()
-        else:
-            self._clock.call_at(self._clock.now() + delay, act)
-
     def _take(self, data: bytes, address: Address) -> None:
-        if self._settings is None:
+        if self.associations is not None:
+            self.associations.take(data, address)
+        else:
             self._plain(data, address)
-        elif address in self._calls:
-            session = self._calls[address]
-            plain = session.receive(data)
-            self._put(session.outgoing(), address)
-            self._settle(session)
-            for part in plain:
-                self._plain(part, address)
-        elif self._peers is not None:
-            plain, out = self._peers.receive(data, address)
-            self._put(out, address)
-            for part in plain:
-                self._plain(part, address)
-        self._arm()
 
     def _plain(self, data: bytes, address: Address) -> None:
+        if self._knobs.watch is not None:
+            self._knobs.watch(False, data, address)
         self.endpoint.receive(data, address, self._clock.now())
         self._flush()
 
-    def _send(self, data: bytes, address: Address) -> None:
-        """Send one CoAP datagram, through DTLS where that is spoken."""
-        if self._settings is None:
-            self._put([data], address)
-            return
-        session = self._calls.get(address)
-        if session is None and self._peers is not None:
-            session = self._peers.sessions.get(address)
-        if session is None:
-            return  # the association is gone, and what it was asked with it
-        if not session.established:
-            self._before_keys.setdefault(address, []).append(data)
-            return
-        session.send(data)
-        self._put(session.outgoing(), address)
+    def send(self, data: bytes, address: Address) -> None:
+        """Send one CoAP datagram, or bytes that are none, through DTLS where that is spoken."""
+        if self._knobs.watch is not None:
+            self._knobs.watch(True, data, address)
+        if self.associations is not None:
+            self.associations.send(data, address)
+        else:
+            self._port.send([data], address)
 
-    def _put(self, datagrams: list[bytes], address: Address) -> None:
-        for data in datagrams:
-            for delay, one in self._impairment.outward(data, self._clock.now()):
-                self._later(delay, lambda one=one: self._wire(one, address))  # type: ignore[misc]
-
-    def _wire(self, data: bytes, address: Address) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            if self._tape is not None:
-                self._tape.datagram(self.address, address, data)
-            self._clock.touch()
-            self._transport.sendto(data, address)
-
-    def _settle(self, session: DtlsSession) -> None:
-        """Send what waited for the handshake, or tell that it failed."""
-        waiting = self._before_keys
-        if session.established and session.address in waiting:
-            for data in waiting.pop(session.address):
-                self._send(data, session.address)
-        if session.over:
-            self._calls.pop(session.address, None)
-            waiting.pop(session.address, None)
-            self._gone(session)
-            text = f"DTLS: {session.failure}" if session.failure else "the DTLS session ended"
-            self._fail_all(text)
-
-    def _fail_all(self, text: str) -> None:
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(Unreachable(text))
-        self._waiting.clear()
+    def _gone(self, address: Address, why: str) -> None:
+        """Learn that an association is over, and tell who waits for its peer."""
+        for handle, (future, asked) in list(self._waiting.items()):
+            if asked == address:
+                del self._waiting[handle]
+                if not future.done():
+                    future.set_exception(Unreachable(why))
+        self.endpoint.forget(address, self._clock.now())
 
     # --- time ---
 
     def _flush(self) -> None:
-        now = self._clock.now()
-        for event in self.endpoint.events():
-            self._event(event)
-        for datagram in self.endpoint.send(now):
-            self._send(datagram.data, cast(Address, datagram.address))
+        while events := self.endpoint.events():
+            for event in events:
+                self._event(event)
+        for datagram in self.endpoint.send(self._clock.now()):
+            self.send(datagram.data, cast(Address, datagram.address))
+        self._arm()
 
     def _arm(self) -> None:
-        """Wake up when the endpoint or a handshake wants to send again."""
-        if self._handshakes is not None:
-            self._handshakes.cancel()
-            self._handshakes = None
-        delays = [d for s in self._sessions() if (d := s.timeout()) is not None]
-        if delays:
-            loop = asyncio.get_running_loop()
-            self._handshakes = loop.call_later(min(delays) + 0.001, self._on_handshake_timer)
+        """Wake up when the endpoint wants to send again."""
         due = self.endpoint.timer()
-        if self._alarm is not None and self._alarm.act is not None:
+        if self._alarm is not None:
             if self._alarm.when == due:
                 return
             self._alarm.cancel()
         self._alarm = self._clock.call_at(due, self._on_alarm) if due is not None else None
 
-    def _sessions(self) -> list[DtlsSession]:
-        """Return the associations whose handshake is under way."""
-        sessions = [session for session in self._calls.values() if not session.established]
-        if self._peers is not None:
-            sessions += [self._peers.sessions[address] for address in self._peers.pending]
-        return sessions
-
-    def _on_handshake_timer(self) -> None:
-        self._handshakes = None
-        for session in self._sessions():
-            if session.timeout() == 0.0:
-                session.on_timeout()
-                self._put(session.outgoing(), session.address)
-                if session.address in self._calls:
-                    self._settle(session)
-        self._arm()
-
     def _on_alarm(self) -> None:
         self._alarm = None
+        # a timer of the wall may come a little early
         self.endpoint.handle_timer(self._clock.now())
         self._flush()
-        self._arm()
 
     # --- requests and answers ---
 
-    def _event(self, event: object) -> None:
+    def _event(self, event: Event) -> None:
         if isinstance(event, RequestArrived):
-            self.requests += 1
-            task = asyncio.ensure_future(self._answer(event))
+            self._begin(event)
+        elif isinstance(event, Problem):
+            self.problems.append(event)
+        elif isinstance(event, ResponseArrived | RequestFailed):
+            future, address = self._waiting.pop(event.handle, (None, ("", 0)))
+            if isinstance(event, ResponseArrived):
+                if future is not None and not future.done():
+                    future.set_result(self.binding.from_response(event.response))
+                return
+            if future is not None and not future.done():
+                text = f"{event.failure}" + (f" ({event.text})" if event.text else "")
+                future.set_exception(Unreachable(f"CoAP: {text}"))
+            if event.failure in (Failure.GAVE_UP, Failure.TIMEOUT) and self.associations:
+                # a peer that lost its state answers nothing on the old association
+                self.associations.drop(address, "the peer is silent")
+
+    def _begin(self, event: RequestArrived) -> None:
+        self.requests += 1
+        if self._handler is None:
+            self._respond(event.reference, make_response(NOT_FOUND))
+        elif len(self._tasks) >= _MOST_TASKS:
+            self._respond(event.reference, make_response(SERVICE_UNAVAILABLE))
+        elif not self.binding.acceptable(event.request):
+            self._respond(event.reference, self.binding.to_response(Response(406)))
+        else:
+            task = asyncio.ensure_future(self._answer(self._handler, event))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        elif isinstance(event, ResponseArrived):
-            future = self._waiting.pop(event.handle, None)
-            if future is not None and not future.done():
-                code, body = event.response.code, event.response.body
-                future.set_result(Response(self.binding.status(code), ASN1_MEDIA if body else "",
-                                           body, (("coap-code", opt_code(code)),)))  # fmt: skip
-        elif isinstance(event, RequestFailed):
-            future = self._waiting.pop(event.handle, None)
-            if future is not None and not future.done():
-                future.set_exception(Unreachable(f"CoAP: {event.text or event.failure}"))
 
-    async def _answer(self, event: RequestArrived) -> None:
-        now = self._clock.now
-        if self._handler is None:
-            self.endpoint.respond(event.reference, make_response(0x84), now())
-        else:
-            caller = cast(Address, event.address)
-            response = await self._handler(_request(event.request), caller)
-            content_format = self.binding.content_format if response.body else None
-            self.endpoint.respond(
-                event.reference,
-                make_response(
-                    self.binding.code(response), response.body, content_format=content_format
-                ),
-                now(),
+    async def _answer(self, handler: CoapHandler, event: RequestArrived) -> None:
+        request = self.binding.from_request(event.request)
+        try:
+            response = await handler(request, cast(Address, event.address))
+        except Exception as error:
+            # a handler that fails is a fault of ours
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": f"the handler of {request.path[:80]} failed", "exception": error}
             )
+            response = Response(500)
+        self._respond(event.reference, self.binding.to_response(response))
         self._flush()
-        self._arm()
 
-    async def ask(self, address: Address, request: Request) -> Response:
+    def _respond(self, reference: int, response: CoapResponse) -> None:
+        self.endpoint.respond(reference, response, self._clock.now())
+
+    async def ask(
+        self, address: Address, request: Request, knobs: RequestKnobs | None = None
+    ) -> Response:
         """Send a request and return its answer; raises Unreachable."""
-        if self._context is not None and address not in self._calls:
-            session = DtlsSession(self._context, False, address, self._mtu, self._name)
-            self._calls[address] = session
-            session.receive(b"")
-            self._put(session.outgoing(), address)
-        content_format = self.binding.content_format if request.body else None
-        asked = make_request(
-            request.path, request.body, host=self._name or None, content_format=content_format
-        )
-        knobs = self._knobs.request or RequestKnobs(szx=self.binding.szx)
-        handle = self.endpoint.request(asked, address, self._clock.now(), knobs)
+        if self.associations is not None:
+            try:
+                await self.associations.reach(address)
+            except TlsFailure as error:
+                raise Unreachable(f"DTLS: {error}") from None
+        asked = self.binding.to_request(request, self._name)
+        chosen = knobs or self._knobs.request or RequestKnobs(szx=self._szx)
+        handle = self.endpoint.request(asked, address, self._clock.now(), chosen)
         future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        self._waiting[handle] = future
+        self._waiting[handle] = (future, address)
         self._flush()
-        self._arm()
         try:
             return await future
         finally:
             if self._waiting.pop(handle, None) is not None:
                 self.endpoint.cancel(handle, self._clock.now())
 
+    def towards(self, address: Address) -> CoapClient:
+        """Return what asks one server, as an HttpsClient does."""
+        return CoapClient(self, address)
 
-def opt_code(code: int) -> str:
-    """Return a code as "2.04"."""
-    return f"{code >> 5}.{code & 31:02d}"
+
+class CoapClient:
+    """Asks one server over a link that others may use as well."""
+
+    def __init__(self, link: CoapLink, address: Address) -> None:
+        self._link = link
+        self._address = address
+
+    async def ask(self, request: Request) -> Response:
+        """Send a request and return its answer; raises Unreachable."""
+        return await self._link.ask(self._address, request)
+
+    async def close(self) -> None:
+        """End the association."""
+        if self._link.associations is not None:
+            self._link.associations.drop(self._address, "it was closed")
 
 
-def _request(asked: CoapRequest) -> Request:
-    return Request(opt.uri_path(asked.options), ASN1_MEDIA if asked.body else "", asked.body)
+def largest_block(mtu: int) -> int:
+    """Return the size exponent of the largest block that fits a datagram. RFC 7959 §2.2."""
+    return max((szx for szx in range(7) if (16 << szx) + _OVERHEAD <= mtu), default=0)

@@ -1,4 +1,4 @@
-"""DTLS 1.2 on memory BIOs: contexts, one session without a socket, and a listener with cookies.
+"""DTLS 1.2 on memory BIOs: contexts of both sides, and one association without a socket.
 
 A memory BIO has no datagram borders: what the library writes is cut at record headers and packed
 again up to the MTU. The handshake timer is the library's own and reads the wall clock.
@@ -6,25 +6,27 @@ again up to the MTU. The handshake timer is the library's own and reads the wall
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
+from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from cryptography import x509
 from OpenSSL import SSL
+from OpenSSL._util import lib as _lib
 
 from sgprobe.links.tape import Address
 from sgprobe.links.tls import (
+    MAX_ALERTS,
     Alert,
     KeyLine,
     TlsFailure,
     TlsSettings,
     add_identity_and_trust,
+    finish,
+    peer_chain,
     reason_of,
+    server_name,
+    set_ciphers,
     set_lists,
-    watch_alerts,
 )
 
 DTLS12 = 0xFEFD
@@ -33,8 +35,14 @@ CIPHERS = ":".join((
     "ECDHE-ECDSA-AES128-CCM8", "ECDHE-ECDSA-AES128-CCM", "ECDHE-ECDSA-AES128-GCM-SHA256",
     "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-SHA256", "@SECLEVEL=0",
 ))  # fmt: skip
-_HEADER = 13
+_LEVEL = ":@SECLEVEL=0"
+HEADER = 13
+CHANGE_CIPHER, ALERT, HANDSHAKE, DATA = 20, 21, 22, 23
 _CHUNK = 65536
+
+# makes or checks the cookie of an address
+Cookie = Callable[[Address], bytes]
+CookieCheck = Callable[[Address, bytes], bool]
 
 
 def make_context(settings: TlsSettings, server: bool, key_line: KeyLine) -> SSL.Context:
@@ -42,32 +50,34 @@ def make_context(settings: TlsSettings, server: bool, key_line: KeyLine) -> SSL.
     context = SSL.Context(SSL.DTLS_SERVER_METHOD if server else SSL.DTLS_CLIENT_METHOD)
     context.set_min_proto_version(DTLS12)
     context.set_max_proto_version(DTLS12)
-    context.set_cipher_list((settings.ciphers or CIPHERS).encode())
+    ciphers = settings.ciphers or CIPHERS
+    set_ciphers(context, ciphers if "@SECLEVEL" in ciphers else ciphers + _LEVEL)
     set_lists(context, settings)
     add_identity_and_trust(context, settings, server)
     for option in (SSL.OP_NO_QUERY_MTU, SSL.OP_NO_TICKET):
         assert option is not None
         context.set_options(option)
-    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    context.set_keylog_callback(lambda connection, line: key_line(line))
-    watch_alerts(context)
-    if server:
-        secret = secrets.token_bytes(32)
-        assert SSL.OP_COOKIE_EXCHANGE is not None
-        context.set_options(SSL.OP_COOKIE_EXCHANGE)
-
-        def cookie(connection: Any) -> bytes:
-            address = repr(connection.get_app_data().address).encode()
-            return hmac.new(secret, address, hashlib.sha256).digest()
-
-        context.set_cookie_generate_callback(cookie)
-        context.set_cookie_verify_callback(lambda connection, given: hmac.compare_digest(
-            given, cookie(connection)))  # fmt: skip
+    finish(context, key_line)
     return context
+
+
+def ask_for_cookies(context: SSL.Context, make: Cookie, check: CookieCheck) -> None:
+    """Have a server's context take a client only after it echoed a cookie. RFC 6347 §4.2.1."""
+    assert SSL.OP_COOKIE_EXCHANGE is not None
+    context.set_options(SSL.OP_COOKIE_EXCHANGE)
+    context.set_cookie_generate_callback(lambda connection: make(_address(connection)))
+    context.set_cookie_verify_callback(lambda connection, given: check(_address(connection), given))
+
+
+def _address(connection: SSL.Connection) -> Address:
+    session: DtlsSession = connection.get_app_data()
+    return session.address
 
 
 class DtlsSession:
     """One association; feed datagrams, take datagrams."""
+
+    __slots__ = ("_connection", "_mtu", "address", "alerts", "established", "failure", "over")
 
     def __init__(
         self, context: SSL.Context, server: bool, address: Address, mtu: int, host: str = ""
@@ -76,7 +86,7 @@ class DtlsSession:
         self.established = False
         self.over = False
         self.failure: TlsFailure | None = None
-        self.alerts: list[Alert] = []
+        self.alerts: deque[Alert] = deque(maxlen=MAX_ALERTS)
         self._mtu = mtu
         self._connection = SSL.Connection(context, None)
         self._connection.set_app_data(self)
@@ -85,20 +95,27 @@ class DtlsSession:
             self._connection.set_accept_state()
         else:
             if host:
-                self._connection.set_tlsext_host_name(host.encode("idna"))
+                self._connection.set_tlsext_host_name(server_name(host))
             self._connection.set_connect_state()
 
     def listen(self, datagram: bytes) -> bool:
-        """Give an association without state its first datagram; True: the cookie is right."""
+        """Give an association without state a ClientHello; True: its cookie is right.
+
+        After False it has no state still, and may be given the hello of another address.
+        """
         self._connection.bio_write(datagram)
         try:
             self._connection.DTLSv1_listen()
         except (SSL.WantReadError, SSL.Error):
+            # what the library leaves in its queue would be read as a fault of the next session
+            _lib.ERR_clear_error()
             return False
         return True
 
     def receive(self, datagram: bytes) -> list[bytes]:
         """Take a datagram, b"" to begin; return plaintext. A failure is kept in `failure`."""
+        if self.over:
+            return []
         if datagram:
             self._connection.bio_write(datagram)
         plain: list[bytes] = []
@@ -111,7 +128,7 @@ class DtlsSession:
         except SSL.WantReadError:
             pass
         except SSL.ZeroReturnError:
-            self.over = True
+            self.close()
         except SSL.Error as error:
             self._fail(error)
         return plain
@@ -122,6 +139,8 @@ class DtlsSession:
 
     def send(self, data: bytes) -> None:
         """Protect one datagram of plaintext."""
+        if self.over or not data:
+            return
         try:
             self._connection.send(data)
         except SSL.Error as error:
@@ -158,11 +177,16 @@ class DtlsSession:
     def close(self) -> None:
         """Say close_notify."""
         if self.established and not self.over:
-            self.over = True
             try:
                 self._connection.shutdown()
             except SSL.Error:
-                return  # the other side is gone already: there is nobody to tell
+                pass  # the other side is gone already: there is nobody to tell
+        self.over = True
+
+    def forget(self) -> None:
+        """Let go of the library's state; alerts and flags stay."""
+        # the session and the library's connection point at each other
+        self._connection.set_app_data(None)
 
     @property
     def cipher(self) -> str:
@@ -170,77 +194,20 @@ class DtlsSession:
         return self._connection.get_cipher_name() or ""
 
     @property
+    def server_name(self) -> str:
+        """Return the name that the client asked for. RFC 6066 §3."""
+        return bytes(self._connection.get_servername() or b"").decode("latin-1")
+
+    @property
     def peer_chain(self) -> list[x509.Certificate]:
         """Return the certificates that the other side sent, leaf first."""
-        leaf = self._connection.get_peer_certificate()
-        chain = [one.to_cryptography() for one in self._connection.get_peer_cert_chain() or []]
-        if leaf is not None and (not chain or chain[0] != leaf.to_cryptography()):
-            chain.insert(0, leaf.to_cryptography())
-        return chain
+        return peer_chain(self._connection)
 
 
 def _records(data: bytes) -> Iterator[bytes]:
     """Cut what the library wrote at the record headers. RFC 6347 §4.1."""
     at = 0
-    while at + _HEADER <= len(data):
-        end = at + _HEADER + int.from_bytes(data[at + 11 : at + 13], "big")
+    while at + HEADER <= len(data):
+        end = at + HEADER + int.from_bytes(data[at + 11 : at + 13], "big")
         yield data[at:end]
         at = end
-
-
-class DtlsPeers:
-    """The server side of one UDP port: a listener without state, and a session per address."""
-
-    def __init__(
-        self,
-        settings: TlsSettings,
-        key_line: KeyLine,
-        *,
-        mtu: int = 1200,
-        most: int = 20_000,
-        on_gone: Callable[[DtlsSession], None] = lambda session: None,
-    ) -> None:
-        self._context = make_context(settings, True, key_line)
-        self._mtu = mtu
-        self._most = most
-        self._on_gone = on_gone
-        self.sessions: dict[Address, DtlsSession] = {}
-        self.pending: set[Address] = set()  # whose handshake is under way
-
-    def receive(self, datagram: bytes, address: Address) -> tuple[list[bytes], list[bytes]]:
-        """Take a datagram; return plaintexts and the datagrams to send back."""
-        session = self.sessions.get(address)
-        if session is None or (session.established and _is_hello(datagram)):
-            # a client that lost its state begins anew from the same address (RFC 6347 §4.2.8):
-            # only a right cookie replaces the old association
-            fresh = DtlsSession(self._context, True, address, self._mtu)
-            if not fresh.listen(datagram):
-                return [], fresh.outgoing()
-            if session is not None:
-                self._on_gone(session)
-            elif len(self.sessions) >= self._most:
-                self.drop(next(iter(self.sessions)))
-            self.sessions[address] = session = fresh
-            self.pending.add(address)
-            datagram = b""
-        plain = session.receive(datagram)
-        out = session.outgoing()
-        if session.established:
-            self.pending.discard(address)
-        if session.over:
-            self.drop(address)
-        return plain, out
-
-    def drop(self, address: Address) -> None:
-        """Forget an address."""
-        self.pending.discard(address)
-        session = self.sessions.pop(address, None)
-        if session is not None:
-            self._on_gone(session)
-
-
-def _is_hello(datagram: bytes) -> bool:
-    """Say whether a datagram is a ClientHello in the clear: epoch 0, handshake, type 1."""
-    return len(datagram) > _HEADER and datagram[0] == 22 and datagram[3:5] == b"\0\0" and (
-        datagram[_HEADER] == 1
-    )  # fmt: skip

@@ -20,7 +20,9 @@ from h2.exceptions import ProtocolError, StreamClosedError
 from sgprobe.exchange import Request, Response
 from sgprobe.links.http_side import MAX_BODY
 
+# requests under way on one connection, those that were given up included
 _STREAMS = 128
+_REFUSED_STREAM, _ENHANCE_YOUR_CALM = 7, 11
 
 
 @dataclass(slots=True)
@@ -33,37 +35,48 @@ class Http2ServerSide:
     """HTTP/2 with as many streams as the client opens, up to a bound."""
 
     def __init__(self) -> None:
-        config = H2Configuration(client_side=False, header_encoding="utf-8")
-        self._h2 = H2Connection(config=config)
+        # headers stay octets: h2 fails on names that are not in the encoding it is given
+        self._h2 = H2Connection(config=H2Configuration(client_side=False, header_encoding=None))
         self._h2.initiate_connection()
         self._streams: dict[int, _Stream] = {}
+        self._held = 0  # octets of bodies that are not whole yet
+        self._asked = 0  # requests handed up and not answered yet
         # answers that wait for the client's window: what is left of the body
         self._waiting: dict[int, bytes] = {}
+        self._cut: set[int] = set()  # whose answers never end
         self.broken = False
         self.finished = False
+
+    @property
+    def busy(self) -> bool:
+        """Say whether answers are still to be sent."""
+        return bool(self._waiting)
+
+    def next(self) -> list[tuple[Any, Request]]:
+        """Return nothing: no stream waits for another."""
+        return []
 
     def receive(self, data: bytes) -> list[tuple[Any, Request]]:
         """Take bytes; return whole requests with their stream."""
         requests: list[tuple[Any, Request]] = []
+        if self.broken or not data:
+            return requests
         try:
             events = self._h2.receive_data(data)
         except ProtocolError:
             self.broken = True
-            return []
+            return requests
         for event in events:
             if isinstance(event, RequestReceived) and event.stream_id and event.headers:
-                if len(self._streams) >= _STREAMS:
-                    self._h2.reset_stream(event.stream_id, error_code=7)  # REFUSED_STREAM
-                    continue
-                headers = tuple((str(n), str(v)) for n, v in event.headers)
-                self._streams[event.stream_id] = _Stream(headers)
+                self._begin(event)
             elif isinstance(event, DataReceived) and event.stream_id:
                 self._data(event)
             elif isinstance(event, StreamEnded) and event.stream_id in self._streams:
-                stream = self._streams.pop(event.stream_id)
-                requests.append((event.stream_id, _request(stream)))
+                requests.append((event.stream_id, _request(self._take(event.stream_id))))
+                self._asked += 1
             elif isinstance(event, StreamReset) and event.stream_id:
-                self._streams.pop(event.stream_id, None)
+                if event.stream_id in self._streams:
+                    self._take(event.stream_id)
                 self._waiting.pop(event.stream_id, None)
             elif isinstance(event, WindowUpdated):
                 for stream_id in list(self._waiting):
@@ -72,6 +85,19 @@ class Http2ServerSide:
                 self.finished = True
         return requests
 
+    def _begin(self, event: RequestReceived) -> None:
+        assert event.stream_id is not None
+        if len(self._streams) + self._asked + len(self._waiting) >= _STREAMS:
+            self._refuse(event.stream_id, _REFUSED_STREAM)
+            return
+        headers = tuple((_text(n), _text(v)) for n, v in event.headers or ())
+        self._streams[event.stream_id] = _Stream(headers)
+
+    def _take(self, stream_id: int) -> _Stream:
+        stream = self._streams.pop(stream_id)
+        self._held -= len(stream.body)
+        return stream
+
     def _data(self, event: DataReceived) -> None:
         assert event.stream_id is not None
         stream = self._streams.get(event.stream_id)
@@ -79,12 +105,20 @@ class Http2ServerSide:
         if stream is None:
             return
         stream.body += event.data or b""
-        if len(stream.body) > MAX_BODY:
-            del self._streams[event.stream_id]
-            self._h2.reset_stream(event.stream_id, error_code=11)  # ENHANCE_YOUR_CALM
+        self._held += len(event.data or b"")
+        if self._held > MAX_BODY:
+            self._take(event.stream_id)
+            self._refuse(event.stream_id, _ENHANCE_YOUR_CALM)
+
+    def _refuse(self, stream_id: int, code: int) -> None:
+        try:
+            self._h2.reset_stream(stream_id, error_code=code)
+        except StreamClosedError:
+            return  # it reset the stream itself, in the same bytes
 
     def answer(self, stream: Any, response: Response, cut: int | None = None) -> bytes:
         """Return the bytes of an answer, as far as the client's window goes."""
+        self._asked -= 1
         headers = [(":status", str(response.status))]
         if response.body and response.media:
             headers.append(("content-type", response.media))
@@ -100,6 +134,8 @@ class Http2ServerSide:
             return self.outgoing()  # the client has given this stream up
         if response.body:
             self._waiting[stream] = body
+            if cut is not None:
+                self._cut.add(stream)
             self._continue(stream)
         return self.outgoing()
 
@@ -112,7 +148,8 @@ class Http2ServerSide:
                 if size <= 0:
                     self._waiting[stream] = body
                     return
-                self._h2.send_data(stream, body[:size], end_stream=size == len(body))
+                last = size == len(body) and stream not in self._cut
+                self._h2.send_data(stream, body[:size], end_stream=last)
                 body = body[size:]
         except (ProtocolError, StreamClosedError):
             pass  # the client has given this stream up: the rest of its answer is not wanted
@@ -121,6 +158,10 @@ class Http2ServerSide:
     def outgoing(self) -> bytes:
         """Return bytes that wait to be sent."""
         return bytes(self._h2.data_to_send())
+
+
+def _text(octets: bytes | str) -> str:
+    return octets if isinstance(octets, str) else octets.decode("latin-1")
 
 
 def _request(stream: _Stream) -> Request:

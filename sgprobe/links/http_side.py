@@ -16,11 +16,18 @@ MAX_BODY = 16 << 20
 class ServerSide(Protocol):
     """The HTTP state of one server connection."""
 
-    broken: bool
-    finished: bool
+    broken: bool  # what came was no HTTP
+    finished: bool  # the client wants nothing more
+
+    @property
+    def busy(self) -> bool:
+        """Say whether answers are still to be sent."""
 
     def receive(self, data: bytes) -> list[tuple[Any, Request]]:
         """Take bytes; return whole requests with the handle to answer them by."""
+
+    def next(self) -> list[tuple[Any, Request]]:
+        """Return requests that had to wait for the last answer."""
 
     def answer(self, stream: Any, response: Response, cut: int | None = None) -> bytes:
         """Return the bytes of an answer; with `cut`, only so much of its body."""
@@ -45,9 +52,14 @@ class HttpServerSide:
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=64 * 1024)
         self._head: h11.Request | None = None
         self._body = bytearray()
-        self._refusal = b""
+        self._own = b""
         self.broken = False
         self.finished = False
+
+    @property
+    def busy(self) -> bool:
+        """Say that nothing waits: an answer goes out whole."""
+        return False
 
     def receive(self, data: bytes) -> list[tuple[Any, Request]]:
         """Take bytes; return at most one request: the next waits for its answer."""
@@ -55,6 +67,16 @@ class HttpServerSide:
             return []
         try:
             self._http.receive_data(data)
+        except h11.RemoteProtocolError as error:
+            self._refuse(error.error_status_hint or 400)
+            return []
+        return self.next()
+
+    def next(self) -> list[tuple[Any, Request]]:
+        """Return the request that waited for the last answer, if there is one."""
+        if self.broken:
+            return []
+        try:
             return self._events()
         except h11.RemoteProtocolError as error:
             self._refuse(error.error_status_hint or 400)
@@ -66,6 +88,10 @@ class HttpServerSide:
             if isinstance(event, h11.Request):
                 self._head = event
                 self._body.clear()
+                if self._http.they_are_waiting_for_100_continue:
+                    # RFC 9110 §10.1.1
+                    go_on = h11.InformationalResponse(status_code=100, headers=[])
+                    self._own += self._http.send(go_on) or b""
             elif isinstance(event, h11.Data):
                 self._body += event.data
                 if len(self._body) > MAX_BODY:
@@ -73,7 +99,9 @@ class HttpServerSide:
                     return []
             elif isinstance(event, h11.EndOfMessage):
                 assert self._head is not None
-                return [(None, _request(self._head, bytes(self._body)))]
+                body = bytes(self._body)
+                self._body.clear()
+                return [(None, _request(self._head, body))]
             else:
                 # NEED_DATA, PAUSED or ConnectionClosed
                 self.finished = isinstance(event, h11.ConnectionClosed)
@@ -82,12 +110,12 @@ class HttpServerSide:
     def _refuse(self, status: int) -> None:
         self.broken = True
         if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            self._refusal = self._send(Response(status), None, close=True)
+            self._own += self._send(Response(status), None, close=True)
 
     def outgoing(self) -> bytes:
-        """Return the refusal of what is no HTTP."""
-        refusal, self._refusal = self._refusal, b""
-        return refusal
+        """Return what the protocol itself says: go on, or the refusal of what is no HTTP."""
+        own, self._own = self._own, b""
+        return own
 
     def answer(self, stream: Any, response: Response, cut: int | None = None) -> bytes:
         """Return the bytes of an answer."""
@@ -96,7 +124,7 @@ class HttpServerSide:
         out = self._send(response, cut)
         if cut is None and self._state() is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
-        elif self._state() is h11.MUST_CLOSE:
+        elif self._state() in (h11.MUST_CLOSE, h11.SWITCHED_PROTOCOL):
             self.finished = True
         return out
 
@@ -104,7 +132,9 @@ class HttpServerSide:
         return self._http.our_state
 
     def _send(self, response: Response, cut: int | None, close: bool = False) -> bytes:
-        headers = [("content-length", str(len(response.body)))] if response.status != 204 else []
+        headers = []
+        if self._may_have_body(response.status, head=True):
+            headers.append(("content-length", str(len(response.body))))
         if response.body and response.media:
             headers.append(("content-type", response.media))
         if close:
@@ -115,12 +145,19 @@ class HttpServerSide:
             status_code=response.status, headers=headers, reason=_reason(response.status)
         )
         out = self._http.send(event) or b""
-        if response.body:
+        if response.body and self._may_have_body(response.status):
             part = response.body if cut is None else response.body[:cut]
             out += self._http.send(h11.Data(data=part)) or b""
         if cut is None:
             out += self._http.send(h11.EndOfMessage()) or b""
         return out
+
+    def _may_have_body(self, status: int, head: bool = False) -> bool:
+        """Say whether an answer carries a body, or with `head` its length. RFC 9112 §6.3."""
+        asked = self._head.method if self._head is not None else b""
+        if status < 200 or status in (204, 304) or (asked == b"CONNECT" and status < 300):
+            return False
+        return head or asked != b"HEAD"
 
 
 def _reason(status: int) -> bytes:
@@ -183,6 +220,7 @@ class HttpClientSide:
             elif isinstance(event, h11.EndOfMessage):
                 assert self._head is not None
                 response = _response(self._head, bytes(self._body))
+                self._body.clear()
                 if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
                     self._http.start_next_cycle()
                 return response

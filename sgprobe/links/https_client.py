@@ -1,19 +1,31 @@
-"""An HTTPS (or plain HTTP) client: one address, one connection at a time, kept while it lives."""
+"""An HTTPS (or plain HTTP) client of one address; connections are kept while they live."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 
 import h11
 from cryptography import x509
 
 from sgprobe.exchange import Request, Response
+from sgprobe.links.clock import Clock, WallClock, deadline
 from sgprobe.links.http_side import HttpClientSide
-from sgprobe.links.tape import Address, Tape, TcpTape
-from sgprobe.links.tls import Alert, TlsFailure, TlsSession, TlsSettings, make_context
+from sgprobe.links.impairment import Impairment
+from sgprobe.links.pipe import CLIENT, Pipe
+from sgprobe.links.tape import Address, Tape
+from sgprobe.links.tls import (
+    MAX_ALERTS,
+    Alert,
+    TlsFailure,
+    TlsSession,
+    TlsSettings,
+    make_context,
+    server_name,
+)
 
-_READ = 65536
+_KEPT = 4
 
 
 class Unreachable(Exception):
@@ -21,7 +33,7 @@ class Unreachable(Exception):
 
 
 class HttpsClient:
-    """Asks one server."""
+    """Asks one server; requests that are asked at once go on connections of their own."""
 
     def __init__(
         self,
@@ -30,6 +42,8 @@ class HttpsClient:
         *,
         name: str = "",
         tape: Tape | None = None,
+        impairment: Impairment | None = None,
+        clock: Clock | None = None,
         key_line: Callable[[bytes], None] | None = None,
         timeout: float = 30.0,
         check_name: bool = True,
@@ -37,18 +51,16 @@ class HttpsClient:
         self._address = address
         self._name = name
         self._tape = tape
+        self._impairment = impairment
+        self._clock = clock or WallClock()
         self._key_line = key_line
         self._timeout = timeout
         self._check_name = check_name and settings is not None and settings.verify
         self._context = (
             make_context(settings, False, self._secret) if settings is not None else None
         )
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
-        self._session: TlsSession | None = None
-        self._side: HttpClientSide | None = None
-        self._track: TcpTape | None = None
-        self.alerts: list[Alert] = []
+        self._kept: list[_Connection] = []
+        self.alerts: deque[Alert] = deque(maxlen=MAX_ALERTS)
         self.server_chain: list[x509.Certificate] = []
 
     def _secret(self, line: bytes) -> None:
@@ -60,124 +72,209 @@ class HttpsClient:
     async def ask(self, request: Request) -> Response:
         """Send a request and return its answer; raises Unreachable."""
         try:
-            async with asyncio.timeout(self._timeout):
+            async with deadline(self._clock, self._timeout):
                 return await self._ask(request)
         except TimeoutError:
-            await self.close()
             raise Unreachable(f"no answer within {self._timeout:g} s") from None
         except OSError as error:
-            await self.close()
             raise Unreachable(error.strerror or str(error)) from None
+        except (OverflowError, UnicodeError):
+            raise Unreachable(f"there is no address {self._address!r}") from None
         except TlsFailure as error:
-            await self.close()
             raise Unreachable(f"TLS: {error}") from None
         except h11.RemoteProtocolError as error:
-            await self.close()
             raise Unreachable(f"HTTP: {error}") from None
 
     async def _ask(self, request: Request) -> Response:
-        if self._side is None or not self._side.reusable:
-            await self.close()
-            await self._connect()
-        assert self._side is not None
-        self._send(self._side.ask(request))
-        while True:
-            for part in await self._receive():
-                response = self._side.receive(part)
-                if response is not None:
-                    if not self._side.reusable:
-                        await self.close()
-                    return response
+        connection = self._idle() or await self._connect()
+        try:
+            response = await connection.ask(request)
+        except BaseException:
+            connection.close()
+            raise
+        if connection.reusable and len(self._kept) < _KEPT:
+            self._kept.append(connection)
+        else:
+            connection.close()
+        return response
 
-    async def _connect(self) -> None:
+    def _idle(self) -> _Connection | None:
+        """Return a connection that waits, and still lives."""
+        while self._kept:
+            connection = self._kept.pop()
+            if connection.reusable:
+                return connection
+            connection.close()
+        return None
+
+    async def _connect(self) -> _Connection:
         host, port = self._address
-        self._reader, self._writer = await asyncio.open_connection(host, port)
-        if self._tape is not None:
-            here = self._writer.get_extra_info("sockname")[:2]
-            self._track = self._tape.connection(here, self._address)
-        authority = self._name or (host if ":" not in host else f"[{host}]")
-        if port not in (80, 443):
-            authority = f"{authority}:{port}" if ":" not in self._name else self._name
-        self._side = HttpClientSide(authority)
-        if self._context is None:
-            return
         sni = self._name.split(":")[0]
-        self._session = TlsSession(self._context, False, sni)
-        self._session.receive(b"")
-        self._put(self._session.outgoing())
-        while not self._session.established:
-            data = await self._reader.read(_READ)
-            if not data:
-                raise Unreachable("the server closed the connection during the TLS handshake")
-            if self._track is not None:
-                self._track.data(1, data)
-            try:
-                self._session.receive(data)
-            finally:
-                self._put(self._session.outgoing())
-        self.server_chain = self._session.peer_chain
-        if self._check_name and sni and not name_matches(self.server_chain[0], sni):
-            raise TlsFailure(f"the server's certificate is not for {sni}")
+        if sni:
+            server_name(sni)
+        authority = self._name or (host if ":" not in host else f"[{host}]")
+        if port not in (80, 443) and ":" not in self._name:
+            authority = f"{authority}:{port}"
+        connection = _Connection(self, HttpClientSide(authority), sni)
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: connection.pipe, host, port)
+        try:
+            await connection.ready()
+            if connection.session is not None:
+                self.server_chain = connection.session.peer_chain
+                if self._check_name and sni and not name_matches(self.server_chain[0], sni):
+                    raise TlsFailure(f"the server's certificate is not for {sni}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
-    def _send(self, data: bytes) -> None:
-        if self._session is not None:
-            self._session.send(data)
-            data = self._session.outgoing()
-        self._put(data)
+    def make_session(self, sni: str) -> TlsSession | None:
+        """Return a TLS session for a new connection."""
+        return TlsSession(self._context, False, sni) if self._context is not None else None
 
-    def _put(self, data: bytes) -> None:
-        if data and self._writer is not None:
-            if self._track is not None:
-                self._track.data(0, data)
-            self._writer.write(data)
-
-    async def _receive(self) -> list[bytes]:
-        assert self._reader is not None
-        data = await self._reader.read(_READ)
-        if data and self._track is not None:
-            self._track.data(1, data)
-        if self._session is None:
-            return [data]
-        if not data:
-            return [b""]
-        plain = self._session.receive(data)
-        self._put(self._session.outgoing())
-        return [*plain, b""] if self._session.over else plain
+    def make_pipe(self, connection: _Connection) -> Pipe:
+        """Return the pipe of a new connection."""
+        return Pipe(connection, CLIENT, clock=self._clock, tape=self._tape,
+                    impairment=self._impairment)  # fmt: skip
 
     async def close(self) -> None:
-        """Close the connection, if there is one."""
-        writer, self._writer, self._side = self._writer, None, None
-        session, self._session = self._session, None
-        if writer is None:
+        """Close the connections that are kept, and let the sockets go."""
+        gone = [connection.gone for connection in self._kept]
+        for connection in self._kept:
+            connection.close()
+        self._kept.clear()
+        if gone:
+            await asyncio.wait(gone, timeout=1.0)
+
+
+class _Connection:
+    """One connection with one exchange at a time."""
+
+    def __init__(self, home: HttpsClient, side: HttpClientSide, sni: str) -> None:
+        self._home = home
+        self._side = side
+        self.session = home.make_session(sni)
+        self.pipe = home.make_pipe(self)
+        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._answer: asyncio.Future[Response] | None = None
+        self._dead: Exception | None = None
+
+    async def ready(self) -> None:
+        """Wait for the handshake."""
+        await self._ready
+
+    async def ask(self, request: Request) -> Response:
+        """Send a request and wait for its answer."""
+        if self._dead is not None:
+            raise self._dead
+        self._answer = asyncio.get_running_loop().create_future()
+        data = self._side.ask(request)
+        if self.session is not None:
+            self.session.send(data)
+            self._flush()
+        else:
+            self.pipe.write(data)
+        return await self._answer
+
+    @property
+    def reusable(self) -> bool:
+        """Say whether it can carry another request."""
+        return self._dead is None and not self.pipe.gone and self._side.reusable
+
+    def close(self) -> None:
+        """Say goodbye and close; who still waits is told that the server was first."""
+        self._die(Unreachable("the server closed the connection"))
+        if self.session is not None:
+            self.session.close()
+            self._flush()
+        self.pipe.close()
+
+    # --- from the pipe ---
+
+    def opened(self) -> None:
+        if self.session is None:
+            self._ready.set_result(None)
             return
-        if session is not None:
-            self.alerts += session.alerts
-            session.close()
-            last = session.outgoing()
-            if last and not writer.is_closing():
-                if self._track is not None:
-                    self._track.data(0, last)
-                writer.write(last)
-        if self._track is not None:
-            self._track.end(0)
-            self._track = None
-        writer.close()
+        self.session.receive(b"")
+        self._flush()
+
+    def received(self, data: bytes) -> None:
+        if self._dead is not None:
+            return
+        if self.session is None:
+            self._take(data)
+            return
         try:
-            await writer.wait_closed()
-        except OSError:
-            return  # the other side was faster
+            plain = self.session.receive(data)
+        except TlsFailure as failure:
+            self._flush()
+            self._die(failure)
+            return
+        self._flush()
+        if self.session.established and not self._ready.done():
+            self._ready.set_result(None)
+        for part in plain:
+            self._take(part)
+        if self.session.over:
+            self._take(b"")
+            self.close()
+
+    def half_closed(self) -> None:
+        if not self._ready.done():
+            self._die(Unreachable("the server closed the connection during the TLS handshake"))
+        self._take(b"")
+        self.close()
+
+    def closed(self, error: Exception | None) -> None:
+        self._die(error or Unreachable("the server closed the connection"))
+        if self.session is not None:
+            self._home.alerts += self.session.alerts
+            self.session.forget()
+        if not self.gone.done():
+            self.gone.set_result(None)
+
+    # --- inside ---
+
+    def _flush(self) -> None:
+        if self.session is not None:
+            self.pipe.write(self.session.outgoing())
+
+    def _take(self, plain: bytes) -> None:
+        waiting = self._answer
+        if waiting is None or waiting.done():
+            if plain:
+                self._die(Unreachable("the server sent something that was not asked for"))
+            return
+        try:
+            response = self._side.receive(plain)
+        except h11.RemoteProtocolError as error:
+            self._die(error)
+            return
+        if response is not None:
+            waiting.set_result(response)
+
+    def _die(self, error: Exception) -> None:
+        """Note why the connection can carry no more, and tell who waits."""
+        if self._dead is None:
+            self._dead = error
+        for waiting in (self._ready, self._answer):
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(self._dead)
+                # who waits may have given up
+                waiting.exception()
 
 
 def name_matches(certificate: x509.Certificate, name: str) -> bool:
-    """Say whether a certificate is for a DNS name; without names, its common name counts."""
+    """Say whether a certificate is for a DNS name; a common name is none. RFC 9525 §6."""
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         names = extension.value.get_values_for_type(x509.DNSName)
     except (x509.ExtensionNotFound, ValueError):
-        names = []
-    if not names:
-        common = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-        names = [str(one.value) for one in common]
-    wanted = name.lower()
-    parent = wanted.partition(".")[2]
-    return any(one.lower() in (wanted, f"*.{parent}") for one in names)
+        return False
+    wanted = {name.lower()}
+    parent = name.lower().partition(".")[2]
+    if "." in parent:
+        wanted.add(f"*.{parent}")
+    return any(one.lower() in wanted for one in names)

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from sgprobe.exchange import Request, Response
+from sgprobe.links.clock import Clock, WallClock
 from sgprobe.links.fault import Fault, FaultPlan
 from sgprobe.links.http_side import HttpServerSide, ServerSide, make_server_side
-from sgprobe.links.tape import Address, Tape, TcpTape
-from sgprobe.links.tls import Alert, TlsFailure, TlsSession, TlsSettings, make_context
+from sgprobe.links.impairment import Impairment
+from sgprobe.links.pipe import SERVER, Pipe
+from sgprobe.links.tape import Address, Tape
+from sgprobe.links.tls import (
+    MAX_ALERTS,
+    Alert,
+    TlsFailure,
+    TlsSession,
+    TlsSettings,
+    make_context,
+)
 
 # who asked: address, the certificates that came in TLS, the protocol version
 Handler = Callable[[Request, "Caller"], Awaitable[Response]]
+
+# a connection that moves less than this in its idle time, and waits for nothing, is closed
+_LEAST = 1024
+# what a client may send ahead while its request is being answered
+_AHEAD = 256 * 1024
 
 
 class Caller:
@@ -38,20 +54,32 @@ class HttpsServer:
         port: int = 0,
         tape: Tape | None = None,
         faults: FaultPlan | None = None,
+        impairment: Impairment | None = None,
+        clock: Clock | None = None,
         key_line: Callable[[bytes], None] | None = None,
         idle: float = 60.0,
+        most: int = 20_000,
     ) -> None:
         self.handler = handler
         self.tape = tape
         self.faults = faults
+        self.impairment = impairment
+        self.clock = clock or WallClock()
         self.idle = idle
+        self.most = most
         self.requests = 0
-        self.alerts: list[Alert] = []
+        self.refused = 0  # connections beyond the bound
+        self.alerts: deque[Alert] = deque(maxlen=MAX_ALERTS)
+        self.failures: deque[str] = deque(maxlen=MAX_ALERTS)  # handshakes and records that failed
         self._key_line = key_line
         self.context = make_context(settings, True, self._secret) if settings is not None else None
         self._host, self._port = host, port
         self._server: asyncio.Server | None = None
         self.open: set[_Connection] = set()
+
+    def use(self, settings: TlsSettings) -> None:
+        """Present another certificate, or ask for another one, from the next connection on."""
+        self.context = make_context(settings, True, self._secret)
 
     def _secret(self, line: bytes) -> None:
         if self.tape is not None:
@@ -69,7 +97,7 @@ class HttpsServer:
         """Begin to listen."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: _Connection(self), self._host, self._port, backlog=4096
+            lambda: _Connection(self).pipe, self._host, self._port, backlog=4096
         )
 
     async def stop(self) -> None:
@@ -77,7 +105,7 @@ class HttpsServer:
         if self._server is not None:
             self._server.close()
             for connection in list(self.open):
-                connection.abort()
+                connection.pipe.reset()
             await self._server.wait_closed()
 
     async def __aenter__(self) -> HttpsServer:
@@ -88,75 +116,89 @@ class HttpsServer:
         await self.stop()
 
 
-class _Connection(asyncio.Protocol):
-    """One connection: socket, TLS, HTTP, and the answers on their way."""
+class _Connection:
+    """One connection: TLS, HTTP, and the answers on their way."""
 
     def __init__(self, home: HttpsServer) -> None:
         self._home = home
-        self._transport: asyncio.Transport | None = None
-        self._tape: TcpTape | None = None
+        self.pipe = Pipe(self, SERVER, clock=home.clock, tape=home.tape,
+                         impairment=home.impairment)  # fmt: skip
         self._session = TlsSession(home.context, True) if home.context is not None else None
         self._side: ServerSide | None = None if self._session else HttpServerSide()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._caller = Caller(("", 0), self._session)
+        self._moved = 0  # octets since the last look
+        self._ahead = 0  # octets since the request that is being answered
+        self._unsent = 0  # at the last look
+        self._over = False  # the client will say no more
 
-    # --- asyncio ---
+    # --- from the pipe ---
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._home.open.add(self)
-        peer = transport.get_extra_info("peername")[:2]
-        self._caller = Caller(peer, self._session)
-        if self._home.tape is not None:
-            here = transport.get_extra_info("sockname")[:2]
-            self._tape = self._home.tape.connection(peer, here)
-        self._rest()
+    def opened(self) -> None:
+        home = self._home
+        if len(home.open) >= home.most:
+            home.refused += 1
+            self.pipe.reset()
+            return
+        home.open.add(self)
+        self._caller = Caller(self.pipe.peer, self._session)
+        self._watch()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._home.open.discard(self)
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._tape is not None:
-            if exc is None:
-                self._tape.end(0)
-            else:
-                self._tape.reset(0)
-        for task in self._tasks:
-            task.cancel()
-        if self._session is not None:
-            self._home.alerts += self._session.alerts
-
-    def data_received(self, data: bytes) -> None:
-        self._rest()
-        if self._tape is not None:
-            self._tape.data(0, data)
+    def received(self, data: bytes) -> None:
+        self._moved += len(data)
+        if self._tasks:
+            self._ahead += len(data)
+            if self._ahead > _AHEAD:
+                self.pipe.stop_reading("answer")
         if self._session is None:
             self._take(data)
             return
         try:
             plain = self._session.receive(data)
-        except TlsFailure:
+        except TlsFailure as failure:
+            self._home.failures.append(str(failure))
             self._flush()
-            self._close()
+            self.pipe.close()
             return
         self._flush()
         for part in plain:
             self._take(part)
         if self._session.over:
-            self._close()
+            self._over = True
+            self._end()
 
-    def eof_received(self) -> bool:
-        return False
+    def half_closed(self) -> None:
+        # who asked and then closed its side still gets the answer
+        self._over = True
+        self._end()
+
+    def closed(self, error: Exception | None) -> None:
+        self._home.open.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        if self._session is not None:
+            self._home.alerts += self._session.alerts
+            self._session.forget()
 
     # --- below ---
 
-    def _rest(self) -> None:
-        """Start the time anew after which a silent connection is closed."""
-        if self._timer is not None:
-            self._timer.cancel()
+    def _watch(self) -> None:
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._home.idle, self._close)
+        self._timer = loop.call_later(self._home.idle, self._look)
+
+    def _look(self) -> None:
+        """Close a connection that stood still, or only trickled, since the last look."""
+        unsent, moved = self.pipe.unsent, self._moved
+        taken = unsent < self._unsent
+        self._unsent, self._moved = unsent, 0
+        if unsent and not taken and moved < _LEAST:
+            self.pipe.reset()
+        elif moved < _LEAST and not taken and not self._tasks:
+            self._close()
+        self._watch()
 
     def _write(self, data: bytes) -> None:
         if not data:
@@ -165,34 +207,17 @@ class _Connection(asyncio.Protocol):
             self._session.send(data)
             self._flush()
         else:
-            self._put(data)
+            self.pipe.write(data)
 
     def _flush(self) -> None:
         if self._session is not None:
-            self._put(self._session.outgoing())
-
-    def _put(self, data: bytes) -> None:
-        if data and self._transport is not None and not self._transport.is_closing():
-            if self._tape is not None:
-                self._tape.data(1, data)
-            self._transport.write(data)
+            self.pipe.write(self._session.outgoing())
 
     def _close(self) -> None:
-        if self._transport is None or self._transport.is_closing():
-            return
         if self._session is not None:
             self._session.close()
             self._flush()
-        if self._tape is not None:
-            self._tape.end(1)
-        self._transport.close()
-
-    def abort(self) -> None:
-        """Break the connection off with a reset."""
-        if self._transport is not None and not self._transport.is_closing():
-            if self._tape is not None:
-                self._tape.reset(1)
-            self._transport.abort()
+        self.pipe.close()
 
     # --- above ---
 
@@ -200,26 +225,49 @@ class _Connection(asyncio.Protocol):
         if self._side is None:
             assert self._session is not None
             self._side = make_server_side(self._session.alpn, plain)
-        for stream, request in self._side.receive(plain):
+        self._begin(self._side.receive(plain))
+
+    def _begin(self, asked: list[tuple[Any, Request]]) -> None:
+        assert self._side is not None
+        for stream, request in asked:
             self._home.requests += 1
+            # a whole request is progress, however small
+            self._moved += _LEAST
             task = asyncio.ensure_future(self._answer(stream, request, self._home.requests))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._answered)
         self._write(self._side.outgoing())
-        if self._side.broken and not self._tasks:
+        self._end()
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or self.pipe.gone:
+            return
+        if not self._tasks:
+            self._ahead = 0
+            self.pipe.go_on_reading("answer")
+        if self._side is not None:
+            self._begin(self._side.next())
+
+    def _end(self) -> None:
+        """Close where nothing more is to come."""
+        side = self._side
+        if self._tasks or (side is not None and side.busy):
+            return
+        if self._over or (side is not None and (side.broken or side.finished)):
             self._close()
 
     async def _answer(self, stream: Any, request: Request, number: int) -> None:
         fault = self._home.faults(request, number) if self._home.faults is not None else None
         if fault is not None and fault.reset:
-            self.abort()
+            self.pipe.reset()
             return
-        response = await self._home.handler(request, self._caller)
+        response = await self._ask(request)
         if fault is not None:
+            if fault.delay:
+                await self._home.clock.sleep(fault.delay)
             if fault.silence:
                 return
-            if fault.delay:
-                await asyncio.sleep(fault.delay)
             response = _with_fault(response, fault)
         assert self._side is not None
         cut = fault.cut if fault is not None else None
@@ -227,9 +275,17 @@ class _Connection(asyncio.Protocol):
         if cut is not None:
             # what is cut must reach the other side before the reset does
             await asyncio.sleep(0.01)
-            self.abort()
-        elif self._side.broken or self._side.finished:
-            self._close()
+            self.pipe.reset()
+
+    async def _ask(self, request: Request) -> Response:
+        """Have the request answered; a handler that fails is a fault of ours, and answers 500."""
+        try:
+            return await self._home.handler(request, self._caller)
+        except Exception as error:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": f"the handler of {request.path[:80]} failed", "exception": error}
+            )
+            return Response(500, headers=(("connection", "close"),))
 
 
 def _with_fault(response: Response, fault: Fault) -> Response:

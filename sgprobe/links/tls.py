@@ -6,12 +6,14 @@ Three setters that pyOpenSSL does not have are called on its own binding, in one
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL, crypto
 from OpenSSL._util import lib as _lib
 
@@ -24,8 +26,12 @@ _SIGNATURES = (
 )
 _ALERT, _READ = 0x4000, 0x04
 _CHUNK = 65536
+# a peer may send warnings without end: the last ones are kept
+MAX_ALERTS = 256
 
 KeyLine = Callable[[bytes], None]
+# takes the stapled OCSP answer and the peer's chain in DER, leaf first; returns what is wrong
+StapleCheck = Callable[[bytes, tuple[bytes, ...]], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +56,10 @@ class TlsSettings:
     groups: str = GROUPS
     signatures: str = _SIGNATURES
     alpn: tuple[bytes, ...] = (b"http/1.1",)
-    crls: tuple[bytes, ...] = ()
+    crls: tuple[bytes, ...] = ()  # with any, the leaf must be covered and not revoked
     staple: bytes = b""  # server: the OCSP answer to staple
-    require_staple: bool = False  # client
+    require_staple: bool = False  # client: refuse a server that staples nothing
+    check_staple: StapleCheck | None = None  # client: judges what is stapled
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +85,12 @@ def make_context(settings: TlsSettings, server: bool, key_line: KeyLine) -> SSL.
     context.set_min_proto_version(settings.lowest)
     context.set_max_proto_version(settings.highest)
     if settings.ciphers:
-        context.set_cipher_list(settings.ciphers.encode())
+        set_ciphers(context, settings.ciphers)
     set_lists(context, settings)
     add_identity_and_trust(context, settings, server)
-    context.set_keylog_callback(lambda connection, line: key_line(line))
-    watch_alerts(context)
-    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    finish(context, key_line)
+    # an idle session gives its buffers back
+    context.set_mode(_lib.SSL_MODE_RELEASE_BUFFERS)
     if server:
         context.set_options(SSL.OP_NO_TICKET)
         context.set_alpn_select_callback(
@@ -93,14 +100,34 @@ def make_context(settings: TlsSettings, server: bool, key_line: KeyLine) -> SSL.
         )
         if settings.staple:
             context.set_ocsp_server_callback(lambda connection, data: settings.staple)
-    elif settings.alpn:
-        context.set_alpn_protos(list(settings.alpn))
+    else:
+        if settings.alpn:
+            context.set_alpn_protos(list(settings.alpn))
+        if settings.require_staple or settings.check_staple is not None:
+            context.set_ocsp_client_callback(
+                lambda connection, staple, _: _staple_is_good(connection, staple, settings)
+            )
     return context
 
 
-def watch_alerts(context: SSL.Context) -> None:
-    """Have the sessions of a context note the alerts that they send and receive."""
+def finish(context: SSL.Context, key_line: KeyLine) -> None:
+    """Have the sessions of a context log keys, note alerts, and never be resumed."""
+    context.set_keylog_callback(lambda connection, line: key_line(line))
     context.set_info_callback(_on_info)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+
+
+def _staple_is_good(connection: Any, staple: bytes, settings: TlsSettings) -> bool:
+    session = connection.get_app_data()
+    if not staple:
+        wrong = "the server stapled no OCSP answer" if settings.require_staple else ""
+    elif settings.check_staple is None:
+        wrong = ""
+    else:
+        chain = tuple(one.public_bytes(Encoding.DER) for one in session.peer_chain)
+        wrong = settings.check_staple(staple, chain)
+    session.staple_fault = wrong
+    return not wrong
 
 
 def add_identity_and_trust(context: SSL.Context, settings: TlsSettings, server: bool) -> None:
@@ -131,6 +158,14 @@ def _x509(der: bytes) -> crypto.X509:
     return crypto.X509.from_cryptography(x509.load_der_x509_certificate(der))
 
 
+def set_ciphers(context: SSL.Context, ciphers: str) -> None:
+    """Set the cipher suites below TLS 1.3, and the security level where they name one."""
+    try:
+        context.set_cipher_list(ciphers.encode())
+    except SSL.Error:
+        raise ValueError(f"the TLS library has none of the cipher suites {ciphers}") from None
+
+
 def set_lists(context: SSL.Context, settings: TlsSettings) -> None:
     """Set groups and signature algorithms, for which pyOpenSSL has no setters."""
     for name, text in (
@@ -152,7 +187,8 @@ class TlsSession:
     host: str = ""
     established: bool = False
     over: bool = False
-    alerts: list[Alert] = field(default_factory=list)
+    staple_fault: str = ""
+    alerts: deque[Alert] = field(default_factory=lambda: deque(maxlen=MAX_ALERTS))
     _connection: Any = None
 
     def __post_init__(self) -> None:
@@ -161,7 +197,9 @@ class TlsSession:
             self._connection.set_accept_state()
         else:
             if self.host:
-                self._connection.set_tlsext_host_name(self.host.encode("idna"))
+                self._connection.set_tlsext_host_name(server_name(self.host))
+            if self.context._ocsp_helper is not None:
+                self._connection.request_ocsp()
             self._connection.set_connect_state()
         self._connection.set_app_data(self)
 
@@ -185,7 +223,7 @@ class TlsSession:
             self.over = True
         except SSL.Error as error:
             self.over = True
-            raise TlsFailure(reason_of(error), tuple(self.alerts)) from None
+            raise TlsFailure(self.staple_fault or reason_of(error), tuple(self.alerts)) from None
         return plain
 
     def send(self, data: bytes) -> None:
@@ -212,6 +250,11 @@ class TlsSession:
                 # the other side is gone already: there is nobody to tell
                 self.over = True
 
+    def forget(self) -> None:
+        """Let go of the library's state; alerts and flags stay."""
+        # the session and the library's connection point at each other
+        self._connection.set_app_data(None)
+
     @property
     def alpn(self) -> bytes:
         """Return the protocol that was agreed on."""
@@ -223,28 +266,49 @@ class TlsSession:
         return str(self._connection.get_protocol_version_name())
 
     @property
+    def cipher(self) -> str:
+        """Return the cipher suite that was agreed on."""
+        return str(self._connection.get_cipher_name() or "")
+
+    @property
+    def server_name(self) -> str:
+        """Return the name that the client asked for. RFC 6066 §3."""
+        return bytes(self._connection.get_servername() or b"").decode("latin-1")
+
+    @property
     def peer_chain(self) -> list[x509.Certificate]:
         """Return the certificates that the other side sent, leaf first."""
-        chain = self._connection.get_peer_cert_chain() or []
-        leaf = self._connection.get_peer_certificate()
-        certificates = [one.to_cryptography() for one in chain]
-        if leaf is not None and (not certificates or certificates[0] != leaf.to_cryptography()):
-            certificates.insert(0, leaf.to_cryptography())
-        return certificates
+        return peer_chain(self._connection)
+
+
+def peer_chain(connection: Any) -> list[x509.Certificate]:
+    """Return the certificates that the other side of a connection sent, leaf first."""
+    chain = [one.to_cryptography() for one in connection.get_peer_cert_chain() or ()]
+    peer = connection.get_peer_certificate()
+    if peer is None:
+        return chain
+    leaf = peer.to_cryptography()
+    # a server finds the leaf beside the chain, a client in it
+    return chain if leaf in chain[:1] else [leaf, *chain]
+
+
+def server_name(host: str) -> bytes:
+    """Return a DNS name as it goes into server_name; raises TlsFailure where it is none."""
+    try:
+        return host.encode("idna")
+    except UnicodeError:
+        raise TlsFailure(f"{host[:80]!r} is no DNS name") from None
 
 
 def _on_info(connection: Any, where: int, code: int) -> None:
-    session = connection.get_app_data()
-    alerts = getattr(session, "alerts", None)
-    if where & _ALERT and isinstance(alerts, list):
-        alerts.append(Alert(not where & _READ, code >> 8, code & 0xFF))
+    if where & _ALERT:
+        session = connection.get_app_data()
+        # a session that was let go may still say goodbye
+        if session is not None:
+            session.alerts.append(Alert(not where & _READ, code >> 8, code & 0xFF))
 
 
 def reason_of(error: SSL.Error) -> str:
     """Return the library's own word on a failure."""
     queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
     return queue[-1][2] if queue else (str(error) or "the connection ended")
-
-
-__all__ = ["TLS12", "TLS13", "Alert", "Identity", "TlsFailure", "TlsSession", "TlsSettings",
-           "make_context"]  # fmt: skip

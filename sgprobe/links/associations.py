@@ -1,0 +1,191 @@
+"""The DTLS associations of one UDP port, those that we began and those of peers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from sgprobe.links.dtls import DtlsSession, make_context
+from sgprobe.links.dtls_peers import Bounds, DtlsPeers
+from sgprobe.links.https_client import Unreachable
+from sgprobe.links.tape import Address
+from sgprobe.links.tls import MAX_ALERTS, Alert, KeyLine, TlsSettings
+from sgprobe.links.udp_port import UdpPort
+
+# how often handshakes under way are looked after; their own timers count in seconds
+_TICK = 0.1
+
+
+class _Call:
+    """An association that we begin, and who waits for it."""
+
+    def __init__(self, session: DtlsSession, until: float) -> None:
+        self.session = session
+        self.until = until
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+
+class Associations:
+    """Carries plaintext over a port; `receive` gets it, `gone` learns of the end of a peer."""
+
+    def __init__(
+        self,
+        port: UdpPort,
+        settings: TlsSettings,
+        receive: Callable[[bytes, Address], None],
+        gone: Callable[[Address, str], None],
+        *,
+        name: str,
+        mtu: int,
+        key_line: KeyLine,
+        listen: bool,
+        bounds: Bounds,
+        cookies: bool = True,
+    ) -> None:
+        self._port = port
+        self._receive = receive
+        self._gone = gone
+        self._name = name
+        self._mtu = mtu
+        self._bounds = bounds
+        self._context = make_context(settings, False, key_line)
+        self._calls: dict[Address, _Call] = {}
+        self.peers: DtlsPeers | None = None
+        if listen:
+            self.peers = DtlsPeers(settings, key_line, mtu=mtu, bounds=bounds, cookies=cookies,
+                                   on_gone=self._let_go)  # fmt: skip
+        self._timer: asyncio.TimerHandle | None = None
+        self.alerts: deque[Alert] = deque(maxlen=MAX_ALERTS)
+        self.failures: deque[str] = deque(maxlen=MAX_ALERTS)
+
+    # --- datagrams ---
+
+    def take(self, data: bytes, address: Address) -> None:
+        """Take a datagram from the port."""
+        call, peers = self._calls.get(address), self.peers
+        if call is not None and not (peers is not None and peers.wants(data, address)):
+            self._take_call(call, data, address)
+        elif peers is not None:
+            plain, out = peers.receive(data, address, self._now())
+            self._port.send(out, address)
+            if call is not None and peers.session(address) is not None:
+                self.drop(address, "the peer began anew")
+            for part in plain:
+                self._receive(part, address)
+        self._arm()
+
+    def _take_call(self, call: _Call, data: bytes, address: Address) -> None:
+        session = call.session
+        plain = session.receive(data)
+        self._port.send(session.outgoing(), address)
+        if session.established and not call.ready.done():
+            call.ready.set_result(None)
+        for part in plain:
+            self._receive(part, address)
+        if session.over:
+            self.drop(address)
+
+    def send(self, data: bytes, address: Address) -> None:
+        """Protect and send a datagram; without an association it is lost."""
+        session = self.session(address)
+        if session is not None and session.established:
+            session.send(data)
+            self._port.send(session.outgoing(), address)
+
+    def session(self, address: Address) -> DtlsSession | None:
+        """Return the association with an address, whoever began it."""
+        call = self._calls.get(address)
+        if call is not None:
+            return call.session
+        return self.peers.session(address) if self.peers is not None else None
+
+    # --- beginning and end ---
+
+    async def reach(self, address: Address) -> None:
+        """Have an association with an address; raises Unreachable."""
+        session = self.session(address)
+        if session is not None and session.established:
+            return
+        call = self._calls.get(address)
+        if call is None:
+            session = DtlsSession(self._context, False, address, self._mtu, self._name)
+            call = _Call(session, self._now() + self._bounds.patience)
+            self._calls[address] = call
+            session.receive(b"")
+            self._port.send(session.outgoing(), address)
+            self._arm()
+        # who gives up waiting does not end it for others
+        await asyncio.shield(call.ready)
+
+    def drop(self, address: Address, why: str = "") -> None:
+        """End the association with an address."""
+        call = self._calls.pop(address, None)
+        if call is None:
+            if self.peers is not None:
+                self.peers.drop(address)
+            return
+        session = call.session
+        session.close()
+        self._port.send(session.outgoing(), address)
+        failure = why or (str(session.failure) if session.failure is not None else "")
+        if not call.ready.done():
+            text = f"DTLS: {failure or 'the peer closed during the handshake'}"
+            call.ready.set_exception(Unreachable(text))
+            # who waits may have given up
+            call.ready.exception()
+        self._let_go(session, failure)
+        session.forget()
+
+    def _let_go(self, session: DtlsSession, why: str = "") -> None:
+        self.alerts += session.alerts
+        if session.failure is not None:
+            self.failures.append(str(session.failure))
+        if session.established:
+            text = why or (str(session.failure) if session.failure is not None else "it was closed")
+            self._gone(session.address, f"the DTLS session ended: {text}")
+
+    def close(self) -> None:
+        """End all associations, saying goodbye."""
+        for address in list(self._calls):
+            self.drop(address, "the link was closed")
+        if self.peers is not None:
+            for session in self.peers.sessions:
+                session.close()
+                self._port.send(session.outgoing(), session.address)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # --- time: the library's handshake timer reads the wall ---
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _arm(self) -> None:
+        if self._timer is None and self._under_way():
+            self._timer = asyncio.get_running_loop().call_later(_TICK, self._tick)
+
+    def _under_way(self) -> bool:
+        if self.peers is not None and self.peers.shaking_hands:
+            return True
+        return any(not call.session.established for call in self._calls.values())
+
+    def _tick(self) -> None:
+        self._timer = None
+        now = self._now()
+        for address, call in list(self._calls.items()):
+            session = call.session
+            if session.established:
+                continue
+            if now >= call.until:
+                self.drop(address, f"no answer within {self._bounds.patience:g} s")
+            elif session.timeout() == 0.0:
+                session.on_timeout()
+                self._port.send(session.outgoing(), address)
+                if session.over:
+                    self.drop(address)
+        if self.peers is not None:
+            for address, out in self.peers.tick(now):
+                self._port.send(out, address)
+        self._arm()
