@@ -58,7 +58,9 @@ def _authenticate(
     if refused:
         return means.failed(m.ACL, refused)
     try:
-        answer = yield from session.client.authenticate_client(session.initiated, response)
+        answer = yield from means.patiently(
+            lambda: session.client.authenticate_client(session.initiated, response)
+        )
     except (ServerRefusal, ServerFault, LinkFailure) as error:
         return means.refused(m.ACL, session, error)
     _learn(means, session, response)

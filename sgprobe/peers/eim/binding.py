@@ -53,8 +53,8 @@ def _bind(means: Means, session: Session, response: bytes, now: float) -> Proced
     except (NotAsn1, KeyError, IndexError) as error:
         return _unreadable(means, m.GBP, error)
     try:
-        bound = yield from session.client.get_bound_profile_package(
-            session.transaction_id, response
+        bound = yield from means.patiently(
+            lambda: session.client.get_bound_profile_package(session.transaction_id, response)
         )
     except (ServerRefusal, ServerFault, LinkFailure) as error:
         return means.refused(m.GBP, session, error)
@@ -131,7 +131,9 @@ def _cancel(means: Means, session: Session, response: bytes) -> Procedure[m.Answ
     except (NotAsn1, KeyError, IndexError) as error:
         return _unreadable(means, m.CAN, error)
     try:
-        yield from session.client.cancel_session(session.transaction_id, response)
+        yield from means.patiently(
+            lambda: session.client.cancel_session(session.transaction_id, response)
+        )
     except (ServerRefusal, ServerFault, LinkFailure) as error:
         return means.refused(m.CAN, None, error)
     session.ended = True

@@ -39,6 +39,9 @@ class Limits:
     # how often a notification is tried before it is given up, and the longest pause
     forwards: int = 20
     forward_pause: float = 3600.0
+    # how often a server is asked that does not answer, and the pause between
+    server_tries: int = 3
+    server_pause: float = 0.5
     # injections of one package before the IPA counts as unreachable
     injections: int = 4
 

@@ -45,7 +45,9 @@ def initiate(means: Means, request: m.InitiateAuthentication) -> Procedure[m.Ans
     client = client_of(means.setup, address)
     oid = None if target is None else target.oid
     try:
-        initiated = yield from client.initiate_authentication(request.challenge, info1, oid)
+        initiated = yield from means.patiently(
+            lambda: client.initiate_authentication(request.challenge, info1, oid)
+        )
     except (ServerRefusal, ServerFault, LinkFailure) as error:
         return means.refused(m.IAU, None, error)
     session = Session(initiated.transaction_id, client, initiated, now)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from sgprobe.peers.effects import LinkFailure
+from sgprobe.peers.effects import LinkFailure, Procedure, Wait
 from sgprobe.peers.eim.config import Setup
 from sgprobe.peers.eim.records import State
 from sgprobe.peers.eim.servers import code_of
@@ -18,6 +19,7 @@ from sgprobe.peers.esipa import messages as m
 from sgprobe.peers.rules import Rules
 from sgprobe.peers.store import Store
 
+T = TypeVar("T")
 # IpaCapabilities.ipaFeatures
 EIM_DATA, EIM_CONTEXT, EIM_METADATA, COMPACT = 2, 3, 4, 5
 
@@ -45,6 +47,16 @@ class Means:
         """Return a session that has not ended by time."""
         expires = self.rules.on("EIM.SESSION-EXPIRY")
         return self.sessions.get(transaction_id, now if expires else None)
+
+    def patiently(self, make: Callable[[], Procedure[T]]) -> Procedure[T]:
+        """Ask a server again where no answer comes, a few times: the IPA is waiting."""
+        limits = self.setup.limits
+        for _ in range(limits.server_tries - 1):
+            try:
+                return (yield from make())
+            except LinkFailure:
+                yield Wait(limits.server_pause)
+        return (yield from make())
 
     def refused(
         self, name: str, session: Session | None, error: ServerRefusal | ServerFault | LinkFailure

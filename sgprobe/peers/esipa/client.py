@@ -36,6 +36,11 @@ class EimFault(ServerFault):
         self.pause = min(seconds, _LONGEST)
 
 
+def pause_of(fault: ServerFault) -> float:
+    """Return how many seconds a server in trouble wants to be left alone."""
+    return fault.pause if isinstance(fault, EimFault) else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class EsipaClient:
     """A client of one eIM; `address` is what is posted to."""
@@ -44,10 +49,6 @@ class EsipaClient:
     binding: Binding
     rules: Rules = field(repr=False)
     user_agent: str = USER_AGENT
-
-    def retry_after(self, fault: ServerFault) -> float:
-        """Return how many seconds a server in trouble wants to be left alone."""
-        return fault.pause if isinstance(fault, EimFault) else 0.0
 
     def ask(self, request: m.Request) -> Procedure[m.Answer]:
         """Execute one function; ServerFault says what is wrong with the answer."""

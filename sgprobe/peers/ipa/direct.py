@@ -48,7 +48,9 @@ class _Direct:
     delegates_metadata = False
 
     def initiate(self, challenge: bytes, info1: bytes) -> Procedure[m.Initiated]:
-        answer = yield from self.client.initiate_authentication(challenge, info1, self.oid)
+        answer = yield from self.means.again(
+            m.IAU, lambda: self.client.initiate_authentication(challenge, info1, self.oid)
+        )
         self._check_tls(answer.certificate)
         self.initiated = answer
         return m.Initiated(
@@ -77,8 +79,11 @@ class _Direct:
     def authenticate(
         self, transaction_id: bytes, response: bytes, context: bytes
     ) -> Procedure[m.Authenticated | Events]:
-        assert self.initiated is not None
-        answer = yield from self.client.authenticate_client(self.initiated, response)
+        session = self.initiated
+        assert session is not None
+        answer = yield from self.means.again(
+            m.ACL, lambda: self.client.authenticate_client(session, response)
+        )
         if isinstance(answer, es9.AuthenticatedEvents):
             return Events(answer.events)
         if not isinstance(answer, es9.Authenticated):
@@ -92,11 +97,15 @@ class _Direct:
         )
 
     def bind(self, transaction_id: bytes, response: bytes) -> Procedure[m.Bound]:
-        answer = yield from self.client.get_bound_profile_package(transaction_id, response)
+        answer = yield from self.means.again(
+            m.GBP, lambda: self.client.get_bound_profile_package(transaction_id, response)
+        )
         return m.Bound(answer.package, answer.transaction_id)
 
     def cancel(self, transaction_id: bytes, response: bytes) -> Procedure[None]:
-        yield from self.client.cancel_session(transaction_id, response)
+        yield from self.means.again(
+            m.CAN, lambda: self.client.cancel_session(transaction_id, response)
+        )
 
 
 def direct(

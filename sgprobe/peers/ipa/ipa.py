@@ -168,7 +168,10 @@ class Ipa:
         return outcome
 
     def notify(self) -> Procedure[int]:
-        """Deliver the notifications that wait to their servers; return how many are left."""
+        """Deliver the notifications that wait, each on its way; return how many are left."""
+        for _, party in (yield from self._parties()):
+            if party is not None and notify.through_eim(party):
+                return (yield from notify.deliver(self.means, party))
         return (yield from notify.deliver(self.means, None))
 
     def state_changed(self, cause: int) -> Procedure[None]:

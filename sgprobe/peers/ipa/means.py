@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from sgprobe.peers.effects import LinkFailure, Now, Procedure, Wait
 from sgprobe.peers.es9.mutual import RandomSource
 from sgprobe.peers.es9client import ServerFault
 from sgprobe.peers.esipa import messages as m
 from sgprobe.peers.esipa.asn1_binding import Asn1Binding
-from sgprobe.peers.esipa.client import EsipaClient
+from sgprobe.peers.esipa.client import EsipaClient, pause_of
 from sgprobe.peers.esipa.front import Binding
 from sgprobe.peers.esipa.wire import retag
 from sgprobe.peers.ipa.associations import Association
@@ -19,6 +20,7 @@ from sgprobe.peers.ipa.es10 import Es10
 from sgprobe.peers.ipa.memory import Notebook
 from sgprobe.peers.rules import Rules
 
+T = TypeVar("T")
 Journal = Callable[[str, str], None]
 
 
@@ -43,6 +45,34 @@ class Means:
     def device_info(self, tag: str) -> bytes:
         """Return DeviceInfo under a tag."""
         return retag(self.es10.dialect.rsp.encode("DeviceInfo", self.config.device_info), tag)
+
+    def again(
+        self, name: str, make: Callable[[], Procedure[T]], until: float | None = None
+    ) -> Procedure[T]:
+        """Do what `make` does, again and again where no answer comes.
+
+        It is tried as often as the configuration says, or until a time. What a server says with
+        an HTTP status 4xx is its answer: it is not asked again.
+        """
+        patience = self.config.patience
+        attempt = 0
+        while True:
+            pause = patience.pause(attempt, self.chance())
+            try:
+                return (yield from make())
+            except LinkFailure as lost:
+                failure: Exception = lost
+            except ServerFault as fault:
+                if fault.status is None or fault.status < 500:
+                    raise
+                failure = fault
+                pause = max(pause, pause_of(fault))
+            attempt += 1
+            self.journal("LINK", f"try {attempt} of {name} failed")
+            now = yield Now()
+            if attempt >= patience.tries if until is None else now + pause > until:
+                raise failure
+            yield Wait(pause)
 
     def chance(self) -> float:
         """Return a number from 0 to 1."""
@@ -73,28 +103,6 @@ class Party:
         self.means.notebook.note(told=everything)
 
     def ask(self, request: m.Request, until: float | None = None) -> Procedure[m.Answer]:
-        """Execute a function, again and again where no answer comes.
-
-        It is tried as often as the configuration says, or until a time. What the eIM says with an
-        HTTP status 4xx is its answer: it is not asked again.
-        """
-        patience = self.means.config.patience
-        attempt = 0
-        while True:
-            pause = patience.pause(attempt, self.means.chance())
-            try:
-                return (yield from self.client.ask(request))
-            except LinkFailure:
-                failure: Exception | None = None
-            except ServerFault as fault:
-                if fault.status is None or fault.status < 500:
-                    raise
-                failure = fault
-                pause = max(pause, self.client.retry_after(fault))
-            attempt += 1
-            self.means.journal("LINK", f"try {attempt} of {m.NAMES[type(request)]} failed")
-            now = yield Now()
-            over = attempt >= patience.tries if until is None else now + pause > until
-            if over:
-                raise failure or LinkFailure(f"{self.association.eim_id} does not answer")
-            yield Wait(pause)
+        """Execute a function, again where no answer comes; see `Means.again`."""
+        name = m.NAMES[type(request)]
+        return self.means.again(name, lambda: self.client.ask(request), until)
