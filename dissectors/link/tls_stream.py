@@ -346,14 +346,13 @@ class TlsStream:
             d.hello = True
             if tracker.early_data == "offered" and d.protection is None:
                 d.protection = early_protection(tracker)
-            self._hello_known(self._sides[1])
+            self._hello_known()
         elif kind == Message.SERVER_HELLO and d.side == 1:
             if tracker.server is before:  # a HelloRetryRequest, or not readable
                 self._sides[0].retried = d.retried = True
             else:
                 d.hello = True
-                self._hello_known(d)
-                self._hello_known(self._sides[0])
+                self._hello_known()
         elif kind == Message.ENCRYPTED_EXTENSIONS:
             self._early.release(self._tracker)
         elif protected and isinstance(d.protection, Protection13):
@@ -383,8 +382,8 @@ class TlsStream:
         )
         self._shut.begin()
 
-    def _hello_known(self, d: Direction) -> None:
-        """Set the keys of TLS 1.3 in motion, and process what waited for this hello."""
+    def _hello_known(self) -> None:
+        """Set the keys of TLS 1.3 in motion, and process what waited for a hello."""
         tracker = self._tracker
         if not tracker.hellos:
             return
@@ -396,7 +395,8 @@ class TlsStream:
             client = self._sides[0]
             if client.protection is not None and client.protection.inner:
                 client.protection = None  # a server of TLS 1.2 takes no 0-RTT data
-        self._settle_waiting(d)
+        for each in self._sides:
+            self._settle_waiting(each)
 
     def _step(self, d: Direction, protection: Protection13, kind: int) -> None:
         """Change keys after the TLS 1.3 messages that say so."""
