@@ -24,7 +24,7 @@ class Fragment:
 
 def split_fragments(data: bytes) -> tuple[list[Fragment], str]:
     """Return the fragments of one record's content, and what is wrong with its end."""
-    found = []
+    found: list[Fragment] = []
     at = 0
     while at < len(data):
         if len(data) - at < 12:
