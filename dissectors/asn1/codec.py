@@ -91,8 +91,10 @@ class Codec:
     def type(self, name: str) -> Type:
         """Return a type by name; KeyError says which names are near."""
         if name not in self._fast:
+            other = newest_with(name)
             near = near_names(name, self.names())
             hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            hint = f"; {other.spec} has it" if other is not None else hint
             raise KeyError(f"{self.spec} has no type {name[:60]!r}{hint}")
         return self.schema.types[name]
 

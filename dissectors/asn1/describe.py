@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dissectors.asn1 import codec
 from dissectors.asn1 import model as m
@@ -189,9 +190,11 @@ def _rows(schema: m.Schema, type_: m.Type) -> list[str]:
         case m.Sequence(fields) | m.Choice(fields):
             for field in fields:
                 inner = schema.shape(field.type)
-                if isinstance(inner, m.Integer) and not isinstance(field.type.shape, m.Ref):
-                    rows += [f"{field.name}: {label}({number})" for number, label in inner.names]
-                    plain = m.Type(field.type.tags, m.Integer((), inner.limits), "INTEGER")
+                if isinstance(inner, m.Integer | m.Bits) and inner is field.type.shape:
+                    # named numbers and bits of a member have rows of their own
+                    bit = "bit " if isinstance(inner, m.Bits) else ""
+                    rows += [f"{field.name}: {bit}{label}({at})" for at, label in inner.names]
+                    plain = m.Type(field.type.tags, replace(inner, names=()), field.type.label)
                     field = m.Field(field.name, plain, field.optional, field.default)
                 lines = printer.field(field)
                 rows.append(" ".join(" ".join(lines).split()))

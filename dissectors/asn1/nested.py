@@ -14,7 +14,7 @@ from dissectors.asn1.node import LEAF
 from dissectors.asn1.runtime import FAULTS
 from dissectors.asn1.tlv import TlvError, read_tag, read_tlv, split
 from dissectors.asn1.x509 import summarise
-from dissectors.spec.identity import IdentityError, eid_text, iccid_text
+from dissectors.spec.identity import IdentityError, eid_text, iccid_text, is_eid
 
 _MAX_NOTE, _MAX_LINES = 200, 200
 
@@ -58,7 +58,8 @@ def _short(opened: Opened) -> Opened:
 
 
 def _eid(contents: bytes) -> Opened:
-    return Opened(f"EID {eid_text(contents)}")
+    eid = eid_text(contents)
+    return Opened(f"EID {eid}" if is_eid(eid) else f"EID {eid}, its check digits are wrong")
 
 
 def _iccid(contents: bytes) -> Opened:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dissectors.asn1 import model as m
 from dissectors.asn1 import runtime
+from dissectors.asn1.header import read_header, silent
 
 
 class EncodeError(ValueError):
@@ -38,7 +39,9 @@ def _checked(path: str, value: m.Value, write: object, wanted: str) -> bytes:
     try:
         return write()  # type: ignore[operator, no-any-return]
     except runtime.FAULTS as error:
-        told = str(error) if type(error) is ValueError and str(error) else wanted
+        told = str(error) if type(error) is ValueError else ""
+        # Python's own words about hex name a function of Python
+        told = wanted if not told or "fromhex" in told else told
         raise EncodeError(path, f"{_shown(value)}: {told}") from None
 
 
@@ -95,7 +98,8 @@ def _sequence(schema: m.Schema, fields: tuple[m.Field, ...], value: m.Value, pat
         below = f"{path}.{name}".lstrip(".")
         if not name.startswith("?"):
             raise EncodeError(below, f"no such member; known are {', '.join(known) or 'none'}")
-        raw = _checked(below, member, lambda m=member: bytes.fromhex(m), "expected hex")
+        raw = _checked(below, member, lambda n=name, m=member: _kept(n, m),
+                       "expected a whole element as hex")  # fmt: skip
         after.setdefault(last, []).append(raw)
     out = after.pop("", [])
     for field in fields:
@@ -111,6 +115,17 @@ def _sequence(schema: m.Schema, fields: tuple[m.Field, ...], value: m.Value, pat
 def _is_default(schema: m.Schema, field: m.Field, value: m.Value) -> bool:
     forms = m.default_forms(schema.shape(field.type), field.default)
     return any(type(value) is type(form) and value == form for form in forms)
+
+
+def _kept(name: str, value: str) -> bytes:
+    """Return what a decoder kept: `?8f` is one element of that tag, `?` whatever stood there."""
+    octets = bytes.fromhex(value)
+    tag = bytes.fromhex(name[1:].partition("#")[0])
+    if tag:
+        header = read_header(octets, 0, len(octets), silent)
+        if header is None or header.tag != tag or header.next != len(octets):
+            raise ValueError(f"not one element of tag {tag.hex().upper()}")
+    return octets
 
 
 def _choice(schema: m.Schema, arms: tuple[m.Field, ...], value: m.Value, path: str) -> bytes:

@@ -17,6 +17,8 @@ from dissectors.asn1.writer import EncodeError
 from sgprobe.cli.command import UserError
 from sgprobe.cli.specs import add_spec, chosen_spec, newest
 
+_NAME_LIMIT = 255
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `sgprobe encode`."""
@@ -42,7 +44,10 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyError as error:
         raise UserError(str(error.args[0]), "`sgprobe asn1 show` lists the types") from None
     if arguments.out:
-        Path(arguments.out).write_bytes(octets)
+        try:
+            Path(arguments.out).write_bytes(octets)
+        except OSError as error:
+            raise UserError(f"{arguments.out}: {error.strerror}", "name a file to write") from None
     else:
         print(octets.hex().upper())
     return 0
@@ -52,10 +57,20 @@ def _value(argument: str) -> object:
     text = argument
     if argument == "-":
         text = sys.stdin.read()
-    elif not argument.lstrip().startswith(("{", "[", '"')) and Path(argument).is_file():
-        text = Path(argument).read_text(encoding="utf-8")
+    elif not argument.lstrip().startswith(("{", "[", '"')):
+        try:
+            if Path(argument).is_file():
+                text = Path(argument).read_text(encoding="utf-8")
+        except ValueError:
+            raise UserError(f"{argument} is no text", "a file holds JSON in UTF-8") from None
+        except OSError as error:
+            # a long number is no file name
+            if len(argument) < _NAME_LIMIT:
+                raise UserError(f"{argument}: {error.strerror}") from None
     try:
         return json.loads(text)
+    except RecursionError:
+        raise UserError("the JSON is nested too deep", "no type is") from None
     except ValueError as error:
         hint = "a file name must name an existing file"
         if text is argument and re.fullmatch(r"[\w./\\-]+", argument) and argument != "-":
