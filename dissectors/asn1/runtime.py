@@ -178,27 +178,32 @@ def regular(data: bytes) -> str:
 
 def skim(data: bytes, start: int, end: int) -> bool:
     """Say whether `data[start:end]` is exactly one TLV, regular all the way down."""
-    stop = element_end(data, start)
-    if stop != end:
-        return False
-    pending = [(start, end, 0)]
-    while pending:
-        at, limit, depth = pending.pop()
-        while at < limit:
-            body = read_tag(data, at, limit)
-            if data[at] & 0x1F == 0x1F and (data[at + 1] == 0x80 or data[at + 1] < 0x1F):
+    at, limit, outer = start, end, list[int]()
+    while True:
+        first = data[at]
+        at += 1
+        if first & 0x1F == 0x1F:
+            if data[at] == 0x80 or data[at] < 0x1F:
                 return False
-            stop = element_end(data, at)
-            if stop > limit:
+            at = read_tag(data, at - 1, limit)
+        length = data[at]
+        at += 1
+        if length > 0x7F:
+            length, at = long_length(data, at, length)
+        stop = at + length
+        if stop > limit or (stop != end and not outer):
+            return False
+        if first & 0x20:
+            if len(outer) > MAX_DEPTH:
                 return False
-            if data[at] & 0x20:
-                first = data[body]
-                inner = body + 1 + (first & 0x7F if first > 0x7F else 0)
-                if depth > MAX_DEPTH:
-                    return False
-                pending.append((inner, stop, depth + 1))
+            outer.append(limit)
+            limit = stop
+        else:
             at = stop
-    return True
+        while at == limit:
+            if not outer:
+                return True
+            limit = outer.pop()
 
 
 def element_end(data: bytes, start: int) -> int:
