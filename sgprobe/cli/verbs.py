@@ -18,6 +18,7 @@ VERBS = {
         "sgprobe.cli.decode", "show a message or a capture: hex, base64, DER, pcap, log"
     ),
     "encode": Verb("sgprobe.cli.encode", "turn a JSON value (JER) into DER"),
+    "shell": Verb("sgprobe.cli.shell", "a Python console with the messages of a capture"),
     "asn1": Verb("sgprobe.cli.asn1", "show a type, or the difference of two spec versions"),
     "world": Verb("sgprobe.cli.world", "play a scenario with every role on loopback"),
     "ipa": Verb("sgprobe.cli.ipa", "act as an IPA with a simulated eUICC: poll, download"),

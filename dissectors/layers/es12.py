@@ -1,0 +1,13 @@
+"""ES12: SM-DP+ and SM-DS, plain JSON. SGP.22 §5.9.
+
+Status: all messages of `dissectors/spec/functions.py`, generated; bound to media types in `http.py`
+or `coap.py`.
+"""
+
+from __future__ import annotations
+
+from dissectors.layers.generate import message_classes
+from dissectors.spec.functions import ES12
+
+globals().update(message_classes(ES12))
+__all__ = sorted(message_classes(ES12))
