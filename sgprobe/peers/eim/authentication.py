@@ -101,15 +101,17 @@ def _expanded(means: Means, work: Work, session: Session, response: bytes, now: 
     pairs: list[tuple[bytes, bytes] | None] = [
         (bytes.fromhex(euicc), bytes.fromhex(eum)) for euicc, eum in facts.certificates
     ]
-    full = response
-    for pair in pairs or [None]:
-        full = expand_authentication(response, signed1, Known(info2, pair, session.context))
+    expanded = [
+        expand_authentication(response, signed1, Known(info2, pair, session.context))
+        for pair in pairs or [None]
+    ]
+    for full in expanded:
         eid = session.eid or _holder(elements(elements(full)[0])[2]) or ""
         if policy.signs_itself(means.trust, eid, full, now):
             return full
     if means.rules.on("EIM.COMPACT-SIGNATURE"):
         raise NotAsn1("what is rebuilt from the compact form does not verify")
-    return full
+    return expanded[0]
 
 
 def _attach(means: Means, work: Work, session: Session, eid: str) -> None:

@@ -22,7 +22,6 @@ RULES: tuple[Rule, ...] = tuple(
         ("ORDER-VALUES", "SGP.32 §2.11.1.1", "an order holds what its operation can carry"),
         # the eUICC's certificates
         ("CI-KNOWN", "SGP.22 §4.5.2", "the CI of the EUM certificate is trusted"),
-        ("CI-CHOSEN", "SGP.22 §4.5.2", "the eUICC signs under the CI that was chosen"),
         ("EUM-CERTIFICATE", "SGP.22 §4.5.2", "the EUM certificate is valid"),
         ("EUM-EXPIRY", "SGP.22 §4.5.2", "the EUM certificate has not expired"),
         ("EUICC-CERTIFICATE", "SGP.22 §4.5.2", "the eUICC certificate is valid"),
@@ -41,7 +40,6 @@ RULES: tuple[Rule, ...] = tuple(
         ("NOTIFICATION-DUPLICATE", "SGP.32 §3.6", "a notification is forwarded once"),
         # indirect download
         ("TRIGGER-KNOWN", "SGP.32 §5.14.1", "eimTransactionId is that of a download ordered"),
-        ("SESSION-KNOWN", "SGP.32 §5.14.3", "the transaction id is that of a session"),
         ("SESSION-EXPIRY", "SGP.22 §3.0.1", "a session ends by time"),
         ("SESSION-EID", "SGP.32 §5.14.3", "the eUICC is the one that the download is for"),
         ("SERVER-ADDRESS", "SGP.32 §5.14.1", "the SM-DP+ signs the address that was asked"),

@@ -125,10 +125,10 @@ def _through_eim(party: Party, pending: bytes, server: Indirect | None) -> Proce
 def _compact(party: Party, pending: bytes, server: Indirect | None) -> bytes:
     """Return a notification without what the eIM knows."""
     if wire.tag_of(pending) != "BF37":
-        if "euicc" not in party.told:
+        # SGP.32 v1.0.1 has no place for the EID: the eIM could not know whose certificates to add
+        if "euicc" not in party.told or party.means.config.first:
             return pending
-        eid = None if party.means.config.first else party.eid
-        return compact_notification(pending, eid, None)
+        return compact_notification(pending, party.eid, None)
     if server is None or server.initiated is None or server.authenticated is None:
         return pending
     metadata = server.authenticated.metadata
