@@ -6,8 +6,13 @@ import asyncio
 import heapq
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import (
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from typing import Protocol
 
 # so long nothing may travel on a socket before a scenario clock jumps
@@ -45,6 +50,9 @@ class Clock(Protocol):
     def touch(self) -> None:
         """Say that something is on its way: time does not jump over it."""
 
+    def hold(self) -> AbstractContextManager[None]:
+        """Keep time from jumping while something is waited for that the system does."""
+
     async def sleep(self, seconds: float) -> None:
         """Let time pass."""
 
@@ -76,6 +84,9 @@ class WallClock:
     def touch(self) -> None:
         """The wall waits for nobody."""
 
+    def hold(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
@@ -94,6 +105,7 @@ class ScenarioClock:
         self._due: list[tuple[float, int, Alarm]] = []
         self._order = itertools.count()
         self._quiet_from = 0.0
+        self._holds = 0
         self._armed: asyncio.TimerHandle | None = None
         self._armed_for = 0.0
         self._sweep_at = 64
@@ -112,6 +124,16 @@ class ScenarioClock:
 
     def touch(self) -> None:
         self._quiet_from = time.monotonic() + self._grace
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
+            self.touch()
+            self._arm()
 
     def call_at(self, when: float, act: Act) -> Alarm:
         alarm = Alarm(when, act)
@@ -135,7 +157,7 @@ class ScenarioClock:
             alarm.cancel()
 
     def _arm(self) -> None:
-        if self._armed is None and self._due:
+        if self._armed is None and self._due and not self._holds:
             now = time.monotonic()
             self._armed_for = max(now, self._quiet_from)
             delay = self._armed_for - now
@@ -144,6 +166,8 @@ class ScenarioClock:
     def _jump(self) -> None:
         self._armed = None
         now = time.monotonic()
+        if self._holds:
+            return
         if now - self._armed_for > self._grace / 2:
             # the loop was at work: what came in meanwhile waits to be read, and goes first
             self._quiet_from = now + self._grace

@@ -104,7 +104,7 @@ class HttpServerSide:
                 return [(None, _request(self._head, body))]
             else:
                 # NEED_DATA, PAUSED or ConnectionClosed
-                self.finished = isinstance(event, h11.ConnectionClosed)
+                self.finished = self.finished or isinstance(event, h11.ConnectionClosed)
                 return []
 
     def _refuse(self, status: int) -> None:
@@ -121,10 +121,13 @@ class HttpServerSide:
         """Return the bytes of an answer."""
         if self.broken or self._state() is not h11.SEND_RESPONSE:
             return b""
+        if self._head is not None and self._head.method == b"CONNECT" and response.status < 300:
+            # a tunnel is nothing that we could mean
+            response = Response(405)
         out = self._send(response, cut)
         if cut is None and self._state() is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
-        elif self._state() in (h11.MUST_CLOSE, h11.SWITCHED_PROTOCOL):
+        elif self._state() is h11.MUST_CLOSE:
             self.finished = True
         return out
 
@@ -155,7 +158,7 @@ class HttpServerSide:
     def _may_have_body(self, status: int, head: bool = False) -> bool:
         """Say whether an answer carries a body, or with `head` its length. RFC 9112 §6.3."""
         asked = self._head.method if self._head is not None else b""
-        if status < 200 or status in (204, 304) or (asked == b"CONNECT" and status < 300):
+        if status in (204, 304):
             return False
         return head or asked != b"HEAD"
 

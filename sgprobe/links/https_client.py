@@ -71,6 +71,7 @@ class HttpsClient:
 
     async def ask(self, request: Request) -> Response:
         """Send a request and return its answer; raises Unreachable."""
+        self._clock.touch()
         try:
             async with deadline(self._clock, self._timeout):
                 return await self._ask(request)
@@ -117,7 +118,8 @@ class HttpsClient:
             authority = f"{authority}:{port}"
         connection = _Connection(self, HttpClientSide(authority), sni)
         loop = asyncio.get_running_loop()
-        await loop.create_connection(lambda: connection.pipe, host, port)
+        with self._clock.hold():
+            await loop.create_connection(lambda: connection.pipe, host, port)
         try:
             await connection.ready()
             if connection.session is not None:
@@ -250,7 +252,8 @@ class _Connection:
         try:
             response = self._side.receive(plain)
         except h11.RemoteProtocolError as error:
-            self._die(error)
+            early = Unreachable("the server closed the connection before its answer was whole")
+            self._die(error if plain else early)
             return
         if response is not None:
             waiting.set_result(response)

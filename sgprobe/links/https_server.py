@@ -243,6 +243,11 @@ class _Connection:
         self._tasks.discard(task)
         if task.cancelled() or self.pipe.gone:
             return
+        error = task.exception()
+        if error is not None:
+            _report("an answer could not be sent", error)
+            self.pipe.reset()
+            return
         if not self._tasks:
             self._ahead = 0
             self.pipe.go_on_reading("answer")
@@ -282,10 +287,12 @@ class _Connection:
         try:
             return await self._home.handler(request, self._caller)
         except Exception as error:
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": f"the handler of {request.path[:80]} failed", "exception": error}
-            )
+            _report(f"the handler of {request.path[:80]} failed", error)
             return Response(500, headers=(("connection", "close"),))
+
+
+def _report(text: str, error: BaseException) -> None:
+    asyncio.get_running_loop().call_exception_handler({"message": text, "exception": error})
 
 
 def _with_fault(response: Response, fault: Fault) -> Response:

@@ -132,6 +132,17 @@ class Program:
         assert self.process.stdin is not None
         self.process.stdin.write(text)
 
+    def end(self) -> None:
+        assert self.process is not None
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+    async def rest(self) -> bytes:
+        """Read what it says until it ends."""
+        assert self.process is not None
+        assert self.process.stdout is not None
+        return await self.process.stdout.read()
+
     async def until(self, text: bytes, seconds: float = 10.0) -> bytes:
         """Read what it says until `text` stands there, or it ends."""
         assert self.process is not None

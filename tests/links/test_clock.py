@@ -1,0 +1,108 @@
+"""The two clocks: jumps over what only waits, and stands while something travels."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from links_kit import run
+
+from sgprobe.links.clock import ScenarioClock, WallClock, deadline
+
+
+def test_seventy_two_hours_pass_at_once() -> None:
+    async def work() -> float:
+        clock = ScenarioClock(start=1_000.0)
+        await clock.sleep(72 * 3600)
+        return clock.now()
+
+    began = time.monotonic()
+    assert 1_000 + 72 * 3600 <= run(work()) < 1_000 + 72 * 3600 + 5
+    assert time.monotonic() - began < 2
+
+
+def test_things_happen_in_their_order_and_at_their_time() -> None:
+    async def work() -> list[tuple[str, int]]:
+        clock = ScenarioClock(start=0.0)
+        seen: list[tuple[str, int]] = []
+        for when, name in ((300.0, "c"), (100.0, "a"), (200.0, "b"), (200.0, "b2")):
+            clock.call_at(when, lambda name=name: seen.append((name, round(clock.now()))))
+        taken_back = clock.call_at(150.0, lambda: seen.append(("never", 0)))
+        taken_back.cancel()
+        await clock.sleep(400)
+        return seen
+
+    assert run(work()) == [("a", 100), ("b", 200), ("b2", 200), ("c", 300)]
+
+
+def test_advance_lets_things_happen_at_their_own_time() -> None:
+    async def work() -> list[int]:
+        clock = ScenarioClock(start=0.0)
+        seen: list[int] = []
+        with clock.hold():
+            for when in (20.0, 10.0, 5000.0):
+                clock.call_at(when, lambda: seen.append(round(clock.now())))
+            clock.advance(100.0)
+            assert round(clock.now()) == 100
+        with pytest.raises(ValueError, match="backwards"):
+            clock.advance(-1)
+        return seen
+
+    assert run(work()) == [10, 20]
+
+
+def test_the_clock_stands_while_something_travels() -> None:
+    async def work() -> float:
+        clock = ScenarioClock(start=0.0)
+        alarm = clock.call_at(1_000.0, lambda: None)
+        for _ in range(20):
+            clock.touch()
+            await asyncio.sleep(0.005)
+        seen = clock.now()
+        alarm.cancel()
+        return seen
+
+    assert run(work()) < 10
+
+
+def test_the_clock_stands_while_it_is_held_or_the_loop_is_busy() -> None:
+    async def work() -> None:
+        clock = ScenarioClock(start=0.0)
+        clock.call_at(1_000.0, lambda: None)
+        with clock.hold():
+            await asyncio.sleep(0.1)
+            assert clock.now() < 10
+        # a handler that computes: what it does next is not known before it is done
+        clock.touch()
+        time.sleep(0.05)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert clock.now() < 10
+        await clock.sleep(2_000)
+        assert clock.now() >= 2_000
+
+    run(work())
+
+
+def test_alarms_that_are_taken_back_leave_nothing_behind() -> None:
+    async def work() -> int:
+        clock = ScenarioClock(start=0.0)
+        with clock.hold():
+            for _ in range(20_000):
+                clock.call_at(1e6, lambda: None).cancel()
+            return len(clock._due)
+
+    assert run(work()) < 200
+
+
+@pytest.mark.parametrize("clock", [WallClock(), ScenarioClock()])
+def test_a_deadline_of_either_clock(clock: WallClock | ScenarioClock) -> None:
+    async def work() -> None:
+        async with deadline(clock, 0.2):
+            await asyncio.sleep(0)
+        with pytest.raises(TimeoutError):
+            async with deadline(clock, 0.02):
+                await asyncio.get_running_loop().create_future()
+
+    run(work())
