@@ -57,19 +57,20 @@ class Asn1Message(RspMessage):
                 del value[name]
         return value
 
-    def take(self, value: Value) -> None:
-        """Put a value into the fields."""
+    def take(self, value: Value) -> bool:
+        """Put a value into the fields; say whether it has any."""
         if self.sole:
             if value is not None:
                 self.fields[self.sole] = value
-            return
-        super().take(value)
+            return value is not None
+        known = super().take(value)
         others = self.fields.get("others") or {}
         for name in self.flags & others.keys():
             self.fields[self.members[name]] = True
             del others[name]
         if not others:
             self.fields.pop("others", None)
+        return known
 
     def member_lines(self, name: str) -> list[str] | None:
         """Return a member as `sgprobe decode` prints it: digits and nested content opened."""

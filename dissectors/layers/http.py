@@ -33,6 +33,10 @@ _JSON_MEDIA = (JSON_MEDIA, f"{JSON_MEDIA};charset=UTF-8", f"{JSON_MEDIA}; charse
                f"{JSON_MEDIA};charset=utf-8", f"{JSON_MEDIA}; charset=utf-8")  # fmt: skip
 
 
+# a version of SGP.22 that every product speaks; the form is likely, not certain
+_ADMIN = {b"X-Admin-Protocol": b"gsma/rsp/v2.1.0"}
+
+
 class HttpRequestBody(RspBody):
     """The body of an HTTP request."""
 
@@ -78,10 +82,10 @@ def _heads(name: str, made: type[Packet]) -> tuple[type[Packet], dict[str, Any]]
     else:
         asks = name.endswith("Request") or any(name == f.request for f in FUNCTIONS)
         path = ASN1_PATH
+    head: dict[str, Any] = {"Content_Type": media, "Unknown_Headers": _ADMIN}
     if asks:
-        head = {"Method": b"POST", "Path": (path or ASN1_PATH).encode(), "Content_Type": media}
-        return HTTPRequest, head
-    return HTTPResponse, {"Content_Type": media}
+        return HTTPRequest, head | {"Method": b"POST", "Path": (path or ASN1_PATH).encode()}
+    return HTTPResponse, head
 
 
 for _media in (ASN1_MEDIA, *_JSON_MEDIA):

@@ -35,8 +35,7 @@ class JsonMessage(RspMessage):
     def decoded(self, octets: bytes) -> tuple[Value, str | None, tuple[Finding, ...]]:
         """Return the object with its members opened."""
         read = read_json(self.function, self.kind, parse(octets), None)
-        value = read.value if isinstance(read.value, dict) else None
-        return value, read.specs[-1] if read.specs else None, read.problems
+        return read.value, read.specs[-1] if read.specs else None, read.problems
 
     def encoded(self, value: Value) -> bytes:
         """Return the JSON text, with base64 where the table asks for it."""

@@ -111,8 +111,7 @@ class RspMessage(Packet):
     ) -> None:
         """Take what a body was found to say."""
         fields = self.fields
-        self.take(value)
-        if value is None:
+        if not self.take(value):
             fields["undecoded"] = octets
         if spec is not None:
             fields["spec"] = spec
@@ -120,17 +119,19 @@ class RspMessage(Packet):
             fields["problems"] = problems
         fields["as_read"] = octets, self._state()
 
-    def take(self, value: Value) -> None:
-        """Put a value into the fields."""
+    def take(self, value: Value) -> bool:
+        """Put a value into the fields; say whether it has any."""
+        if not isinstance(value, dict):
+            return False
         others: dict[str, Value] = {}
-        if isinstance(value, dict):
-            for name, member in value.items():
-                if name in self.members and member is not None:
-                    self.fields[self.members[name]] = member
-                else:
-                    others[name] = member
+        for name, member in value.items():
+            if name in self.members and member is not None:
+                self.fields[self.members[name]] = member
+            else:
+                others[name] = member
         if others:
             self.fields["others"] = others
+        return True
 
     def _state(self) -> bytes | None:
         names = (*self.members.values(), "others", "spec")
