@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from dissectors.asn1.versions import Spec
 from dissectors.finding import Finding, finding
+from dissectors.link.coap import options as opt
+from dissectors.link.coap.block import parse_block
 from dissectors.link.coap.transfers import CoapTransfer, DatagramRecord
 from dissectors.link.stream import Flow
 from dissectors.spec.functions import Function
@@ -67,12 +69,13 @@ class CoapCarrier:
         if transfer.code >= 0x20:
             self._response(transfer)
             return
-        found = recognise(
-            Body(REQUEST, transfer.path, transfer.body, _media(transfer.content_format)),
-            self._spec,
-        )
+        body = Body(REQUEST, transfer.path, transfer.body, _media(transfer.content_format))
+        found = recognise(body, self._spec)
         if found is None:
             return
+        if not transfer.body and _goes_on(transfer):
+            text = "it asks for a later block of an answer"
+            found = found._replace(problems=(finding(codes.BEGUN, text),))
         if len(self._asked) >= _WAITING:
             self._asked.pop(next(iter(self._asked)))
         self._asked[transfer.number] = found.function
@@ -80,7 +83,6 @@ class CoapCarrier:
 
     def _response(self, transfer: CoapTransfer) -> None:
         request, path, asked = transfer.request, "", None
-        problems: tuple[Finding, ...] = ()
         if request is not None:
             asked = self._asked.pop(request.number, None)
             if asked is None:
@@ -89,30 +91,21 @@ class CoapCarrier:
         body = Body(RESPONSE, path, transfer.body, _media(transfer.content_format), asked)
         # the payload of an error is a diagnostic text (RFC 7252 §5.5.2)
         found = recognise(body, self._spec) if transfer.code >> 5 == 2 else None
-        if asked is None:
-            if found is None:
-                return
-            problems = (finding(codes.UNASKED, "the request is not in the capture"),)
-        elif found is None:
+        if asked is not None and found is None:
             told = not_read(transfer.body, transfer.code_text)
             found = Recognised(asked, RESPONSE, None, (), None, told)
-        self._emit(transfer, found, transfer.code_text, problems)
+        if found is not None:
+            self._emit(transfer, found, transfer.code_text)
 
-    def _emit(
-        self,
-        transfer: CoapTransfer,
-        found: Recognised,
-        status: str | None,
-        extra: tuple[Finding, ...] = (),
-    ) -> None:
+    def _emit(self, transfer: CoapTransfer, found: Recognised, status: str | None) -> None:
         function, kind, name, specs, value, problems, is_json = found
         source, target = self._flow.ends(transfer.side)
         sender, receiver = function.sender, function.receiver
         if kind == RESPONSE:
             sender, receiver = receiver, sender
         told = _departures(transfer, is_json)
-        if told or transfer.findings or extra:
-            problems = (*transfer.findings, *told, *problems, *extra)
+        if told or transfer.findings:
+            problems = (*transfer.findings, *told, *problems)
         self._on_message(
             Message(
                 transfer.frames,
@@ -136,6 +129,13 @@ class CoapCarrier:
                 transfer,
             )
         )
+
+
+def _goes_on(transfer: CoapTransfer) -> bool:
+    """Say whether a request asks for a later block: what it asked is in an earlier one."""
+    value = opt.first(transfer.options, opt.BLOCK2)
+    block = parse_block(value) if value is not None else None
+    return block is not None and block.num > 0
 
 
 def _media(content_format: int | None) -> Media:

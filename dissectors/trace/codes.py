@@ -13,11 +13,12 @@ STATUS = Code("binding.status", _W, "an answer has status 200, or 204 without a 
 CONTENT_FORMAT = Code("binding.content-format", _I, "no number is registered for the media type")
 METHOD = Code("binding.method", _W, "every function is a POST")
 BODY = Code("binding.body", _E, "the body is not a message of this function")
+BEGUN = Code("binding.begun-before", _I, "the request began before the capture")
+EMPTY = Code("binding.empty", _W, "only a notification is answered without a body")
 NOT_READ = Code("binding.not-read", _W, "the body of an error answer is not a message")
 JSON = Code("json.syntax", _E, "RFC 8259")
 JSON_MEMBER = Code("json.member", _E, "SGP.22 §6.5.2: a member holds base64 of its TLV")
 JSON_HEADER = Code("json.header", _W, "SGP.22 §6.5.1.4: an answer carries functionExecutionStatus")
 JSON_DEPTH = Code("json.too-deep", _E, "nesting beyond what the reader follows")
-UNASKED = Code("trace.no-request", _I, "the request of this answer was not captured")
 
 CODES = {code.name: code for code in list(globals().values()) if isinstance(code, Code)}

@@ -97,7 +97,6 @@ class HttpCarrier:
 
     def _response(self, message: HttpMessage, head: _Head) -> None:
         request, path, asked = message.request, "", None
-        problems: tuple[Finding, ...] = ()
         if request is not None:
             _, asked = self._asked.pop(id(request), (None, None))
             if asked is None:
@@ -108,29 +107,21 @@ class HttpCarrier:
         # an error answer may hold a page of text, whatever it is called
         as_message = status < 300 or head.media is not Media.OTHER
         found = recognise(body, self._spec) if as_message else None
-        if asked is None:
-            if found is None:
-                return
-            problems = (finding(codes.UNASKED, "the request is not in the capture"),)
-        elif found is None or (status >= 300 and found.type is None):
+        if asked is not None and (found is None or (status >= 300 and found.type is None)):
             found = Recognised(asked, RESPONSE, None, (), None, not_read(body.octets, str(status)))
-        self._emit(message, head, found, status, problems)
+        if found is not None:
+            self._emit(message, head, found, status)
 
     def _emit(
-        self,
-        message: HttpMessage,
-        head: _Head,
-        found: Recognised,
-        status: int | None,
-        extra: tuple[Finding, ...] = (),
+        self, message: HttpMessage, head: _Head, found: Recognised, status: int | None
     ) -> None:
         function, kind, name, specs, value, problems, is_json = found
         octets = message.body
         told = head.problems if octets else head.bodiless
         if is_json is (head.media is Media.ASN1) and head.media is not Media.OTHER and name:
             told = (*told, _other_binding(head, is_json))
-        if told or message.problems or extra:
-            problems = (*message.problems, *told, *problems, *extra)
+        if told or message.problems:
+            problems = (*message.problems, *told, *problems)
         side = message.side
         sender, receiver = function.sender, function.receiver
         if kind == RESPONSE:

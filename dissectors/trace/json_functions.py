@@ -93,10 +93,12 @@ def function_of(kind: str, path: str, members: dict[str, Any]) -> Function | Non
     interface = interface or (ESIPA if not ESIPA_MARKS.isdisjoint(members) else None)
     for name in names:
         named = [f for f in FUNCTIONS if f.json is not None and f.json.lower() == name.lower()]
-        for wanted in (interface, ES9, None):
+        for wanted in (interface, ES9):
             for function in named:
-                if wanted is None or function.interface == wanted:
+                if function.interface == wanted:
                     return function
+        if named:
+            return named[0]
     return None
 
 

@@ -84,6 +84,8 @@ def recognise(body: Body, spec: Spec | None = None) -> Recognised | None:
     A body that stands alone, without a path, media type or request of ours, must be whole to be
     believed.
     """
+    if not body.octets:
+        return _empty(body)
     if looks_like_json(body.octets) or (body.media is Media.JSON and body.octets[:1] not in _LEADS):
         return _recognise_json(body, spec)
     return _recognise_asn1(body, spec)
@@ -97,18 +99,15 @@ _LEADS = frozenset({b"\xbf", _WRAPPER})
 
 
 def _recognise_json(body: Body, spec: Spec | None) -> Recognised | None:
-    parsed = parse(body.octets) if body.octets else None
-    members = parsed.members if parsed is not None else {}
+    parsed = parse(body.octets)
     function = by_path().get(body.path) or body.request
     if function is None or function.json is None:
-        function = function_of(body.kind, body.path, members) or function
+        function = function_of(body.kind, body.path, parsed.members) or function
     if function is None:
         return None
     problems: tuple[Finding, ...] = ()
     if body.kind == REQUEST and function.path is not None and body.path != function.path:
         problems = (finding(codes.PATH, f"{body.path[:120]} for {function.path}"),)
-    if parsed is None:
-        return Recognised(function, body.kind, None, (), None, problems, True)
     function = with_events(function, parsed.value)
     read = read_json(function, body.kind, parsed, spec)
     problems += read.problems
@@ -121,8 +120,6 @@ def _recognise_json(body: Body, spec: Spec | None) -> Recognised | None:
 
 def _recognise_asn1(body: Body, spec: Spec | None) -> Recognised | None:
     kind, path, octets, media, request = body
-    if not octets:
-        return _empty(body)
     tag = octets[:2] if octets[:1] == b"\xbf" and octets[1:2] < b"\x80" else first_tag(octets)
     if tag == _WRAPPER:
         return _recognise_wrapped(body, spec)
@@ -148,7 +145,10 @@ def _recognise_asn1(body: Body, spec: Spec | None) -> Recognised | None:
 def _empty(body: Body) -> Recognised | None:
     """Name a body of no octets: after its request it is an answer, on our path a fault."""
     if body.request is not None:
-        return Recognised(body.request, body.kind, None, (), None, ())
+        unanswered: tuple[Finding, ...] = ()
+        if body.request.response is not None:
+            unanswered = (finding(codes.EMPTY, f"{body.request.name} is answered with a message"),)
+        return Recognised(body.request, body.kind, None, (), None, unanswered)
     function = by_path().get(body.path)
     if function is None and body.path != ASN1_PATH:
         return None
