@@ -1,0 +1,1 @@
+"""The case language: load, check, plan and match, all without a peer."""

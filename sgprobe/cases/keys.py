@@ -1,0 +1,240 @@
+"""Every key of the language, once: loader, JSON Schema, formatter and reference are made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Kind(Enum):
+    """What stands at a key: the words of the reference."""
+
+    ID = "an id: capital letters, digits, hyphens"
+    NAME = "a name: letters, digits, hyphens"
+    TEXT = "text"
+    TEXTS = "a list of texts, or one"
+    ROLES = "a role, or a list of roles"
+    ROLE = "a role"
+    CLAUSES = "a list of clauses: specification, version, §"
+    EXPRESSION = "an expression over ICS names"
+    VARIANTS = "axes: a list of values, or named points"
+    STEPS = "a list of steps"
+    BRANCHES = "a list of steps, or of lists of steps"
+    PEERS = "background behaviour by role"
+    REPLY = "an ASN.1 type or a JSON function"
+    TRACE = "a list of trace assertions"
+    FIELDS = "members by ASN.1 name: values and matchers"
+    VALUES = "values by name"
+    CAPTURE = "paths by name"
+    MUTATE = "damage by path"
+    DURATION = "a time: 500 ms, 2 s, 10 min, 72 h"
+    FLAG = "yes"
+    REFERENCE = "a reference: $name"
+    TRIGGER = "what the product is asked to do"
+    LINK = "up, unreachable, or impairments"
+    STATE = "a part of the state"
+    VALUE = "a value, a list or members"
+    LABEL = "the name of a message in this case"
+    CALL = "the path of a steps file below suites/steps, without its ending"
+    OTHERWISE = "inconclusive"
+    VERSION = "a version: SGP.32 v1.1"
+    INPUTS = "a help sentence by name"
+    SELECT = "tests by trace field"
+    COUNT = "a number, or a range: 1..3"
+    SELECTS = "a list of tests by trace field"
+    NUMBER = "a number"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: what stands there, a help sentence, and an example."""
+
+    name: str
+    kind: Kind
+    help: str
+    example: str
+    required: bool = False
+
+
+CASE = (
+    Key("case", Kind.ID, "The stable id, which is also the name of the file.",
+        "ESIPA-EIM-GEP-006", required=True),
+    Key("title", Kind.TEXT, "One sentence: what a conforming product does.",
+        "The eIM answers a poll with the queued package", required=True),
+    Key("iut", Kind.ROLES, "The role under test; all others are simulated. A list is an axis, and "
+        "`iut` in an arrow stands for the role of the variant.", "eim", required=True),
+    Key("spec", Kind.CLAUSES, "The clauses that the case tests.",
+        "[SGP.32 v1.2 §5.14.5 GetEimPackage]", required=True),
+    Key("since", Kind.VERSION, "The first version that the case claims.", "SGP.32 v1.1"),
+    Key("until", Kind.VERSION, "The last version that the case claims.", "SGP.32 v1.2"),
+    Key("covers", Kind.TEXTS, "Requirements of suites/requirements that the case checks.",
+        "[SGP32-ESIPA-001]", required=True),
+    Key("applies-if", Kind.EXPRESSION, "Where it is false, the case is not applicable; where an "
+        "answer is missing, inconclusive.", "EIM_RETRIEVE and not EIM_COMPACT"),
+    Key("variants", Kind.VARIANTS, "The case runs once per combination; `except` removes some.",
+        "{binding: [https, coap]}"),
+    Key("given", Kind.STEPS, "The preamble; a failure here is inconclusive.",
+        "[{trigger: eim.queue-package}]"),
+    Key("peers", Kind.PEERS, "What simulated roles answer, where it differs from their default.",
+        "{eim: {on GetEimPackageRequest: [silence]}}"),
+    Key("steps", Kind.STEPS, "The body; a failure here is fail.",
+        "[{'ipa -> eim: GetEimPackageRequest': }]", required=True),
+    Key("trace", Kind.TRACE, "Assertions over the whole capture.",
+        "[{never: {tls.version: <lower than 1.2>}}]"),
+    Key("cleanup", Kind.STEPS, "Always run, whatever happened before.", "[{link: eim, is: up}]"),
+)  # fmt: skip
+
+STEPS_FILE = (
+    Key("title", Kind.TEXT, "One sentence: what the steps bring about.",
+        "An authenticated session stands", required=True),
+    Key("inputs", Kind.INPUTS, "What a caller gives in `with`.", "{count: how many to make}"),
+    Key("outputs", Kind.INPUTS, "What the caller may use afterwards.",
+        "{transactionId: the id of the session}"),
+    Key("steps", Kind.STEPS, "The steps.", "[{trigger: ipa.poll}]", required=True),
+)  # fmt: skip
+
+# keys that every step may have
+COMMON = (
+    Key("because", Kind.TEXT, "The sentence that a failure prints.",
+        "A bad signature ends the session"),
+    Key("name", Kind.NAME, "A label; `same-as` and reports use it.", "fresh"),
+    Key("otherwise", Kind.OTHERWISE, "A failure of this step is inconclusive, not fail.",
+        "inconclusive"),
+)  # fmt: skip
+
+# the key of a message step is its arrow, `ipa -> eim`; these stand beside it
+MESSAGE = (
+    Key("fields", Kind.FIELDS, "Values when we send, a template when we expect; what is not named "
+        "is free.", "{eidValue: $eid}"),
+    Key("exactly", Kind.FIELDS, "As `fields`, and nothing else may be present.",
+        "{eimPackageError: noEimPackageAvailable}"),
+    Key("within", Kind.DURATION, "The time limit, in scenario time.", "10 s"),
+    Key("next", Kind.FLAG, "Nothing may come between.", "yes"),
+    Key("capture", Kind.CAPTURE, "Keeps what stands at a path; later `$name`.",
+        "{seq: euiccPackageResultSigned}"),
+    Key("mutate", Kind.MUTATE, "Damage after encoding and signing.",
+        "{eimSignature: {flip-bit: 77}}"),
+    Key("http", Kind.VALUES, "Fields of the HTTP message.", "{status: 200}"),
+    Key("coap", Kind.VALUES, "Fields of the CoAP message.", "{code: 2.04}"),
+    Key("apdu", Kind.VALUES, "Fields of the card's answer.", "{sw: 9000}"),
+    Key("same-as", Kind.LABEL, "Repeats a named message byte for byte.", "fresh"),
+    Key("for-each", Kind.REFERENCE, "Once per element of a list; the element is `$each`.",
+        "$bpps"),
+)  # fmt: skip
+
+# verb: its own key first, then those beside it
+VERBS: dict[str, tuple[Key, ...]] = {
+    "trigger": (
+        Key("trigger", Kind.TRIGGER, "Asks the operator's adapter to make the product act.",
+            "ipa.poll", required=True),
+        Key("with", Kind.VALUES, "What the action needs.", "{eid: $eid, enable: $iccid.b}"),
+    ),
+    "state": (
+        Key("state", Kind.STATE, "Brings a part of the state about.", "euicc.profiles",
+            required=True),
+        Key("is", Kind.VALUE, "What it is to be.", "[{iccid: $iccid.a, state: enabled}]",
+            required=True),
+    ),
+    "assert": (
+        Key("assert", Kind.STATE, "Compares a part of the state.", "euicc.profiles",
+            required=True),
+        Key("is", Kind.VALUE, "What it has to be.", "[{iccid: $iccid.a, state: enabled}]",
+            required=True),
+        Key("for-each", Kind.REFERENCE, "Once per element of a list; the element is `$each`.",
+            "$euiccs"),
+    ),
+    "link": (
+        Key("link", Kind.ROLE, "Changes the link to a role.", "eim", required=True),
+        Key("is", Kind.LINK, "The state, or impairments of datagrams.", "{drop: [2]}",
+            required=True),
+    ),
+    "advance": (
+        Key("advance", Kind.DURATION, "Moves the scenario clock; nobody waits.", "72 h",
+            required=True),
+    ),
+    "wait": (Key("wait", Kind.DURATION, "Lets real time pass.", "2 s", required=True),),
+    "quiet": (
+        Key("quiet", Kind.ROLE, "Nothing may come from a role.", "eim", required=True),
+        Key("for", Kind.DURATION, "How long.", "5 s", required=True),
+    ),
+    "any-order": (
+        Key("any-order", Kind.STEPS, "All of these, in any order.",
+            "[{'ipa -> eim': GetEimPackageRequest}]", required=True),
+    ),
+    "either": (
+        Key("either", Kind.BRANCHES, "One of these; the first that matches decides.",
+            "[{quiet: eim, for: 5 s}]", required=True),
+    ),
+    "do": (
+        Key("do", Kind.CALL, "Runs a steps file; its outputs may be used afterwards.",
+            "es9plus/authenticate", required=True),
+        Key("with", Kind.VALUES, "Its inputs.", "{count: 2}"),
+    ),
+}  # fmt: skip
+
+TRACE = (
+    Key("name", Kind.TEXT, "What the assertion is about.", "the IPA asks again"),
+    Key("when", Kind.REFERENCE, "Only where this is there.", "$loss.drop"),
+    Key("where", Kind.SELECT, "Which messages or datagrams are looked at.",
+        "{from: ipa, coap.type: CON}"),
+    Key("because", Kind.TEXT, "The sentence that a failure prints.", "RFC 7252 §4.2"),
+    Key("every", Kind.SELECT, "All of them are so.", "{coap.back-off: <2 s..48 s>}"),
+    Key("some", Kind.SELECT, "At least one of them is so.", "{coap.block2.num: <seen before>}"),
+    Key("never", Kind.SELECT, "None of them is so.", "{coap.code: 4.08}"),
+    Key("count", Kind.COUNT, "So many there are.", "1..3"),
+    Key("in-order", Kind.SELECTS, "These come one after the other.",
+        "[{type: GetEimPackageRequest}, {type: ProvideEimPackageResult}]"),
+    Key("first", Kind.SELECT, "The first of them is so.", "{type: GetEimPackageRequest}"),
+    Key("last", Kind.SELECT, "The last of them is so.", "{type: ProvideEimPackageResult}"),
+)  # fmt: skip
+QUANTIFIERS = ("every", "some", "never", "count", "in-order", "first", "last")
+
+REPLY = (
+    Key("reply", Kind.REPLY, "The message that is answered.", "GetEimPackageResponse"),
+    Key("fields", Kind.FIELDS, "Its values.", "{eimPackageError: noEimPackageAvailable}"),
+    Key("status", Kind.NUMBER, "An HTTP status instead of a message.", "503"),
+    Key("mutate", Kind.MUTATE, "Damage after encoding and signing.",
+        "{euiccPackageRequest.eimSignature: remove}"),
+    Key("after", Kind.DURATION, "How long the answer takes.", "3 s"),
+)  # fmt: skip
+REPLY_WORDS = ("silence", "reset")
+
+LINK_WORDS = ("up", "unreachable")
+LINK_IMPAIRMENTS = ("drop", "duplicate", "delay", "toward")
+
+# damage: what it takes
+DAMAGE: dict[str, str] = {
+    "flip-bit": "number",
+    "replace": "hex",
+    "remove": "",
+    "truncate": "number",
+    "append": "hex",
+    "indefinite-length": "",
+    "swap-order": "",
+    "sign-with": "key",
+}
+
+# what `state` and `assert` know
+STATES: dict[str, str] = {
+    "euicc.profiles": "the profiles, each with iccid and state",
+    "euicc.eims": "the associated eIMs, each with eimId and counterValue",
+    "euicc.notifications": "the notifications that wait, each with seqNumber",
+    "eim.queue": "the orders that wait",
+    "smdp.order": "an order for a profile, with its state",
+    "smds.events": "the registered events",
+    "smdpf.profiles": "profiles that are prepared",
+}
+
+# what `trigger` knows; the product file says how
+TRIGGERS: dict[str, str] = {
+    "ipa.poll": "ask the eIM for a package",
+    "ipa.restart": "start again",
+    "ipa.download": "download the profile of an activation code",
+    "eim.queue-package": "queue an order for a device",
+    "eim.cancel": "withdraw an order",
+    "eim.restart": "start again",
+    "smdp.order": "release a profile for download",
+    "smdp.restart": "start again",
+    "smds.restart": "start again",
+    "euicc.reset": "cut the power and reset",
+}

@@ -1,0 +1,103 @@
+"""Which messages an arrow can carry: the functions of the interfaces, by who sends them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from dissectors.asn1 import codec
+from dissectors.asn1.model import Schema, Type
+from dissectors.asn1.versions import Spec, parse_spec
+from dissectors.spec.functions import ES9, ES11, FUNCTIONS, Function
+from sgprobe.cases.json_messages import json_type
+from sgprobe.cases.model import ENDS
+
+# the eIM is a client of SM-DP+ and SM-DS as well: ES9+' and ES11'. SGP.32 §5.5, §5.6
+_PRIMED = frozenset({ES9, ES11})
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message: its function, and whether it is the request; `json` says which binding."""
+
+    name: str
+    function: Function
+    request: bool
+    json: bool
+    asn1: str | None
+
+    def type(self, spec: Spec) -> Type | None:
+        """Return what its fields are in a version; None where the version has no such message."""
+        return _type(self, spec)
+
+
+def schema(spec: Spec, message: Message) -> Schema:
+    """Return the types that a message is read with: those of SGP.22 on the SM-DP+'s side."""
+    return codec.load(_version(spec, message)).schema
+
+
+def _version(spec: Spec, message: Message) -> Spec:
+    if message.json and "SGP.22" in message.function.specs and spec.imports:
+        return parse_spec(spec.imports)
+    return spec
+
+
+@lru_cache(maxsize=1024)
+def _type(message: Message, spec: Spec) -> Type | None:
+    version = _version(spec, message)
+    if version.name not in message.function.specs:
+        return None
+    loaded = codec.load(version)
+    if message.json:
+        return json_type(message.function, message.request, loaded.schema)
+    if message.asn1 is None or message.asn1 not in loaded:
+        return None
+    return loaded.schema.types[message.asn1]
+
+
+@lru_cache(maxsize=256)
+def messages(sender: str, receiver: str) -> dict[str, tuple[Message, ...]]:
+    """Return what one role may send to another, by name."""
+    found: dict[str, list[Message]] = {}
+    for function in FUNCTIONS:
+        clients = {function.sender}
+        if function.interface in _PRIMED:
+            clients.add("eim")
+        for request in (True, False):
+            ends = (clients, {function.receiver})
+            senders, receivers = ends if request else ends[::-1]
+            if sender not in senders or receiver not in receivers:
+                continue
+            name = function.request if request else function.response
+            if name is not None:
+                found.setdefault(name, []).append(Message(name, function, request, False, name))
+            if (function.json is not None and function.path is not None) or _json_only(function):
+                json = function.json or function.name
+                found.setdefault(json, []).append(Message(json, function, request, True, name))
+    return {name: tuple(several) for name, several in found.items()}
+
+
+def _json_only(function: Function) -> bool:
+    # ES11 shares the path prefix of ES9+ and has no row of its own
+    return function.interface == ES11 and function.json is not None
+
+
+def find(sender: str, receiver: str, name: str, spec: Spec | None = None) -> Message | None:
+    """Return the message of that name on an arrow; where two functions share it, that of `spec`."""
+    several = messages(sender, receiver).get(name, ())
+    if spec is not None:
+        for one in several:
+            if one.type(spec) is not None:
+                return one
+    return several[0] if several else None
+
+
+@lru_cache(maxsize=1)
+def arrows() -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return every arrow that carries something, with the names of its messages."""
+    return {
+        (sender, receiver): tuple(messages(sender, receiver))
+        for sender in ENDS
+        for receiver in ENDS
+        if messages(sender, receiver)
+    }

@@ -1,0 +1,113 @@
+"""What `$name` may stand for, where it comes from, and what kind of value it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from sgprobe.cases.errors import did_you_mean
+
+
+class Is(Enum):
+    """The kind of value that a reference stands for."""
+
+    OCTETS = "octets"
+    TEXT = "text"
+    NUMBER = "a number"
+    KEY = "a key"
+    CERTIFICATE = "a certificate"
+    PACKAGE = "a package"
+    ACTOR = "a simulated role"
+    DURATION = "a time"
+    LIST = "a list"
+    ANY = "any value"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One name: the kind of its value, where it comes from, and a help sentence."""
+
+    name: str
+    kind: Is
+    source: str
+    help: str = ""
+
+
+def _built_in(name: str, kind: Is, text: str) -> Reference:
+    return Reference(name, kind, "the bench", text)
+
+
+BUILT_IN: dict[str, Reference] = {one.name: one for one in (
+    _built_in("eid", Is.OCTETS, "the EID of the eUICC"),
+    _built_in("eid.other", Is.OCTETS, "the EID of another device"),
+    _built_in("iccid.a", Is.OCTETS, "the ICCID of the first profile, which is enabled"),
+    _built_in("iccid.b", Is.OCTETS, "the ICCID of the second profile, which is disabled"),
+    _built_in("iccid.unknown", Is.OCTETS, "the ICCID of no profile"),
+    _built_in("eim.id", Is.TEXT, "the eimId"),
+    _built_in("eim.last-counter", Is.NUMBER, "the highest counter value that the eIM has used"),
+    _built_in("eim.association-token", Is.NUMBER, "the token of the association"),
+    _built_in("smdp.address", Is.TEXT, "the address of the SM-DP+"),
+    _built_in("smds.address", Is.TEXT, "the address of the SM-DS"),
+    _built_in("euicc", Is.ACTOR, "the simulated eUICC"),
+    _built_in("ipa", Is.ACTOR, "the simulated IPA"),
+    _built_in("keys.eim", Is.KEY, "the eIM's signing key"),
+    _built_in("keys.euicc", Is.KEY, "the eUICC's key"),
+    _built_in("keys.stranger", Is.KEY, "the key of an eUICC that is somebody else's"),
+    _built_in("keys.smdp-auth", Is.KEY, "the SM-DP+'s key for authentication"),
+    _built_in("keys.smdp-pb", Is.KEY, "the SM-DP+'s key for profile binding"),
+    _built_in("keys.smds-auth", Is.KEY, "the SM-DS's key for authentication"),
+    _built_in("certs.ci", Is.CERTIFICATE, "the certificate issuer"),
+    _built_in("certs.eum", Is.CERTIFICATE, "the certificate of the eUICC's manufacturer"),
+    _built_in("certs.euicc", Is.CERTIFICATE, "the eUICC's certificate"),
+    _built_in("certs.eim", Is.CERTIFICATE, "the eIM's signing certificate"),
+    _built_in("certs.smdp-auth", Is.CERTIFICATE, "the SM-DP+'s, for authentication"),
+    _built_in("certs.smdp-pb", Is.CERTIFICATE, "the SM-DP+'s, for profile binding"),
+    _built_in("certs.smds-auth", Is.CERTIFICATE, "the SM-DS's, for authentication"),
+)}  # fmt: skip
+
+
+class Scope:
+    """The names that are known at one point of a case; later steps know more."""
+
+    __slots__ = ("_known", "used")
+
+    def __init__(self, known: Mapping[str, Reference]) -> None:
+        self._known = dict(known)
+        self.used: set[str] = set()
+
+    def add(self, reference: Reference) -> None:
+        """Make a name known from here on."""
+        self._known[reference.name] = reference
+
+    def remove(self, name: str) -> None:
+        """Forget a name, such as `each` after its loop."""
+        self._known.pop(name, None)
+
+    def find(self, name: str) -> Reference | None:
+        """Return what a name stands for; a part of a value (`loss.drop`) is any value."""
+        known = self._known.get(name)
+        if known is None:
+            head = name.partition(".")[0]
+            whole = self._known.get(head)
+            if whole is None or whole.kind is not Is.ANY or "." not in name:
+                return None
+            known = Reference(name, Is.ANY, whole.source)
+            self.used.add(head)
+        self.used.add(known.name)
+        return known
+
+    def hint(self, name: str) -> str:
+        """Return what an author may have meant by an unknown name."""
+        near = did_you_mean(name, self._known)
+        if near:
+            return near.replace("'", "'$", 1)
+        family = name.partition(".")[0] + "."
+        known = sorted(one for one in self._known if one.startswith(family))
+        if known:
+            return f"known are {', '.join('$' + one for one in known[:8])}"
+        return "a name comes from the bench, an axis, a capture, or the outputs of a `do`"
+
+    def names(self) -> Iterable[str]:
+        """Return all names that are known."""
+        return self._known
