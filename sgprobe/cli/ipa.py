@@ -25,6 +25,7 @@ from sgprobe.host.device import Device, DeviceError, EimPlace, Plan, read_public
 from sgprobe.host.stand import TEST_EUICCS
 from sgprobe.peers.euicc.records import Profile
 from sgprobe.peers.ipa.download import Loaded, Stopped
+from sgprobe.peers.rules import RuleError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command.add_argument("--euicc", default="euicc", choices=TEST_EUICCS,
                              help="which eUICC of the test PKI")  # fmt: skip
         command.add_argument("--token", action="store_true", help="ask for an association token")
+        command.add_argument("--indirect", action="store_true",
+                             help="download through the eIM alone")  # fmt: skip
+        command.add_argument("--rule-off", action="append", default=[], metavar="NAME",
+                             help="do not keep this rule, such as EUICC.COUNTER")  # fmt: skip
         command.add_argument("--curve", default="p256", choices=[str(one) for one in RSP_CURVES])
         add_spec(command, "default SGP.32@1.2")
         command.add_argument("--db", type=Path, metavar="FILE", help="keep the eUICC in SQLite")
@@ -60,6 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
     spec = chosen_spec(arguments.spec)
     if spec is not None and spec.name != "SGP.32":
         raise UserError(f"--spec {spec}: a version of SGP.32 is wanted", "such as SGP.32@1.2")
+    for name in arguments.rule_off:
+        if not name.startswith(("EUICC.", "IPA.")):
+            raise UserError(f"--rule-off {name}: the rules here are EUICC.… and IPA.…")
     try:
         device = Device(
             Plan(
@@ -73,8 +81,12 @@ def run(arguments: argparse.Namespace) -> int:
                 tape_path(arguments.tape, "ipa"),
                 arguments.keylog,
                 arguments.token,
+                arguments.indirect,
+                frozenset(arguments.rule_off),
             )
         )
+    except RuleError as error:
+        raise UserError(f"--rule-off: {error}") from None
     except (DeviceError, OSError) as error:
         raise UserError(str(error)) from None
     act = _poll if arguments.command == "poll" else _download

@@ -25,6 +25,7 @@ from sgprobe.peers.effects import Say
 from sgprobe.peers.euicc.build import Preloaded, build
 from sgprobe.peers.euicc.card import Card
 from sgprobe.peers.euicc.config import Config as EuiccConfig
+from sgprobe.peers.ipa.config import DIRECT, INDIRECT
 from sgprobe.peers.ipa.config import Config as IpaConfig
 from sgprobe.peers.ipa.ipa import Ipa
 from sgprobe.peers.store import MemoryStore, SqliteStore, Store
@@ -58,6 +59,9 @@ class Plan:
     tape: Path | None = None
     keylog: Path | None = None
     token: bool = False
+    # the IPA has no other way of downloading than through the eIM
+    indirect: bool = False
+    off: frozenset[str] = frozenset()
     say: Callable[[Say], None] = field(default=lambda said: None)
 
 
@@ -86,12 +90,15 @@ class Device:
             name=plan.euicc,
             curves=(first, Curve.BRAINPOOL if first is Curve.P256 else Curve.P256),
             store=card_store,
+            off=(name for name in plan.off if name.startswith("EUICC.")),
             profiles=(Preloaded("8949000000000000005", "A", enabled=True),
                       Preloaded("8949000000000000013", "B")),
         )  # fmt: skip
         self.card = Card(self.euicc)
-        self.ipa = Ipa(IpaConfig(version=plan.version), ipa_store, os.urandom,
-                       self.directory.certificate)  # fmt: skip
+        features = frozenset({INDIRECT} if plan.indirect else {DIRECT, INDIRECT})
+        off = frozenset(name for name in plan.off if not name.startswith("EUICC."))
+        self.ipa = Ipa(IpaConfig(version=plan.version, features=features, off=off), ipa_store,
+                       os.urandom, self.directory.certificate)  # fmt: skip
         self.conductor = Conductor(self.directory, self.clock,
                                    CardLink(self._transmit, tape=self.tape), plan.say)  # fmt: skip
         if plan.eim is not None:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from dissectors.trace.read import read_trace
+from sgprobe.data import data_dir
 
 SGPROBE = [sys.executable, "-m", "sgprobe"]
 
@@ -109,6 +110,39 @@ def test_an_operator_orders_and_the_device_executes(tmp_path: Path) -> None:
         assert rest(eim, "GET", "/orders/none")[0] == 404
 
 
+def test_a_device_that_downloads_through_the_eim(tmp_path: Path) -> None:
+    tape = tmp_path / "ipa.pcapng"
+    with serving("smdp") as smdp:
+        place = smdp["urls"][0].removeprefix("https://")
+        iccid = es2(smdp["operator"], "downloadOrder", profileType="small")["iccid"]
+        es2(smdp["operator"], "confirmOrder", iccid=iccid, releaseFlag=True, matchingId="ABC-1")
+        with serving("eim", "--at", f"{smdp['name']}={place}") as eim:
+            download = {"op": "download", "activation-code": f"1${smdp['name']}$ABC-1"}
+            path = f"/devices/{eim['eids'][0]}/orders"
+            status, order = rest(eim, "POST", path, {"operations": [download]})
+            assert status == 201, order
+            code, out, err = run(
+                "ipa", "poll", "--eim", eim["urls"][0], "--indirect", "--tape", str(tape)
+            )
+            assert code == 0, out + err
+            assert f"{iccid.rstrip('F')}  disabled" in out
+            assert rest(eim, "GET", f"/orders/{order['id']}")[1]["state"] == "done"
+    assert "ES9+" not in {m.interface for m in read_trace(str(tape)).messages}
+
+
+def test_a_device_that_does_not_check() -> None:
+    with serving("eim") as eim:
+        body = {"operations": [{"op": "enable", "iccid": "8949000000000000013"}]}
+        rest(eim, "POST", f"/devices/{eim['eids'][0]}/orders", body)
+        other = str(data_dir("vectors") / "pki" / "p256" / "eim-tls.cert.pem")
+        # the eUICC knows another key of the eIM: it executes only if it does not look
+        poll = ("ipa", "poll", "--eim", eim["urls"][0], "--eim-key", other, "--tape", "none")
+        assert "8949000000000000013  disabled" in run(*poll)[1]
+        rest(eim, "POST", f"/devices/{eim['eids'][0]}/orders", body)
+        off = ("--rule-off", "EUICC.EIM-SIGNATURE")
+        assert "8949000000000000013  enabled" in run(*poll, *off)[1]
+
+
 def rest(eim: dict[str, Any], method: str, path: str, body: object = None) -> tuple[int, Any]:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(
@@ -140,6 +174,12 @@ def test_a_poll_of_an_eim_and_its_database(tmp_path: Path) -> None:
         (("serve", "eim", "--spec", "SGP.22@2.5"), "a version of SGP.32 is wanted"),
         (("serve", "smdp", "--at", "nonsense"), "expected NAME=HOST:PORT"),
         (("ipa", "poll", "--eim", "nonsense"), "expected https://HOST:PORT"),
+        (
+            ("ipa", "poll", "--eim", "https://127.0.0.1:1", "--rule-off", "SMDP.X"),
+            "EUICC.… and IPA.",
+        ),
+        (("ipa", "download", "1$a$B", "--rule-off", "EUICC.NO-SUCH"), "no rule 'EUICC.NO-SUCH'"),
+        (("ipa", "download", "1$a$B", "--rule-off", "IPA.NO-SUCH"), "no rule 'IPA.NO-SUCH'"),
         (("ipa", "poll", "--eim", "https://127.0.0.1:1", "--trust", "/nonexistent"), "nonexistent"),
     ],
 )
