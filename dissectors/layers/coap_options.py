@@ -23,7 +23,7 @@ class OptionsField(Field[Any, Any]):
         """Take what a person writes; raises LayerError for what no option holds."""
         try:
             return None if x is None else [(_number(name), _octets(value)) for name, value in x]
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             if isinstance(error, LayerError):
                 raise
             raise LayerError(f"options: expected pairs of name and value ({error})") from None

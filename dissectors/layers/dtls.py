@@ -159,7 +159,7 @@ class DtlsRecord(FramedPacket):
     def frame(self, payload: bytes) -> bytes:
         """Write the record."""
         try:
-            content = b"".join(bytes(one) for one in self.content)
+            content = _joined(self.content)
             length = len(content) if self.length is None else self.length
             return b"".join((
                 bytes((self.type,)), self.version.to_bytes(2, "big"), self.epoch.to_bytes(2, "big"),
@@ -171,7 +171,7 @@ class DtlsRecord(FramedPacket):
 
     def _state(self) -> bytes | None:
         state = super()._state()
-        return None if state is None else state + b"".join(bytes(one) for one in self.content)
+        return None if state is None else state + _joined(self.content)
 
     def guess_payload_class(self, payload: bytes) -> type[Packet]:
         """Read what follows as the next record; beyond the first ones it stays bytes."""
@@ -179,6 +179,12 @@ class DtlsRecord(FramedPacket):
         while isinstance(lower, DtlsRecord):
             count, lower = count + 1, lower.underlayer
         return DtlsRecord if count < _RECORDS else DtlsContent
+
+
+def _joined(content: list[Any]) -> bytes:
+    if not all(isinstance(one, Packet | bytes) for one in content):
+        raise LayerError("DTLS record: content is a list of packets")
+    return b"".join(bytes(one) for one in content)
 
 
 def _fault(text: str) -> tuple[Finding, ...]:

@@ -104,6 +104,8 @@ class RspMessage(Packet):
             if value is not None:
                 found[name] = plain(value)
         others = self.others or {}
+        if not isinstance(others, dict):
+            raise LayerError(f"{self.name}: others is an object with the members by name")
         return found | {name: value for name, value in others.items() if name not in found}
 
     def fill(

@@ -22,6 +22,11 @@ from dissectors.layers.asn1_message import packet_class
 EID = "89049032123451234512345678901235"
 
 
+def ether() -> Ether:
+    """Return a link header with addresses: Scapy must not ask the network for them."""
+    return Ether(src="02:00:00:00:00:02", dst="02:00:00:00:00:05")
+
+
 def pairs() -> list[tuple[Packet, Packet | None]]:
     """Return requests and answers of ESipa; None is an answer without a body."""
     by_type: dict[str, list[Packet]] = {}
@@ -64,12 +69,12 @@ class Stream:
 
 def ipv4(side: int) -> Packet:
     ends = ("10.0.0.2", "10.0.0.5")
-    return Ether() / IP(src=ends[side], dst=ends[1 - side])
+    return ether() / IP(src=ends[side], dst=ends[1 - side])
 
 
 def ipv6(side: int) -> Packet:
     ends = ("2001:db8::2", "2001:db8::5")
-    return Ether() / Dot1Q(vlan=7) / IPv6(src=ends[side], dst=ends[1 - side])
+    return ether() / Dot1Q(vlan=7) / IPv6(src=ends[side], dst=ends[1 - side])
 
 
 def exchange(request: Packet, answer: Packet | None) -> tuple[bytes, bytes]:
@@ -137,7 +142,7 @@ def coap_frames() -> list[Packet]:
 def _udp(side: int) -> Packet:
     ends, ports = ("10.0.0.2", "10.0.0.5"), (40009, 5683)
     udp = UDP(sport=ports[side], dport=ports[1 - side])
-    return Ether() / IP(src=ends[side], dst=ends[1 - side]) / udp
+    return ether() / IP(src=ends[side], dst=ends[1 - side]) / udp
 
 
 def card_frames() -> list[Packet]:
@@ -154,7 +159,7 @@ def card_frames() -> list[Packet]:
             status = ApduResponse() / response if last else ApduResponse()
             pair = gsmtap.SimExchange(command_apdu=one, response_apdu=status)
             ends = IP(src="127.0.0.1", dst="127.0.0.1") / UDP(sport=45000, dport=4729)
-            frames.append(Ether() / ends / gsmtap.Gsmtap() / pair)
+            frames.append(ether() / ends / gsmtap.Gsmtap() / pair)
     return frames
 
 
@@ -165,7 +170,7 @@ def fragments() -> list[Packet]:
                     ("gsma", "rsp2", "asn1")])  # fmt: skip
     four = IP(src="10.0.0.2", dst="10.0.0.5") / UDP(sport=40010, dport=5683) / ask / body
     six = IPv6(src="2001:db8::2", dst="2001:db8::5") / UDP(sport=40011, dport=5683) / ask / body
-    return [Ether() / part for part in (*four.fragment(16), *fragment6(six, 64))]
+    return [ether() / part for part in (*four.fragment(16), *fragment6(six, 64))]
 
 
 MADE = {
