@@ -29,7 +29,7 @@ _ROTATION = 600.0
 # no ClientHello is larger, but a datagram of junk may be
 _MOST_HELLO = 8192
 # RFC 6347 §4.2.2: record header, handshake header, version
-_SEQUENCE, _RANDOM = slice(17, 19), slice(HEADER + 14, HEADER + 46)
+_SEQUENCE, _OFFSET, _RANDOM = slice(17, 19), slice(19, 22), slice(HEADER + 14, HEADER + 46)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,8 @@ class DtlsPeers:
             if peer is not None and random == peer.random:
                 return [], []  # a late copy of the hello that began this association
             known = handshake is not None and random == handshake.random
-            if not known or datagram[_SEQUENCE] == b"\0\0":
+            # the first hello asks for a cookie, how often ever it comes
+            if not known or (self._cookies and datagram[_SEQUENCE] == b"\0\0"):
                 return self._hello(datagram, address, random, now)
         if handshake is not None and (peer is None or _is_of_handshake(datagram)):
             return self._go_on(handshake, datagram, address)
@@ -222,12 +223,13 @@ class DtlsPeers:
 
 
 def is_hello(datagram: bytes) -> bool:
-    """Say whether a datagram is a ClientHello in the clear: epoch 0, handshake, type 1."""
+    """Say whether a datagram begins a ClientHello: epoch 0, handshake, type 1, offset 0."""
     return (
         len(datagram) > HEADER
         and datagram[0] == HANDSHAKE
         and datagram[3:5] == b"\0\0"
         and datagram[HEADER] == 1
+        and datagram[_OFFSET] == b"\0\0\0"
     )
 
 
