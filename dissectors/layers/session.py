@@ -21,7 +21,7 @@ from dissectors.layers.base import LayerError
 from dissectors.layers.body import NoBody, OtherBody
 from dissectors.layers.generate import class_of
 from dissectors.layers.headers import FrameStore, with_header
-from dissectors.link.capture import scan_secrets, walk_capture
+from dissectors.link.capture import walk_capture
 from dissectors.link.container import Batch
 from dissectors.link.flows import Shard
 from dissectors.link.frames import Frames
@@ -30,7 +30,14 @@ from dissectors.link.limits import DEFAULT_LIMITS
 from dissectors.link.notes import Notes
 from dissectors.trace.assembly import Assembly
 from dissectors.trace.message import Message
-from dissectors.trace.read import Options, Source, Trace, is_apdu_log, read_messages
+from dissectors.trace.read import (
+    Options,
+    Source,
+    Trace,
+    add_secrets,
+    is_apdu_log,
+    read_messages,
+)
 
 Keys = KeyLog | str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
@@ -102,11 +109,7 @@ def read_packets(
             message.n = number
             yield with_header(message, message_packet(message), None)
         return
-    if isinstance(source, str | os.PathLike) and str(source) != "-" and Path(source).is_file():
-        # keys may stand behind the packets that they open
-        for kind, data in scan_secrets(source):
-            reader.assembly.secrets(kind, data)
-        reader.assembly.scanned = True
+    reader.assembly.scanned = add_secrets(source, options.keys, trace.add_note)
     walk = walk_capture(source, reader.assembly, progress=options.progress)
     while True:
         try:

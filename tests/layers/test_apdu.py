@@ -91,6 +91,18 @@ def test_a_chain_is_cut_and_its_blocks_stay_bytes() -> None:
     assert whole.payload.__class__ is es10a.EuiccConfiguredAddressesRequest
 
 
+def test_a_block_with_more_to_come_is_no_message() -> None:
+    request = es10c.GetEuiccDataRequest(tagList="5a")
+    for first in (StoreData(p1=0x11), StoreData(p2=3)):
+        assert Apdu(bytes(first / request)).payload.__class__ is Raw
+
+
+def test_messages_of_other_interfaces_are_none_of_a_card() -> None:
+    row = next(r for r in rows() if r["type"] == "InitiateAuthenticationRequest")
+    assert card_types(REQUEST, octets(row)) == []
+    assert Apdu(bytes(StoreData() / octets(row))).payload.__class__ is Raw
+
+
 def test_le_stands_behind_the_data() -> None:
     packet = StoreData(le=256) / es10c.GetEuiccDataRequest(tagList="5a")
     raw = bytes(packet)

@@ -68,6 +68,16 @@ def test_every_message_type_has_a_dissect_and_a_build_row() -> None:
     assert without == []
 
 
+def test_members_of_every_version_are_fields() -> None:
+    for name in message_order():
+        for spec in SPECS:
+            schema = codec.load(spec).schema
+            if name in schema.types and spec.name in packet_class(name).spec_names:
+                shape = schema.shape(schema.types[name])
+                fields = getattr(shape, "fields", None) or getattr(shape, "arms", ())
+                assert {field.name for field in fields} <= packet_class(name).members.keys()
+
+
 def test_every_function_has_its_classes_in_its_file() -> None:
     for module, interface in ((esipa, "ESipa"), (es9, "ES9+"), (es11, "ES11"), (es10c, "ES10c")):
         types = [n for f in FUNCTIONS if f.interface == interface for n in (f.request, f.response)]

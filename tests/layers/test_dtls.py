@@ -63,6 +63,12 @@ def test_records_with_a_connection_id() -> None:
     assert 0 not in sizes
 
 
+def test_a_connection_id_that_looks_like_a_length() -> None:
+    # read as a length, the ID itself fits the datagram
+    made = DtlsRecord(type=25, epoch=1, cid=b"\0\x0c", content=[DtlsContent(load=bytes(10))])
+    assert DtlsRecord(bytes(made)).cid == b"\0\x0c"
+
+
 def test_an_alert() -> None:
     packet = DtlsRecord(ALERT)
     assert isinstance(packet.content[0], DtlsAlert)

@@ -69,6 +69,9 @@ def test_every_function_of_a_json_binding_has_two_classes() -> None:
     assert len(CLASSES) == 2 * len(functions)
     assert len({made.__name__ for made in CLASSES}) == len(CLASSES)
     assert es11.Es11AuthenticateClientResponseJson.members["eventEntries"]
+    packages = esipa.EsipaGetEimPackageResponseJson.members
+    assert {"header", "euiccPackageRequest", "ipaEuiccDataRequest"} <= packages.keys()
+    assert "euiccPackageSigned" not in packages
     assert es12.Es12RegisterEventRequestJson.members == {"header": "header"}
     assert es2.Es2DownloadOrderRequestJson.__doc__.startswith("ES2+ DownloadOrder, request")
     assert {"eidValue", "eimPackageResult"} <= set(

@@ -130,6 +130,19 @@ def test_from_packets_streams_and_pipes(tmp_path: Path) -> None:
         assert [one.message.n for one in packets] == list(range(1, len(wanted) + 1))
 
 
+@pytest.mark.parametrize(
+    "path",
+    [*CAPTURES.glob("coap-*.pcap"), *CAPTURES.glob("tcp-*.pcap")],
+    ids=lambda path: path.stem,
+)
+def test_frame_by_frame(path: Path) -> None:
+    """What is still open when the frames are over comes out at the end."""
+    told = sniff(offline=rdpcap(str(path)), session=RspSession)
+    messages = bulk(path).messages
+    assert [one.message.octets for one in told] == [one.octets for one in messages]
+    assert [one.problems for one in told] == [one.problems for one in messages]
+
+
 def test_stops_when_it_is_told_to(tmp_path: Path) -> None:
     path = write(tmp_path / "made.pcap", "http")
     assert len(sniff(offline=str(path), session=RspSession, count=3)) == 3
