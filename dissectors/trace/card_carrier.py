@@ -24,10 +24,17 @@ _DONE = (0x9000, 0x9100)
 _NO_COMMAND = Function(ES10B, "unknown", None, None, "ipa", "euicc", "")
 
 
+# a function with the specifications that have its command under one tag
+Candidate = tuple[Function, tuple[str, ...]]
+
+
 @lru_cache(maxsize=1)
-def _by_tag() -> dict[bytes, tuple[Function, ...]]:
-    """Return the functions of ES10 by the first tag of their command, in any version."""
-    found: dict[bytes, dict[Function, None]] = {}
+def _by_tag() -> dict[bytes, tuple[Candidate, ...]]:
+    """Return the functions of ES10 by the first tag of their command, in any version.
+
+    Where two specifications have a command of one name under one tag, it is one candidate.
+    """
+    found: dict[bytes, dict[str, Candidate]] = {}
     for function in FUNCTIONS:
         if function.interface not in (ES10A, ES10B, ES10C) or function.request is None:
             continue
@@ -35,8 +42,10 @@ def _by_tag() -> dict[bytes, tuple[Function, ...]]:
             schema = codec.load(spec).schema
             if spec.name in function.specs and function.request in schema.types:
                 tag = schema.types[function.request].tags[0]
-                found.setdefault(tag, {}).setdefault(function)
-    return {tag: tuple(functions) for tag, functions in found.items()}
+                first, names = found.setdefault(tag, {}).get(function.request, (function, ()))
+                names = names if spec.name in names else (*names, spec.name)
+                found[tag][function.request] = first, names
+    return {tag: tuple(candidates.values()) for tag, candidates in found.items()}
 
 
 class CardCarrier:
@@ -59,30 +68,33 @@ class CardCarrier:
         if card.kind not in (CardKind.STORE_DATA, CardKind.LOAD_BPP):
             return
         tag = first_tag(card.command)
-        functions = _by_tag().get(tag, ())
-        if not functions:
+        candidates = _by_tag().get(tag, ())
+        if not candidates:
             self._unknown(card)
             return
-        function, request = self._choose(functions, card.command)
+        function, names, request = self._choose(candidates, card.command)
         self._emit(card, function, REQUEST, request, card.command, card.problems)
         response: Read | None = None
         problems: tuple[Finding, ...] = ()
         if card.response:
             assert function.response is not None
-            response = decode_fitting(function.response, card.response, function.specs, self._spec)
+            response = decode_fitting(function.response, card.response, names, self._spec)
         elif card.sw & 0xFF00 not in _DONE:
             problems = (finding(codes.STATUS, f"status word {card.status} and no data"),)
         self._emit(card, function, RESPONSE, response, card.response, problems)
 
-    def _choose(self, functions: tuple[Function, ...], command: bytes) -> tuple[Function, Read]:
+    def _choose(
+        self, candidates: tuple[Candidate, ...], command: bytes
+    ) -> tuple[Function, tuple[str, ...], Read]:
         """Return the function that a command fits best, with its decoding."""
-        tried: list[tuple[int, int, Function, Read]] = []
-        for function in functions:
+        tried: list[tuple[int, int, Candidate, Read]] = []
+        for candidate in candidates:
+            function, names = candidate
             assert function.request is not None
-            found = decode_fitting(function.request, command, function.specs, self._spec)
-            tried.append((len(found[0].findings), len(tried), function, found))
-        _, _, function, found = min(tried, key=lambda one: one[:2])
-        return function, found
+            found = decode_fitting(function.request, command, names, self._spec)
+            tried.append((len(found[0].findings), len(tried), candidate, found))
+        _, _, (function, names), found = min(tried, key=lambda one: one[:2])
+        return function, names, found
 
     def _unknown(self, card: CardMessage) -> None:
         function = _NO_COMMAND

@@ -66,14 +66,13 @@ class Datagrams:
                 return
             self._sink = self._choose(data)
             if self._sink is None:
-                if not self._on_our_port():
-                    self._misses += 1
+                self._misses += 1
                 return
         self._last = time
         self._sink.datagram(side, data, frames, time)
 
     def _on_our_port(self) -> bool:
-        return self._secure or _COAP in self._ports or _COAPS in self._ports
+        return (_COAPS if self._secure else _COAP) in self._ports
 
     def _choose(self, data: bytes) -> DatagramSink | None:
         home = self._home
@@ -107,12 +106,12 @@ class Datagrams:
         return None
 
     def _is_coap(self, data: bytes) -> bool:
-        """Take CoAP on its ports and inside DTLS; elsewhere where it is right to the last byte."""
+        """Take CoAP on its ports; elsewhere where it is right to the last byte."""
+        if self._on_our_port():
+            return True
         message, findings = decode(data)
         if message is None:
             return False
-        if self._on_our_port():
-            return True
         return not any(one.severity is Severity.ERROR for one in findings) and (
             message.code == 0 or message.code >> 5 in (0, 2, 4, 5)
         )

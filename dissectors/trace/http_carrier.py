@@ -117,7 +117,9 @@ class HttpCarrier:
     ) -> None:
         function, kind, name, specs, value, problems, is_json = found
         octets = message.body
-        told = head.problems if octets else head.bodiless
+        # a page of text that came with an error has a media type of its own
+        message_there = octets and (name or status is None or status < 300)
+        told = head.problems if message_there else head.bodiless
         if is_json is (head.media is Media.ASN1) and head.media is not Media.OTHER and name:
             told = (*told, _other_binding(head, is_json))
         if told or message.problems:

@@ -66,7 +66,7 @@ def telling(message: Message) -> list[tuple[str, str]]:
     for path, value in walk(message.value):
         name = path.rsplit(".", 1)[-1].split("[")[0]
         # a value of zeros alone was hidden: it tells nothing
-        if name in _TELLING and isinstance(value, str | int) and set(str(value)) != {"0"}:
+        if name in _TELLING and isinstance(value, str | int) and str(value).strip("0"):
             found.setdefault(name, str(value))
     return [(name, found[name]) for name in _TELLING if name in found][:_MOST]
 
