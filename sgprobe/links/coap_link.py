@@ -136,6 +136,8 @@ class CoapLink:
         if self._alarm is not None:
             self._alarm.cancel()
         self._port.close()
+        # asyncio closes the socket in its next round
+        await asyncio.sleep(0)
 
     async def __aenter__(self) -> CoapLink:
         await self.start()
