@@ -16,6 +16,8 @@ MAX_NODES = 50_000
 
 # libyaml is ten times faster; the events are the same
 _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_STARTS = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
+_ENDS = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
 
 
 def read_file(path: Path | str, name: str | None = None) -> Node:
@@ -83,7 +85,7 @@ class _Builder:
             for event in yaml.parse(text, Loader=_LOADER):
                 self._take(event)
         except yaml.MarkedYAMLError as error:
-            raise self._marked(error) from None
+            raise self._marked(error, text) from None
         except (yaml.YAMLError, UnicodeError) as error:
             at = getattr(error, "position", None)
             place = self._position(text, at) if isinstance(at, int) else Source(self._name)
@@ -99,12 +101,17 @@ class _Builder:
         column = at - before.rfind("\n")
         return Source(self._name, line, column, line, column + 1)
 
-    def _marked(self, error: Any) -> FileError:
+    def _marked(self, error: Any, text: str) -> FileError:
         mark = error.problem_mark or error.context_mark
         source = Source(self._name)
-        if mark is not None:
+        lines = text.splitlines()
+        if mark is not None and mark.line < len(lines):
             line, column = mark.line + 1, mark.column + 1
             source = Source(self._name, line, column, line, column + 1)
+        elif lines:
+            # the text ended too early: point at its end, which a person can see
+            column = len(lines[-1]) + 1
+            source = Source(self._name, len(lines), column, len(lines), column + 1)
         words = error.problem or error.context or "cannot be read"
         return _error(source, f"not YAML: {_one_line(words)}", _yaml_hint(words))
 
@@ -113,35 +120,35 @@ class _Builder:
         return Source(self._name, start.line + 1, start.column + 1, stop.line + 1, stop.column + 1)
 
     def _take(self, event: Any) -> None:
-        match event:
-            case yaml.ScalarEvent():
-                self._no_tag(event)
-                plain = event.style in (None, "")
-                node = Scalar(event.value, self._source(event), plain)
-                self._add(node, 1, event.anchor)
-            case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
-                self._no_tag(event)
-                if len(self._stack) >= MAX_DEPTH:
-                    raise _error(self._source(event), f"nested more than {MAX_DEPTH} deep")
-                self._stack.append(_Open(event))
-            case yaml.MappingEndEvent():
-                opened = self._stack.pop()
-                source = self._source(opened.event, event)
-                self._add(Mapping(tuple(opened.pairs), source), opened.size, opened.anchor)
-            case yaml.SequenceEndEvent():
-                opened = self._stack.pop()
-                source = self._source(opened.event, event)
-                self._add(Items(tuple(opened.nodes), source), opened.size, opened.anchor)
-            case yaml.AliasEvent():
-                known = self._anchors.get(event.anchor or "")
-                if known is None:
-                    text = f"no finished anchor {event.anchor!r} before this"
-                    raise _error(self._source(event), text)
-                self._add(known[0], known[1], None)
-            case yaml.DocumentStartEvent():
-                self._documents += 1
-                if self._documents > 1:
-                    raise _error(self._source(event), "a second document", "one file, one document")
+        kind = type(event)
+        if kind is yaml.ScalarEvent:
+            self._no_tag(event)
+            plain = event.style in (None, "")
+            self._add(Scalar(event.value, self._source(event), plain), 1, event.anchor)
+        elif kind in _STARTS:
+            self._no_tag(event)
+            if len(self._stack) >= MAX_DEPTH:
+                raise _error(self._source(event), f"nested more than {MAX_DEPTH} deep")
+            self._stack.append(_Open(event))
+        elif kind in _ENDS:
+            opened = self._stack.pop()
+            source, flow = self._source(opened.event, event), bool(opened.event.flow_style)
+            node: Node = (
+                Mapping(tuple(opened.pairs), source, flow)
+                if kind is yaml.MappingEndEvent
+                else Items(tuple(opened.nodes), source, flow)
+            )
+            self._add(node, opened.size, opened.anchor)
+        elif kind is yaml.AliasEvent:
+            known = self._anchors.get(event.anchor or "")
+            if known is None:
+                text = f"no finished anchor {event.anchor!r} before this"
+                raise _error(self._source(event), text)
+            self._add(known[0], known[1], None)
+        elif kind is yaml.DocumentStartEvent:
+            self._documents += 1
+            if self._documents > 1:
+                raise _error(self._source(event), "a second document", "one file, one document")
 
     def _no_tag(self, event: Any) -> None:
         if event.tag is not None and event.tag != "!":

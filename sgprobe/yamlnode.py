@@ -32,10 +32,11 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """A sequence."""
+    """A sequence, written in brackets if `flow`."""
 
     items: tuple[Node, ...]
     source: Source
+    flow: bool = False
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.items)
@@ -43,10 +44,11 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """Keys and values in the order of the file; no key stands twice."""
+    """Keys and values in the order of the file, in braces if `flow`; no key stands twice."""
 
     entries: tuple[tuple[Scalar, Node], ...]
     source: Source
+    flow: bool = False
 
     def get(self, name: str) -> Node | None:
         """Return the value of a key."""

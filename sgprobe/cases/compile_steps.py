@@ -54,6 +54,8 @@ class Run:
     named: dict[str, tuple[m.MessageStep, bool]] = field(default_factory=dict)
     captured: dict[str, Scalar] = field(default_factory=dict)
     calls: tuple[str, ...] = ()
+    # the messages that were looked at, for versions that build them alike
+    seen: set[Message] = field(default_factory=set)
 
     def context(self, *, sending: bool = False, of: Message | None = None) -> Context:
         """Return what fields are checked with."""
@@ -135,6 +137,7 @@ def lookup(sender: str, receiver: str, name: Scalar, run: Run) -> Message | None
     """Return the message of an arrow; None, and told, where the arrow carries no such message."""
     found = find(sender, receiver, name.text, run.spec)
     if found is not None:
+        run.seen.add(found)
         return found
     known = messages(sender, receiver)
     if not known:
@@ -351,6 +354,7 @@ def _call(step: m.DoStep, run: Run) -> p.PlannedCall | None:
         {},
         run.packages,
         calls=(*run.calls, step.call.text),
+        seen=run.seen,
     )
     for one in file.inputs:
         inner.scope.add(Reference(one.text, Is.ANY, "an input"))

@@ -61,7 +61,10 @@ def shown(text: str) -> str:
 def did_you_mean(text: str, names: Iterable[str]) -> str:
     """Return the hint that names the nearest of `names`, or nothing."""
     by_case = {name.lower(): name for name in names}
-    near = difflib.get_close_matches(text[:80].lower(), by_case, 1, 0.6)
+    wanted = text[:80].lower()
+    near = difflib.get_close_matches(wanted, by_case, 3, 0.6 if len(wanted) > 3 else 0.5)
+    # two letters in the wrong order are nearer than another letter
+    near.sort(key=lambda name: sorted(name) != sorted(wanted))
     return f"did you mean '{by_case[near[0]]}'?" if near else ""
 
 

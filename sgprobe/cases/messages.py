@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from dissectors.asn1 import codec
+from dissectors.asn1 import model as asn1
 from dissectors.asn1.model import Schema, Type
 from dissectors.asn1.versions import Spec, parse_spec
 from dissectors.spec.functions import ES9, ES11, FUNCTIONS, Function
@@ -24,7 +25,7 @@ class Message:
     function: Function
     request: bool
     json: bool
-    asn1: str | None
+    type_name: str | None
 
     def type(self, spec: Spec) -> Type | None:
         """Return what its fields are in a version; None where the version has no such message."""
@@ -50,9 +51,42 @@ def _type(message: Message, spec: Spec) -> Type | None:
     loaded = codec.load(version)
     if message.json:
         return json_type(message.function, message.request, loaded.schema)
-    if message.asn1 is None or message.asn1 not in loaded:
+    if message.type_name is None or message.type_name not in loaded:
         return None
-    return loaded.schema.types[message.asn1]
+    return loaded.schema.types[message.type_name]
+
+
+@lru_cache(maxsize=4096)
+def alike(message: Message, one: Spec, other: Spec) -> bool:
+    """Say whether two versions build a message alike, with the same names all the way down."""
+    first, second = message.type(one), message.type(other)
+    if first is None or second is None or first != second:
+        return first is second
+    here, there = schema(one, message).types, schema(other, message).types
+    pending, done = _keys(first), set[str]()
+    while pending:
+        key = pending.pop()
+        if key not in done:
+            done.add(key)
+            if here[key] != there.get(key):
+                return False
+            pending |= _keys(here[key])
+    return True
+
+
+def _keys(type_: Type) -> set[str]:
+    """Return the definitions that a type refers to directly."""
+    found, pending = set(), [type_]
+    while pending:
+        shape = pending.pop().shape
+        if isinstance(shape, asn1.Ref):
+            found.add(shape.key)
+        elif isinstance(shape, asn1.ListOf):
+            pending.append(shape.element)
+        elif isinstance(shape, asn1.Sequence | asn1.Choice):
+            parts = shape.fields if isinstance(shape, asn1.Sequence) else shape.arms
+            pending += [part.type for part in parts]
+    return found
 
 
 @lru_cache(maxsize=256)

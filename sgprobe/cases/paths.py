@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from sgprobe.yamlnode import Scalar, Source
@@ -43,27 +44,44 @@ def part(scalar: Scalar, start: int, end: int) -> Source:
     return Source(source.file, source.line, shift + start, source.line, shift + end)
 
 
-def split(scalar: Scalar, offset: int = 0) -> tuple[Piece, ...]:
-    """Return the pieces of a path; raises PathError."""
-    text, at, pieces = scalar.text, offset, []
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    text: str
+    start: int
+    end: int
+
+
+@lru_cache(maxsize=4096)
+def _pieces(text: str) -> tuple[tuple[Place, int, int], ...] | _Fault:
+    """Return names with their places in a text, or what is wrong and where."""
+    at = 0
+    pieces: list[tuple[Place, int, int]] = []
     while at < len(text):
         found = _PIECE.match(text, at)
         if found is None:
-            raise PathError(f"{text[at:][:20]!r} is no part of a path", part(scalar, at, len(text)))
+            return _Fault(f"{text[at:][:20]!r} is no part of a path", at, len(text))
         name: Place = found[1] if found[1] is not None else int(found[2])
-        pieces.append(Piece(name, part(scalar, found.start(), found.end())))
+        pieces.append((name, found.start(), found.end()))
         at = found.end()
         if at < len(text) and text[at] == ".":
             at += 1
             if at == len(text):
-                raise PathError("the path ends with a dot", part(scalar, at - 1, at))
+                return _Fault("the path ends with a dot", at - 1, at)
         elif at < len(text) and text[at] != "[":
-            raise PathError("a dot is due", part(scalar, at, at + 1))
+            return _Fault("a dot is due", at, at + 1)
     if not pieces:
-        raise PathError("an empty path", scalar.source)
+        return _Fault("an empty path", 0, 1)
     if len(pieces) > MAX_PIECES:
-        raise PathError(f"a path of {len(pieces)} pieces", scalar.source)
+        return _Fault(f"a path of {len(pieces)} pieces", 0, len(text))
     return tuple(pieces)
+
+
+def split(scalar: Scalar) -> tuple[Piece, ...]:
+    """Return the pieces of a path; raises PathError."""
+    found = _pieces(scalar.text)
+    if isinstance(found, _Fault):
+        raise PathError(found.text, part(scalar, found.start, found.end))
+    return tuple(Piece(name, part(scalar, start, end)) for name, start, end in found)
 
 
 def joined(path: str, name: Place) -> str:

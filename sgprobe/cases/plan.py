@@ -9,6 +9,7 @@ from sgprobe.cases import planned as p
 from sgprobe.cases.compile_around import compile_peers, compile_trace
 from sgprobe.cases.compile_steps import Run, compile_steps
 from sgprobe.cases.errors import CaseError, Problems, did_you_mean, listed, shown
+from sgprobe.cases.messages import Message, alike
 from sgprobe.cases.paths import part
 from sgprobe.cases.references import Is, Reference, Scope
 from sgprobe.cases.suite import Suite
@@ -19,7 +20,7 @@ from sgprobe.yamlnode import Scalar, Source
 
 def check(case: m.Case, suite: Suite, specs: tuple[Spec, ...] = ()) -> tuple[Problem, ...]:
     """Return everything that is wrong with a case in the versions that it claims."""
-    return _build(case, suite, specs)[1]
+    return _build(case, suite, specs, once=True)[1]
 
 
 def plans(case: m.Case, suite: Suite, specs: tuple[Spec, ...] = ()) -> tuple[p.Plan, ...]:
@@ -47,8 +48,9 @@ def applies(condition: ics.Expression | None, variant: Variant) -> ics.Expressio
 
 
 def _build(
-    case: m.Case, suite: Suite, specs: tuple[Spec, ...]
+    case: m.Case, suite: Suite, specs: tuple[Spec, ...], *, once: bool = False
 ) -> tuple[list[p.Compiled], tuple[Problem, ...]]:
+    """Compile a case for each version; if `once`, one time for versions that build it alike."""
     general = Problems()
     _general(case, suite, general)
     try:
@@ -57,14 +59,23 @@ def _build(
         general.extend(error.problems)
         return [], general.all
     chosen = tuple(spec for spec in claimed if not specs or spec in specs)
-    compiled, found = [], {}
+    compiled: list[p.Compiled] = []
+    found: dict[Spec, Problems] = {}
+    seen: set[Message] = set()
     for spec in chosen:
-        problems = Problems()
+        twin = next((one for one in found if _alike(seen, one, spec)), None) if once else None
+        if twin is not None:
+            found[spec] = found[twin]
+            continue
+        found[spec] = problems = Problems()
         for role in case.roles:
-            compiled.append(_compile(case, suite, spec, role, problems))
-        found[spec] = problems
+            compiled.append(_compile(case, suite, spec, role, problems, seen))
     general.extend(merge({spec: problems.all for spec, problems in found.items()}))
     return compiled, general.all
+
+
+def _alike(seen: set[Message], one: Spec, other: Spec) -> bool:
+    return one.name == other.name and all(alike(message, one, other) for message in seen)
 
 
 def merge(found: dict[Spec, tuple[Problem, ...]]) -> list[Problem]:
@@ -86,12 +97,14 @@ def merge(found: dict[Spec, tuple[Problem, ...]]) -> list[Problem]:
     return merged
 
 
-def _compile(case: m.Case, suite: Suite, spec: Spec, role: str, problems: Problems) -> p.Compiled:
+def _compile(
+    case: m.Case, suite: Suite, spec: Spec, role: str, problems: Problems, seen: set[Message]
+) -> p.Compiled:
     scope = Scope(suite.references())
     axes = {axis.name.text: axis for axis in case.axes}
     for name in axes:
         scope.add(Reference(name, Is.ANY, "an axis"))
-    run = Run(suite, spec, role, problems, scope, axes, suite.package_types())
+    run = Run(suite, spec, role, problems, scope, axes, suite.package_types(), seen=seen)
     given = compile_steps(case.given, run)
     peers = compile_peers(case.peers, run)
     steps = compile_steps(case.steps, run)

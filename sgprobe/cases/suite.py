@@ -172,9 +172,15 @@ def near(path: Path) -> str:
 
 def suite_root(path: Path) -> Path:
     """Return the suites folder that a file belongs to: the nearest with an index, else ours."""
-    for folder in path.resolve().parents:
-        if (folder / INDEX).is_file():
-            return folder
+    return _root_of(path.absolute().parent)
+
+
+@lru_cache(maxsize=256)
+def _root_of(folder: Path) -> Path:
+    resolved = folder.resolve()
+    for one in (resolved, *resolved.parents):
+        if (one / INDEX).is_file():
+            return one
     return data_dir("suites")
 
 

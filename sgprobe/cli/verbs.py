@@ -24,6 +24,10 @@ VERBS = {
     "ipa": Verb("sgprobe.cli.ipa", "act as an IPA with a simulated eUICC: poll, download"),
     "serve": Verb("sgprobe.cli.serve", "simulate an eIM, an SM-DP+ or an SM-DS"),
     "pki": Verb("sgprobe.cli.pki", "make the test PKI: certificates, keys, CRLs, faulty variants"),
+    "check": Verb("sgprobe.cli.check", "find what is wrong with cases, without a network"),
+    "fmt": Verb("sgprobe.cli.fmt", "write cases in their one form"),
+    "explain": Verb("sgprobe.cli.explain", "tell a case as prose, with a diagram"),
+    "schema": Verb("sgprobe.cli.schema", "print the JSON Schema of cases, for editors"),
 }
 
 
