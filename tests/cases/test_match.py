@@ -162,6 +162,12 @@ def test_scalars(text: str, value: object, good: bool) -> None:
     assert compare("EuiccPackageResultDataSigned", text, value).good is good
 
 
+@pytest.mark.parametrize("value", [None, "x", 7, {}, []])
+@pytest.mark.parametrize("text", ["euiccResult[1].enableResult: ok", "euiccResult: [<any>]"])
+def test_another_form_than_a_list_is_a_difference(text: str, value: object) -> None:
+    assert not compare("EuiccPackageResultDataSigned", text, {"euiccResult": value}).good
+
+
 def test_another_alternative_is_one_difference_that_names_both() -> None:
     found = compare(
         "EuiccPackageResult",
