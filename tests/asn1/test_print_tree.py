@@ -38,6 +38,12 @@ def test_identities_are_shown_as_digits() -> None:
     assert sent["iccid"] == "989400000000000000f5 (ICCID 8949000000000000005)"
 
 
+def test_an_imei_is_shown_as_digits() -> None:
+    device = texts("DeviceInfo", "3012800435290611a100820853922601000000f8".replace("f8", "f8"))
+    assert device["imei"] == "53922601000000f8 (352962100000008)"
+    assert device["tac"] == "35290611 (53926011)"
+
+
 def test_versions_numbers_and_bits_have_their_names() -> None:
     info = texts("EUICCInfo2", golden("EUICCInfo2", "treProperties"))
     assert info["svn"] == "020500 (2.5.0)"

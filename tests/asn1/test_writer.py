@@ -104,6 +104,14 @@ def test_members_may_come_in_any_order() -> None:
     )
 
 
+def test_a_set_is_written_in_its_order() -> None:
+    names = [{"type": "2.5.4.3", "value": one} for one in ("0c0142", "0c0141", "0c0143")]
+    octets = LOADED.encode("RelativeDistinguishedName", names)
+    read = LOADED.decode("RelativeDistinguishedName", octets)
+    assert read.findings == ()
+    assert [one["value"] for one in read.value] == ["0c0141", "0c0142", "0c0143"]
+
+
 def test_a_changed_decoded_value_is_encoded_anew() -> None:
     octets = bytes.fromhex("bf4f8103020101")
     decoded = LOADED.decode("GetEimPackageResponse", octets)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -192,6 +195,22 @@ def test_as_json_has_all_that_the_tree_has(capsys: pytest.CaptureFixture[str]) -
     assert {"path": "eimPackageError", "type": "INTEGER", "tag": "02", "range": [4, 7]} in (
         found["elements"]
     )
+
+
+HEAVY = {"asn1tools", "scapy", "cryptography", "OpenSSL", "yaml", "pytest", "numpy", "h2"}
+
+
+def test_a_message_is_decoded_without_heavy_modules() -> None:
+    program = (
+        "import sys; from sgprobe.cli import run; run(['decode', 'BF4F03020101']); "
+        "print(sorted(name for name in sys.modules if '.' not in name))"
+    )
+    subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)  # warms up
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    loaded = set(ast.literal_eval(done.stdout.splitlines()[-1]))
+    assert loaded & HEAVY == set()
 
 
 # --- encode ---
