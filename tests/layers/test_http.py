@@ -77,9 +77,9 @@ def test_bodies_of_others() -> None:
 def test_coded_bodies_are_left_to_scapy() -> None:
     head = HTTPResponse(Content_Encoding="gzip", Content_Type="application/x-gsma-rsp-asn1")
     answer = esipa.GetEimPackageResponse(eimPackageError=1)
-    packet = HTTP(bytes(HTTP() / head / Raw(bytes(answer))))
-    assert packet[Raw].load == bytes(answer)
-    assert gzip.decompress(bytes(packet).partition(b"\r\n\r\n")[2]) == bytes(answer)
+    raw = bytes(HTTP() / head / Raw(bytes(answer)))
+    assert gzip.decompress(raw.partition(b"\r\n\r\n")[2]) == bytes(answer)
+    assert HTTP(raw)[Raw].load == bytes(answer)
 
 
 def test_captured_messages_come_back() -> None:

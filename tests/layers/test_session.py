@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
 import os
@@ -124,10 +123,9 @@ def test_from_packets_streams_and_pipes(tmp_path: Path) -> None:
     wanted = [message.octets for message in bulk(path).messages]
     told = [one.message.octets for one in sniff(offline=rdpcap(str(path)), session=RspSession)]
     assert told == wanted
-    for data in (path.read_bytes(), gzip.compress(path.read_bytes())):
-        packets = sniff(offline=io.BytesIO(data), session=RspSession)
-        assert [one.message.octets for one in packets] == wanted
-        assert [one.message.n for one in packets] == list(range(1, len(wanted) + 1))
+    packets = sniff(offline=io.BytesIO(path.read_bytes()), session=RspSession)
+    assert [one.message.octets for one in packets] == wanted
+    assert [one.message.n for one in packets] == list(range(1, len(wanted) + 1))
 
 
 @pytest.mark.parametrize(
