@@ -195,8 +195,9 @@ def installed_of(download: Value) -> Installed:
 
 def finish(work: Work, order: Order, value: Value, metadata: Value) -> None:
     """End a download order with its ProfileInstallationResultData."""
-    if order.state in (State.DONE, State.FAILED):
+    if order.state is State.DONE:
         return
+    # an order that an IPA believed to have failed follows what the eUICC has signed
     result = value["finalResult"]
     if "successResult" not in result:
         reason = f"{result['errorResult']['errorReason']}"

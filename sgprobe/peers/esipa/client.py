@@ -76,6 +76,6 @@ class EsipaClient:
         try:
             return self.binding.read_answer(name, response.body)
         except (NotAsn1, NotJson) as error:
-            raise ServerFault(name, str(error), "IPA.ANSWER") from None
+            raise ServerFault(name, str(error)) from None
         except Refusal as refusal:
-            raise ServerFault(name, refusal.detail, "IPA.ANSWER") from None
+            raise ServerFault(name, refusal.detail) from None

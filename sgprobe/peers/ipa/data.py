@@ -17,6 +17,7 @@ from sgprobe.peers.ipa.es10 import CardFault, sequence_number
 from sgprobe.peers.ipa.means import Party
 
 # IpaEuiccDataErrorCode
+_RETRIEVED = "RetrieveNotificationsListResponse"
 INCORRECT_TAGS, CI_NOT_FOUND = 1, 5
 
 
@@ -110,7 +111,7 @@ class _Collection:
         """v1.0.1: the eUICC's own answer."""
         criteria = self.request.get("A1")
         command = tlv("BF2B", b"" if criteria is None else tlv("A0", elements(criteria)[0]))
-        return (yield from self.party.means.es10.raw(command, "BF2B"))
+        return (yield from self.party.means.es10.raw(command, "BF2B", _RETRIEVED))
 
     def results(self) -> Procedure[bytes]:
         listed = yield from self.party.means.es10.results()

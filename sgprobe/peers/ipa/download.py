@@ -41,6 +41,7 @@ class Asked:
 
     eim_id: str
     transaction_id: bytes | None
+    indirect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,12 +216,12 @@ class _Download:
         # from here on the eUICC may have a result that nobody was told
         means.notebook.note(pending=True, download=self._cut())
         try:
-            result = yield from rsp.load(chains)
+            result = yield from rsp.load(means.es10, chains)
         except (CardFailure, CardFault) as failure:
             raise Cancelled("loadBppExecutionError", f"eUICC: {failure}") from None
         return Loaded(result, self.transaction_id)
 
-    def _cut(self) -> dict[str, str | None] | None:
+    def _cut(self) -> dict[str, str | bool | None] | None:
         """Return what is needed to tell of this download after a power cut."""
         if self.asked is None:
             return None
@@ -229,6 +230,7 @@ class _Download:
             "eim": self.asked.eim_id,
             "transaction": None if transaction is None else transaction.hex(),
             "session": self.transaction_id.hex(),
+            "indirect": self.asked.indirect,
         }
 
     def _confirmation(self, answer: m.Authenticated) -> bytes | None:

@@ -10,6 +10,8 @@ from sgprobe.peers.esipa import wire
 from sgprobe.peers.esipa.wire import elements, integer, parts
 from sgprobe.peers.euicc.dialect import dialect, faults
 
+_LISTED = "RetrieveNotificationsListResponse"
+
 
 class CardFault(Exception):
     """The card answered something that is no answer to the command."""
@@ -24,8 +26,8 @@ class Es10:
 
     # --- frame ---
 
-    def raw(self, command: bytes, tag: str) -> Procedure[bytes]:
-        """Send a command TLV; return the answer TLV, which must have the tag."""
+    def raw(self, command: bytes, tag: str, type_name: str = "") -> Procedure[bytes]:
+        """Send a command TLV; return the answer TLV, which must have the tag and the type."""
         answer: bytes = yield Card(command)
         try:
             found = wire.tag_of(answer)
@@ -35,6 +37,8 @@ class Es10:
             raise CardFault(f"the eUICC answered no TLV to {command[:3].hex().upper()}") from error
         if found != tag:
             raise CardFault(f"the eUICC answered {found}, not {tag}")
+        if type_name:
+            self.read(type_name, answer)
         return answer
 
     def call(self, name: str, value: Value, response: str = "") -> Procedure[Value]:
@@ -61,11 +65,11 @@ class Es10:
 
     def info1(self) -> Procedure[bytes]:
         """GetEUICCInfo1, as octets."""
-        return (yield from self.raw(tlv("BF20"), "BF20"))
+        return (yield from self.raw(tlv("BF20"), "BF20", "EUICCInfo1"))
 
     def info2(self) -> Procedure[bytes]:
         """GetEUICCInfo2, as octets."""
-        return (yield from self.raw(tlv("BF22"), "BF22"))
+        return (yield from self.raw(tlv("BF22"), "BF22", "EUICCInfo2"))
 
     def addresses(self) -> Procedure[Value]:
         """GetEuiccConfiguredAddresses."""
@@ -101,15 +105,15 @@ class Es10:
 
     def results(self) -> Procedure[list[bytes]]:
         """RetrieveNotificationsList: the eUICC package results that wait."""
-        answer = yield from self.raw(tlv("BF2B", tlv("A0", tlv("82"))), "BF2B")
-        found = _listed(answer).get("A2")
+        answer = yield from self.raw(tlv("BF2B", tlv("A0", tlv("82"))), "BF2B", _LISTED)
+        found = parts(answer).get("A2")
         return [] if found is None else elements(found)
 
     def notifications(self, criteria: bytes = b"") -> Procedure[list[bytes]]:
         """RetrieveNotificationsList: the notifications that wait, the oldest first."""
         command = tlv("BF2B", tlv("A0", criteria)) if criteria else tlv("BF2B")
-        answer = yield from self.raw(command, "BF2B")
-        listed = _listed(answer)
+        answer = yield from self.raw(command, "BF2B", _LISTED)
+        listed = parts(answer)
         # v1.0.1 answers both lists in one
         found = parts(listed["A3"]).get("A0") if "A3" in listed else listed.get("A0")
         return [] if found is None else elements(found)
@@ -117,22 +121,15 @@ class Es10:
     def rollback(self, refresh: bool = True) -> Procedure[tuple[int, bytes | None]]:
         """ProfileRollback: the code, and the result that replaces the one not delivered."""
         flag = tlv("80", b"\xff" if refresh else b"\x00")
-        answer = yield from self.raw(tlv("BF58", flag), "BF58")
+        answer = yield from self.raw(tlv("BF58", flag), "BF58", "ProfileRollbackResponse")
         found = parts(answer)
-        return wire.number(found["02"]) if "02" in found else 127, found.get("BF51")
-
-
-def _listed(answer: bytes) -> dict[str, bytes]:
-    try:
-        return parts(answer)
-    except NotAsn1 as error:
-        raise CardFault(str(error)) from None
+        return wire.number(found["02"]), found.get("BF51")
 
 
 def sequence_number(pending: bytes) -> int | None:
     """Return the sequence number of a PendingNotification or a package result."""
-    tag = wire.tag_of(pending)
     try:
+        tag = wire.tag_of(pending)
         if tag == "BF37":
             # ProfileInstallationResultData, NotificationMetadata
             inside = parts(parts(pending)["BF27"])

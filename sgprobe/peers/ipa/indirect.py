@@ -140,6 +140,6 @@ def indirect(
 ) -> Procedure[tuple[Outcome, Indirect]]:
     """Download through an eIM; without an address the eIM knows where."""
     server = Indirect(party, address, eim_transaction_id)
-    asked = Asked(party.association.eim_id, eim_transaction_id)
+    asked = Asked(party.association.eim_id, eim_transaction_id, indirect=True)
     outcome = yield from download(party.means, server, wanted, asked)
     return outcome, server

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 from dissectors.spec.functions import ASN1_PATH
@@ -20,6 +21,7 @@ from sgprobe.peers.ipa.rules import PREFIX
 
 # a package is a few kilobytes
 _MAX_WAITING = 16
+_ANSWERED = 8
 
 # the eIM that a package is of, by its id where the package names it
 FindParty = Callable[[str], Procedure[Party | None]]
@@ -68,12 +70,25 @@ def _transferred(means: Means, package: bytes, find: FindParty) -> Procedure[m.A
         return m.DataResult(collected.answer)
     if tag == m.TRIGGER or means.config.inject_later:
         return _later(means, party, package)
+    return (yield from _once(means, party, package))
+
+
+def _once(means: Means, party: Party, package: bytes) -> Procedure[m.Answer]:
+    """Execute a package; the same one, sent again because the answer was lost, is not."""
+    digest = hashlib.sha256(package).digest()
+    kept = means.answered.get(digest)
+    if kept is not None:
+        return kept
     executed = yield from packages.execute(party, package)
     if executed.switched:
         yield Refresh()
     if isinstance(executed.result, m.PackageError):
         return m.Failed(executed.result.code)
-    return (yield from packages.attached(party, executed.result))
+    answer = yield from packages.attached(party, executed.result)
+    means.answered[digest] = answer
+    if len(means.answered) > _ANSWERED:
+        means.answered.popitem(last=False)
+    return answer
 
 
 def _later(means: Means, party: Party, package: bytes) -> m.Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -41,6 +42,8 @@ class Means:
     asn1: Asn1Binding
     # servers that did not take notifications: how often, and when they may be tried again
     paces: dict[str, tuple[int, float]] = field(default_factory=dict)
+    # injected packages of late, by their digest, with the answers they have got
+    answered: OrderedDict[bytes, m.Answer] = field(default_factory=OrderedDict)
 
     def device_info(self, tag: str) -> bytes:
         """Return DeviceInfo under a tag."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from sgprobe.peers.effects import LinkFailure, Now, Procedure
 from sgprobe.peers.es9.asn1_binding import NotAsn1
@@ -30,28 +31,50 @@ def acknowledge(party: Party, answer: m.Answer) -> Procedure[None]:
         yield from party.means.es10.remove(number)
 
 
-def report(party: Party, result: m.PackageResult) -> Procedure[m.Answer]:
-    """Provide a result that only the IPA has; it is kept until the eIM has answered."""
+def report(party: Party, result: m.PackageResult, **changes: Any) -> Procedure[m.Answer]:
+    """Provide a result that only the IPA has; it is kept until the eIM has answered.
+
+    `changes` of the notebook become durable together with the result.
+    """
     notebook = party.means.notebook
     name = party.association.eim_id
     body = party.means.asn1.write_request(m.ProvideEimPackageResult(party.eid, result)).hex()
     entry = [name, body]
     if entry not in notebook.now.reports:
-        notebook.note(reports=[*notebook.now.reports, entry][-party.means.config.reports :])
-    answer = yield from party.ask(m.ProvideEimPackageResult(party.eid, result))
-    notebook.note(reports=[one for one in notebook.now.reports if one != entry])
+        kept = [*notebook.now.reports, entry][-party.means.config.reports :]
+        notebook.note(reports=kept, **changes)
+    try:
+        answer = yield from party.ask(m.ProvideEimPackageResult(party.eid, result))
+    except ServerFault as fault:
+        if fault.status is not None and 400 <= fault.status < 500:
+            # it will not be understood the next time either
+            _forget(party, entry)
+        raise
+    _forget(party, entry)
     yield from acknowledge(party, answer)
     return answer
+
+
+def _forget(party: Party, entry: list[str]) -> None:
+    notebook = party.means.notebook
+    notebook.note(reports=[one for one in notebook.now.reports if one != entry])
 
 
 def resend(party: Party) -> Procedure[None]:
     """Send the reports to this eIM that got no answer, as they were."""
     name = party.association.eim_id
     for eim, body in party.means.notebook.now.reports:
-        if eim == name:
+        if eim != name:
+            continue
+        try:
             request = party.means.asn1.read_request("", bytes.fromhex(body))
-            assert isinstance(request, m.ProvideEimPackageResult)
-            yield from report(party, request.result)
+        except NotAsn1 as error:
+            # made of what the eUICC has said: nobody can read it
+            party.means.journal("REPORT", str(error)[:200])
+            _forget(party, [eim, body])
+            continue
+        assert isinstance(request, m.ProvideEimPackageResult)
+        yield from report(party, request.result)
 
 
 def deliver(means: Means, party: Party | None, server: Indirect | None = None) -> Procedure[int]:

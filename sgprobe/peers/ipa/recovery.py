@@ -26,28 +26,35 @@ def _deliver(party: Party) -> Procedure[None]:
     yield from notify.resend(party)
     if not party.means.notebook.now.pending:
         return
-    if notify.through_eim(party):
-        # an installation result ends its order: before that the eIM would offer it again
-        yield from notify.deliver(party.means, party)
-    else:
-        yield from _download(party)
+    yield from tell_download(party)
     for result in (yield from party.means.es10.results()):
         if eim_of(result) == party.association.eim_id:
             yield from packages.deliver(party, m.EuiccResult(result))
 
 
-def _download(party: Party) -> Procedure[None]:
-    """Report a direct download that was cut off after its package was loaded."""
-    cut = party.means.notebook.now.download
-    if cut is None or cut["eim"] != party.association.eim_id:
+def tell_download(party: Party) -> Procedure[None]:
+    """Tell of a download that was cut off after its package was loaded.
+
+    An installation result ends its order: before that the eIM would offer it again.
+    """
+    notebook = party.means.notebook
+    cut = notebook.now.download
+    mine = cut is not None and cut["eim"] == party.association.eim_id
+    if notify.through_eim(party) or (cut is not None and mine and cut["indirect"]):
+        if not (yield from notify.deliver(party.means, party)) and mine:
+            notebook.note(download=None)
         return
-    party.means.notebook.note(download=None)
+    if cut is None or not mine:
+        return
     for pending in (yield from party.means.es10.notifications()):
         if wire.tag_of(pending) == "BF37" and _session_of(pending) == cut["session"]:
-            transaction = cut.get("transaction")
+            transaction = cut["transaction"]
             octets = None if transaction is None else bytes.fromhex(transaction)
             told = tlv(m.TRIGGER, optional("82", octets), pending)
-            yield from notify.report(party, m.TriggerResult(told))
+            yield from notify.report(party, m.TriggerResult(told), download=None)
+            return
+    # the eUICC has no result of it: it had not begun
+    notebook.note(download=None)
 
 
 def _session_of(result: bytes) -> str:

@@ -6,7 +6,6 @@ from dissectors.asn1.model import Value
 from dissectors.asn1.tlv import tlv
 from sgprobe.peers.effects import Card, Procedure
 from sgprobe.peers.esipa import messages as m
-from sgprobe.peers.esipa import wire
 from sgprobe.peers.esipa.wire import integer, optional
 from sgprobe.peers.ipa.es10 import CardFault, Es10
 
@@ -46,28 +45,27 @@ def authenticate(
         initiated.certificate,
         context,
     )
-    return (yield from es10.raw(command, "BF38"))
+    return (yield from es10.raw(command, "BF38", "AuthenticateServerResponse"))
 
 
 def prepare(es10: Es10, answer: m.Authenticated, hash_cc: bytes | None) -> Procedure[bytes]:
     """PrepareDownload with what the SM-DP+ has signed."""
     code = optional("04", hash_cc)
     command = tlv("BF21", answer.signed2, answer.signature2, code, answer.certificate)
-    return (yield from es10.raw(command, "BF21"))
+    return (yield from es10.raw(command, "BF21", "PrepareDownloadResponse"))
 
 
 def cancel(es10: Es10, transaction_id: bytes, reason: str) -> Procedure[bytes]:
     """CancelSession."""
     command = tlv("BF41", tlv("80", transaction_id), integer("81", REASONS[reason]))
-    return (yield from es10.raw(command, "BF41"))
+    return (yield from es10.raw(command, "BF41", "CancelSessionResponse"))
 
 
-def load(segments: list[bytes]) -> Procedure[bytes]:
+def load(es10: Es10, segments: list[bytes]) -> Procedure[bytes]:
     """LoadBoundProfilePackage, chain by chain, until the eUICC answers with its result (BF37)."""
     for segment in segments:
         answer: bytes = yield Card(segment)
         if answer:
-            if wire.tag_of(answer) != "BF37":
-                raise CardFault(f"the eUICC answered {answer[:3].hex().upper()} to a segment")
+            es10.read("ProfileInstallationResult", answer)
             return answer
     raise CardFault("the eUICC has taken the whole package and says nothing")

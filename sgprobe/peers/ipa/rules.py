@@ -12,7 +12,6 @@ RULES: tuple[Rule, ...] = tuple(
         # HTTP
         ("CONTENT-TYPE", "SGP.32 §6.1.1", "a body has the media type of the binding"),
         ("PROTOCOL-HEADER", "SGP.32 §6.1.1", "X-Admin-Protocol names a version of gsma/rsp"),
-        ("ANSWER", "SGP.32 §6.3.1", "an answer is that of the function asked"),
         # TLS, as far as the host can tell
         ("TLS-NAME", "SGP.22 §3.0.1", "the TLS certificate names the server that was asked"),
         ("TLS-OID", "SGP.22 §4.5.2.1", "TLS certificate and DPauth name the same OID"),

@@ -10,7 +10,7 @@ from sgprobe.peers.esipa import codes, wire
 from sgprobe.peers.esipa import messages as m
 from sgprobe.peers.esipa.activation import read_code
 from sgprobe.peers.esipa.wire import contents, integer, optional, parts
-from sgprobe.peers.ipa import notify, switching
+from sgprobe.peers.ipa import notify, recovery, switching
 from sgprobe.peers.ipa.config import DIRECT, INDIRECT
 from sgprobe.peers.ipa.direct import direct
 from sgprobe.peers.ipa.download import Asked, Events, Loaded, Outcome, Stopped, Wanted
@@ -70,6 +70,8 @@ def run(party: Party, package: bytes, depth: int = _DEPTH) -> Procedure[None]:
     """Carry out a trigger and tell the eIM how it ended."""
     means = party.means
     wanted = read_trigger(party, package)
+    if (yield from _told_already(party, wanted)):
+        return
     if means.notebook.now.emergency and means.rules.on("IPA.EMERGENCY"):
         yield from _report(party, wanted, _error(party, codes.ECALL_ACTIVE, ""))
         return
@@ -80,6 +82,16 @@ def run(party: Party, package: bytes, depth: int = _DEPTH) -> Procedure[None]:
         yield from _indirect(party, wanted, depth)
     else:
         yield from _direct(party, wanted)
+
+
+def _told_already(party: Party, wanted: Trigger) -> Procedure[bool]:
+    """Say whether this trigger was carried out, and only its result did not get through."""
+    yield from recovery.tell_download(party)
+    cut = party.means.notebook.now.download
+    if cut is None or cut["eim"] != party.association.eim_id:
+        return False
+    transaction = None if wanted.transaction_id is None else wanted.transaction_id.hex()
+    return bool(cut["transaction"] == transaction)
 
 
 def _through_eim(party: Party, wanted: Trigger) -> bool:
@@ -118,7 +130,6 @@ def _direct(party: Party, wanted: Trigger) -> Procedure[None]:
     if isinstance(outcome, Loaded):
         told = tlv("BF54", optional("82", wanted.transaction_id), outcome.result)
         yield from _report(party, wanted, told)
-        means.notebook.note(download=None)
         yield from switching.after_download(means, outcome.result)
         yield from notify.deliver(means, None)
     else:
@@ -146,9 +157,9 @@ def _indirect(party: Party, wanted: Trigger, depth: int) -> Procedure[None]:
         party, address, _wanted(party, wanted), wanted.transaction_id
     )
     if isinstance(outcome, Loaded):
-        means.notebook.note(download=None)
         yield from switching.after_download(means, outcome.result)
-        yield from notify.deliver(means, party, server)
+        if not (yield from notify.deliver(means, party, server)):
+            means.notebook.note(download=None)
     elif isinstance(outcome, Events) and outcome.trigger is not None and depth:
         yield from run(party, outcome.trigger, depth - 1)
     else:
@@ -161,7 +172,6 @@ def _indirect(party: Party, wanted: Trigger, depth: int) -> Procedure[None]:
 def _refused(party: Party, wanted: Trigger, outcome: Outcome) -> Procedure[None]:
     stopped = outcome if isinstance(outcome, Stopped) else Stopped("there is no event")
     party.means.journal("DOWNLOAD", stopped.reason)
-    party.means.notebook.note(download=None)
     yield from _report(party, wanted, _error(party, codes.UNDEFINED, stopped.response))
 
 
@@ -177,4 +187,4 @@ def _report(party: Party, wanted: Trigger, told: bytes) -> Procedure[None]:
     """Tell the eIM; a report that cannot be delivered is kept until it can."""
     if wire.tag_of(told) != m.TRIGGER:
         told = tlv(m.TRIGGER, optional("82", wanted.transaction_id), told)
-    yield from notify.report(party, m.TriggerResult(told))
+    yield from notify.report(party, m.TriggerResult(told), download=None)

@@ -1,0 +1,229 @@
+"""Every rule of the IPA: kept, it refuses; switched off, it lets pass.
+
+One scenario for each rule, so that a rule that guards nothing cannot hide.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from dissectors.asn1.tlv import tlv
+from dissectors.spec.functions import ASN1_MEDIA, ASN1_PATH
+from sgprobe.crypto.signing import SERVER_SIGNATURE1
+from sgprobe.peers.effects import Request, Response
+from sgprobe.peers.esipa import messages as m
+from sgprobe.peers.esipa.wire import elements
+from sgprobe.peers.ipa.ipa import Ipa
+from sgprobe.peers.ipa.rules import RULES
+from sgprobe.peers.rules import RuleError
+from tests.peers.eim.test_eim_download import changed
+from tests.peers.ipa.ipa_bench import NONE, Bench, asn1
+from tests.peers.world import PKI, World
+
+DIRECT, INDIRECT = {"features": frozenset({0})}, {"features": frozenset({1})}
+SCENARIOS: dict[str, Callable[..., bool]] = {}
+
+
+def scenario(rule: str):
+    """Keep what a faulty eIM or server does; it returns whether the IPA let it pass."""
+
+    def keep(function):
+        SCENARIOS[f"IPA.{rule}"] = function
+        return function
+
+    return keep
+
+
+@scenario("CONTENT-TYPE")
+def _(make):
+    bench = make()
+    bench.script(Response(200, "text/html", NONE))
+    return bench.poll().ok
+
+
+@scenario("PROTOCOL-HEADER")
+def _(make):
+    bench = make()
+    headers = (("X-Admin-Protocol", "something/else"),)
+    request = Request(ASN1_PATH, ASN1_MEDIA, bytes.fromhex("BF4E03BF5300"), headers)
+    return bench.driver.run(bench.ipa.answer(request)).status == 200
+
+
+@scenario("TAG-LIST")
+def _(make):
+    bench = make()
+    bench.offer(tlv("BF52", tlv("5C", bytes.fromhex("5A83"))))
+    bench.poll()
+    return elements(bench.results()[0].result)[0][:1] == b"\xa0"
+
+
+@scenario("EMERGENCY")
+def _(make):
+    bench = make()
+    bench.ipa.means.notebook.note(emergency=True)
+    bench.offer(tlv("BF52", tlv("5C", b"\x83")))
+    bench.poll()
+    return elements(bench.results()[0].result)[0][:1] == b"\xa0"
+
+
+@scenario("ACTIVATION-CODE")
+def _(make):
+    bench = make(ipa=DIRECT)
+    made = bench.smdp.order("small")
+    code = f"9${bench.host}${made.matching_id}"
+    bench.offer(tlv("BF54", tlv("A0", tlv("80", code.encode()))))
+    bench.poll()
+    return made.iccid in bench.profiles()
+
+
+def installed(bench: Bench, made) -> bool:
+    bench.poll()
+    return made.iccid in bench.profiles()
+
+
+def with_tls(bench: Bench, der: bytes) -> None:
+    """Let the host say which certificate a server has shown."""
+    bench.ipa = Ipa(bench.config, bench.ipa_store, bytes, lambda address: der)
+
+
+def other_name() -> bytes:
+    """A TLS certificate with the right OID and another name."""
+    return PKI["p256"].get("dptls", "wrong-host").certificate.der
+
+
+@scenario("TLS-NAME")
+def _(make):
+    bench = make(ipa=DIRECT)
+    _, made = bench.download()
+    with_tls(bench, other_name())
+    return installed(bench, made)
+
+
+@scenario("TLS-OID")
+def _(make):
+    bench = make(ipa=DIRECT)
+    _, made = bench.download()
+    with_tls(bench, PKI["p256"].get("dptls", "wrong-rid").certificate.der)
+    return installed(bench, made)
+
+
+def tampered(bench: Bench, name: str, change: Callable[[m.Answer], m.Answer]) -> None:
+    """Let the eIM change its own answers to one function."""
+    original = bench.link.handler
+
+    def handler(request):
+        answer = yield from original(request)
+        read = bench.binding.read_request(request.path, request.body)
+        if m.NAMES[type(read)] != name:
+            return answer
+        told = bench.binding.read_answer(name, answer.body)
+        return asn1(bench.binding.write_answer(name, change(told)))
+
+    bench.link.handler = handler
+
+
+def resigned(bench: Bench, told: m.Initiated, tag: str, value: bytes) -> m.Initiated:
+    """Return an answer in which another value is signed, by the SM-DP+ itself."""
+    inside = [tlv(tag, value) if one[:1].hex() == tag else one for one in elements(told.signed1)]
+    signed1 = tlv("30", *inside)
+    signature = SERVER_SIGNATURE1.sign(PKI["p256"]["dpauth"].key, signed1)
+    return replace(told, signed1=signed1, signature1=signature)
+
+
+def reached(bench: Bench, kind: type) -> bool:
+    bench.poll()
+    return bool(bench.requests(kind))
+
+
+@scenario("TRANSACTION-ID")
+def _(make):
+    bench = make(ipa=INDIRECT, indirect=True)
+    bench.download(indirect=True)
+    tampered(bench, m.IAU, lambda told: replace(told, transaction_id=b"\1\2"))
+    return reached(bench, m.AuthenticateClient)
+
+
+@scenario("CHALLENGE")
+def _(make):
+    bench = make(ipa=INDIRECT, indirect=True)
+    bench.download(indirect=True)
+    tampered(bench, m.IAU, lambda told: resigned(bench, told, "81", bytes(16)))
+    bench.poll()
+    # what is let pass meets the eUICC, which has the challenge, too
+    return bool(bench.card.sent("BF38"))
+
+
+@scenario("SERVER-ADDRESS")
+def _(make):
+    bench = make(ipa=INDIRECT, indirect=True)
+    bench.download(indirect=True)
+    tampered(bench, m.IAU, lambda told: resigned(bench, told, "83", b"other.example.com"))
+    return reached(bench, m.AuthenticateClient)
+
+
+@scenario("CI-KEY")
+def _(make):
+    bench = make(ipa=INDIRECT, indirect=True)
+    bench.download(indirect=True)
+    tampered(bench, m.IAU, lambda told: replace(told, ci_key_id=bytes(20)))
+    bench.poll()
+    return bool(bench.card.sent("BF38"))
+
+
+@scenario("BINDING-OID")
+def _(make):
+    bench = make(ipa=INDIRECT, indirect=True)
+    bench.download(indirect=True)
+    other = PKI["p256"]["dp2pb"].certificate.der
+    tampered(bench, m.ACL, lambda told: replace(told, certificate=other))
+    bench.poll()
+    return bool(bench.card.sent("BF21"))
+
+
+@scenario("PPR")
+def _(make):
+    bench = make(ipa=DIRECT, euicc={"rat": ()})
+    bench.download("ppr1")
+    bench.poll()
+    return bool(bench.card.sent("BF21"))
+
+
+@scenario("METADATA")
+def _(make):
+    bench = make(ipa=DIRECT)
+    bench.download()
+
+    def change(members):
+        metadata = base64.b64decode(members["profileMetadata"])
+        members["profileMetadata"] = base64.b64encode(metadata.replace(b"Small", b"Large")).decode()
+
+    changed(bench, "authenticateClient", change)
+    bench.poll()
+    return bool(bench.card.sent("BF36"))
+
+
+def maker(*off: str) -> Callable[..., Bench]:
+    return lambda **how: Bench(off=off, **how)
+
+
+def test_there_is_a_scenario_for_every_rule():
+    assert SCENARIOS.keys() == {rule.name for rule in RULES}
+
+
+@pytest.mark.parametrize("name", sorted(SCENARIOS))
+def test_a_rule_that_is_kept_refuses(name: str):
+    assert SCENARIOS[name](maker()) is False
+
+
+@pytest.mark.parametrize("name", sorted(SCENARIOS))
+def test_a_rule_that_is_off_lets_pass(name: str):
+    assert SCENARIOS[name](maker(name)) is True
+
+
+def test_an_unknown_rule_cannot_be_switched_off():
+    with pytest.raises(RuleError, match=r"did you mean IPA\.METADATA"):
+        World(off={"IPA.METADATTA"})
