@@ -59,6 +59,7 @@ class _Parser:
         while at < end:
             found = _TOKEN.match(text, at)
             if found is None:
+                at = len(text) - len(text[at:].lstrip())
                 raise FilterError(f"cannot read this\n    {text}\n    {' ' * at}^")
             sign, double, single, word = found.groups()
             quoted = double is not None or single is not None

@@ -85,14 +85,23 @@ class _Hit:
 
 
 def _ends_with(at: Path, path: Path) -> bool:
-    place = len(at) - 1
-    for piece in reversed(path):
-        if isinstance(piece, str):
-            while place >= 0 and isinstance(at[place], int):
-                place -= 1
-        if place < 0 or at[place] != piece:
+    """Compare from the end, name by name: the indices behind a name may be given in part."""
+    here, wanted = len(at), len(path)
+    while wanted:
+        indices: list[str | int] = []
+        have: list[str | int] = []
+        while wanted and isinstance(path[wanted - 1], int):
+            wanted -= 1
+            indices.insert(0, path[wanted])
+        while here and isinstance(at[here - 1], int):
+            here -= 1
+            have.insert(0, at[here])
+        if not wanted:  # a path that begins with an index
+            return have[len(have) - len(indices) :] == indices
+        if have[: len(indices)] != indices or not here or at[here - 1] != path[wanted - 1]:
             return False
-        place -= 1
+        here -= 1
+        wanted -= 1
     return True
 
 

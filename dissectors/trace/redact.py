@@ -46,7 +46,7 @@ _HEX = re.compile(r"(?:[0-9a-f]{2}){8,}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{11,}={0,2}")
 # of a malformed message, octets that may be a part of anything
 _LONG_HEX = re.compile(r"(?:[0-9a-fA-F]{2}){9,}")
-_REMEMBERED = 10_000
+_REMEMBERED = 3000
 _LEAST = 4
 
 
@@ -100,7 +100,7 @@ class Veil:
     def _value(self, value: Any, malformed: bool, hidden: set[str]) -> Any:
         if isinstance(value, dict):
             return {
-                self._digits(name): self._member(name, below, malformed, hidden)
+                self._string(name, False): self._member(name, below, malformed, hidden)
                 for name, below in value.items()
             }
         if isinstance(value, list):
@@ -122,7 +122,7 @@ class Veil:
         if malformed and _LONG_HEX.fullmatch(text):
             return "0" * len(text)
         if _HEX.fullmatch(text):
-            return self._hex(text)
+            return self._digits(self._hex(text))
         if len(text) >= 12 and _BASE64.fullmatch(text) and len(text) % 4 == 0:
             try:
                 octets = base64.b64decode(text, validate=True).hex()
@@ -189,8 +189,10 @@ class Veil:
         if len(secret) < _LEAST:
             return
         for form in (secret, secret.upper(), _swapped(secret)):
-            if form and form not in self._secrets and len(self._secrets) < _REMEMBERED:
+            if form and form not in self._secrets:
                 self._secrets[form] = None
+                if len(self._secrets) > _REMEMBERED:
+                    del self._secrets[next(iter(self._secrets))]
 
 
 def _swapped(text: str) -> str:
