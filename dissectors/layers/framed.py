@@ -10,6 +10,7 @@ from dissectors.finding import Finding
 from dissectors.layers.base import NOTES, Hidden, Note, frozen
 
 FRAMED_NOTES: list[Any] = [Hidden(Note("as_read", None)), *NOTES]
+_NOT_MADE = frozenset(note.name for note in FRAMED_NOTES)
 
 
 class FramedPacket(Packet):
@@ -56,6 +57,10 @@ class FramedPacket(Packet):
         for change in packet.post_transforms:
             octets = change(octets)
         return octets
+
+    def _command(self, json: bool = False) -> list[tuple[str, Any]]:
+        """Return what makes the same packet again; `command()` and `json()` print it."""
+        return [pair for pair in super()._command(json) if pair[0] not in _NOT_MADE]
 
     def self_build(self) -> bytes:
         """Return the bytes without their payload."""

@@ -27,6 +27,7 @@ def test_store_data_is_built_and_dissected() -> None:
     assert (again.cla, again.p1, again.p2, again.le) == (0x80, 0x91, 0, None)
     assert again["GetEuiccDataRequest"].tagList == "5a"
     assert again.summary() == "StoreData / GetEuiccDataRequest"
+    assert bytes(eval(again.command(), {**globals(), **vars(es10c)})).hex() == GET_EID
 
 
 def test_a_response_is_built_and_dissected() -> None:

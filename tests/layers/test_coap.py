@@ -27,6 +27,7 @@ def test_dissects_and_builds_the_example_of_the_rfc() -> None:
     assert bytes(packet) == GET
     made = Coap(type="CON", code="0.01 GET", mid=0x7D34, options=[("Uri-Path", "temperature")])
     assert bytes(made) == GET
+    assert bytes(eval(packet.command())) == GET
     answer = Coap(type="ACK", code=0x45, mid=0x7D34) / b"22.3 C"
     assert bytes(answer) == ANSWER
     assert Coap(ANSWER).payload.load == b"22.3 C"

@@ -75,6 +75,7 @@ def test_an_alert() -> None:
     assert packet.content[0].summary() == "unknown_ca (fatal)"
     alert = DtlsAlert(level="fatal", description=48)
     assert bytes(DtlsRecord(type="alert", sequence=7, content=[alert])) == ALERT
+    assert bytes(eval(packet.command())) == ALERT
 
 
 def test_two_records_over_udp() -> None:
