@@ -6,7 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from sgprobe.peers.eim.operations import Enable, GetData
+from sgprobe.crypto import keys
+from sgprobe.peers.effects import LinkFailure
+from sgprobe.peers.eim.operations import (
+    AddEim,
+    Delete,
+    DeleteEim,
+    Disable,
+    Download,
+    Enable,
+    GetData,
+    ListEim,
+    ListProfiles,
+    UpdateEim,
+)
 from tests.peers.world import A, B, World, states
 
 # what an eIM has to know to do something in the IPA's place
@@ -65,7 +78,7 @@ def test_a_profile_is_downloaded_directly(version: str, curve: str):
 
 @pytest.mark.parametrize("json", [False, True], ids=["asn1", "json"])
 @pytest.mark.parametrize("split", SPLITS)
-@pytest.mark.parametrize(("version", "curve"), [("1.0.1", "p256"), *[("1.3", "brainpool")]])
+@pytest.mark.parametrize(("version", "curve"), [("1.0.1", "p256"), ("1.3", "brainpool")])
 def test_a_profile_is_downloaded_through_the_eim(version, curve, split, json):
     features = frozenset(SPLITS[split])
     world = World(version, curve, indirect=True, ipa={"features": features, "json": json})
@@ -84,6 +97,86 @@ def test_a_profile_is_downloaded_through_the_eim(version, curve, split, json):
     assert world.waiting() == (0, 0)
     assert not world.eim.journal
     assert not world.ipa.journal
+
+
+@pytest.mark.parametrize("json", [False, True], ids=["asn1", "json"])
+@pytest.mark.parametrize("curve", ["p256", "brainpool"])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_eims_are_added_changed_listed_and_deleted(version, curve, json):
+    world = World(version, curve, ipa={"json": json})
+    spki = keys.spki(keys.derive_key("another", "eim", keys.Curve(curve))).hex()
+    order = world.do(
+        AddEim("b", public_key=spki, token=True),
+        UpdateEim("b", fqdn="b.example.com"),
+        ListEim(),
+        DeleteEim("b"),
+    )
+    assert order.state == "done", order
+    assert [next(iter(one)) for one in order.results] == [
+        "addEimResult",
+        "updateEimResult",
+        "listEimResult",
+        "deleteEimResult",
+    ]
+    assert len(world.driver.run(world.ipa.associations())) == 1
+
+
+@pytest.mark.parametrize("json", [False, True], ids=["asn1", "json"])
+@pytest.mark.parametrize("curve", ["p256", "brainpool"])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_enabling_that_nobody_hears_of_is_rolled_back(version, curve, json):
+    world = World(version, curve, ipa={"json": json})
+    world.do(ListProfiles())
+    name = world.order(Enable(B, rollback=True))
+    original = world.link.handler
+
+    def handler(request):
+        if states(world.euicc)[B]:
+            raise LinkFailure("profile B has no network")
+        return (yield from original(request))
+
+    world.link.handler = handler
+    assert world.poll().ok
+    assert states(world.euicc) == {A: True, B: False}
+    assert world.state(name) == "rolled-back"
+    assert world.eim.device(world.eid).enabled() == A
+
+
+@pytest.mark.parametrize("indirect", [False, True])
+@pytest.mark.parametrize(("version", "curve"), [("1.0.1", "p256"), ("1.3", "brainpool")])
+def test_an_sm_ds_leads_to_a_download(version, curve, indirect):
+    features = frozenset({1} if indirect else {0})
+    world = World(version, curve, indirect=indirect, ipa={"features": features})
+    made = world.smdp.order("small", eid=world.eid)
+    world.smds.register_event(world.eid, made.matching_id, world.host, world.clock.now)
+    name = world.order(Download(smds=world.ds_host, indirect=indirect))
+    assert world.poll().ok
+    assert world.state(name) == "done", world.outcome(name)
+    assert world.smdp.state(made.iccid).state == "installed"
+
+
+def test_a_whole_life():
+    """Everything that a device meets, one after the other, in one world."""
+    world = World(indirect=True, ipa={"features": frozenset({0, 1, 2, 3, 4, 5})})
+    assert world.do(GetData(KNOWN)).state == "done"
+    names = []
+    for _ in range(3):
+        name, made = world.download("small", indirect=True)
+        assert world.poll().ok
+        assert world.state(name) == "done"
+        names.append(made.iccid)
+    assert world.do(Enable(names[0])).state == "done"
+    assert world.do(Disable(names[0]), Enable(names[1])).state == "done"
+    assert world.do(Delete(names[0]), ListProfiles()).state == "done"
+    assert world.do(Delete(names[1])).reason == "deleteResult: profileNotInDisabledState"
+    view = world.eim.device(world.eid).profiles
+    assert {iccid for iccid, one in view.items() if one["enabled"]} == {names[1]}
+    assert set(view) == {A, B, names[1], names[2]} == set(world.profiles())
+    assert world.waiting() == (0, 0)
+    kinds = [one["kind"] for one in world.smdp.notifications(world.eid)]
+    assert kinds == ["install", "install", "install", "enable", "disable", "enable", "delete"]
+    assert not world.eim.journal
+    assert not world.smdp.journal or all("ICCID" in text for _, text in world.smdp.journal)
 
 
 def test_an_empty_queue_ends_the_poll():

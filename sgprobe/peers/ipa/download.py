@@ -16,14 +16,17 @@ from sgprobe.peers.effects import CardFailure, LinkFailure, Procedure
 from sgprobe.peers.es9 import messages as es9
 from sgprobe.peers.es9.asn1_binding import NotAsn1
 from sgprobe.peers.es9client import ServerFault, ServerRefusal
+from sgprobe.peers.esipa import codes, wire
 from sgprobe.peers.esipa import messages as m
-from sgprobe.peers.esipa import wire
 from sgprobe.peers.esipa.bound import metadata_of, segments
 from sgprobe.peers.esipa.profile import allows
 from sgprobe.peers.esipa.wire import contents, elements, parts
 from sgprobe.peers.ipa import rsp
 from sgprobe.peers.ipa.es10 import CardFault
 from sgprobe.peers.ipa.means import Means
+
+# subject and reason code of a transaction id that the server does not know. SGP.22 §5.6.3
+_UNKNOWN = "8.10.1/3.9"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ class Stopped:
 
     reason: str
     response: str = ""
+    # the server has forgotten the session: a new one may succeed
+    forgotten: bool = False
 
 
 Outcome = Loaded | Events | Stopped
@@ -104,12 +109,27 @@ class Server(Protocol):
 def download(
     means: Means, server: Server, wanted: Wanted, asked: Asked | None = None
 ) -> Procedure[Outcome]:
-    """Download one profile and load it into the eUICC; what goes wrong is the outcome."""
+    """Download one profile and load it into the eUICC; what goes wrong is the outcome.
+
+    A server that has lost the session in the middle is asked once more, from the beginning.
+    """
+    outcome = yield from _download(means, server, wanted, asked)
+    if isinstance(outcome, Stopped) and outcome.forgotten:
+        means.journal("DOWNLOAD", outcome.reason)
+        outcome = yield from _download(means, server, wanted, asked)
+    return outcome
+
+
+def _download(
+    means: Means, server: Server, wanted: Wanted, asked: Asked | None
+) -> Procedure[Outcome]:
     try:
         return (yield from _Download(means, server, wanted, asked).run())
     except ServerRefusal as refusal:
-        text = f"{refusal.subject}/{refusal.reason}" if refusal.subject else str(refusal)
-        return Stopped(str(refusal), text)
+        code = f"{refusal.subject}/{refusal.reason}" if refusal.subject else ""
+        known = codes.INVALID_TRANSACTION.get(refusal.function)
+        forgotten = code == _UNKNOWN or (refusal.number is not None and refusal.number == known)
+        return Stopped(str(refusal), code or str(refusal), forgotten)
     except ServerFault as fault:
         return Stopped(str(fault))
     except (CardFailure, CardFault, NotAsn1) as failure:
