@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from sgprobe.peers.eim.operations import Disable, Download, Enable, GetData, ListProfiles
+from sgprobe.peers.eim.work import Work
 from sgprobe.peers.ipa.config import Patience
 from tests.peers.world import A, B, World, states
 
@@ -20,7 +21,7 @@ def enabled(world: World, name: str) -> None:
     assert world.state(name) == "done", world.outcome(name)
     # one package was signed, and one result taken
     assert world.eim.device(world.eid).counter == 1
-    assert len(world.eim.device(world.eid).taken) == 1 + len(enabling(world))
+    assert len(Work(world.eim_store).taken(world.eid)) == 1 + len(enabling(world))
 
 
 def enabling(world: World) -> list:

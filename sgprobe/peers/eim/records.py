@@ -55,8 +55,6 @@ class Device:
     cause: int | None = None
     rplmn: str | None = None
     alarm: str = ""
-    # sequence numbers taken, the newest last, each with a digest of what it was
-    taken: tuple[tuple[int, str], ...] = ()
     # signed results that wait for the certificates to verify them
     held: tuple[str, ...] = ()
 
@@ -127,7 +125,6 @@ def to_record(one: Device | Facts | Order) -> Record:
 def device_of(record: Record) -> Device:
     """Return the device of a stored record."""
     members: dict[str, Any] = dict(record)
-    members["taken"] = tuple((seq, digest) for seq, digest in members["taken"])
     members["held"] = tuple(members["held"])
     return Device(**members)
 

@@ -107,14 +107,8 @@ class Results:
 
     def first_time(self, work: Work, eid: str, seq: int, data: bytes) -> bool:
         """Remember that a sequence number was taken; say whether it is new."""
-        device = work.device(eid)
-        assert device is not None
-        entry = (seq, hashlib.sha256(data).hexdigest()[:16])
-        if entry in device.taken:
-            return False
-        taken = (*device.taken, entry)[-self.setup.limits.taken :]
-        work.save_device(replace(device, taken=taken))
-        return True
+        digest = hashlib.sha256(data).hexdigest()[:16]
+        return work.first_time(eid, seq, digest, self.setup.limits.taken)
 
     def _order(self, work: Work, device: Device, value: Value) -> Order | None:
         """Return the order that a signed answer belongs to."""

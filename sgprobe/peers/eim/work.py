@@ -16,6 +16,7 @@ from sgprobe.peers.eim.records import (
 from sgprobe.peers.store import Record, Store
 
 _DEVICE, _FACTS, _ORDER, _QUEUE = "eim/device/", "eim/facts/", "eim/order/", "eim/queue/"
+_TAKEN = "eim/taken/"
 _COUNTER, _TRANSACTION, _SERIAL = "eim/counter/", "eim/transaction/", "eim/serial"
 OUTBOX, DOWNLOAD = "eim/outbox/", "eim/download/"
 
@@ -73,6 +74,21 @@ class Work:
         """Write what an eUICC has said of itself."""
         self.put(_FACTS + eid, to_record(facts))
         return facts
+
+    def taken(self, eid: str) -> dict[str, str]:
+        """Return the sequence numbers taken of an eUICC, the newest last, with digests."""
+        return dict(self.get(_TAKEN + eid) or {})
+
+    def first_time(self, eid: str, seq: int, digest: str, limit: int) -> bool:
+        """Remember that a sequence number was taken; say whether it is new."""
+        known = self.taken(eid)
+        if known.pop(str(seq), None) == digest:
+            return False
+        known[str(seq)] = digest
+        while len(known) > limit:
+            del known[next(iter(known))]
+        self.put(_TAKEN + eid, known)
+        return True
 
     # --- orders ---
 
