@@ -90,16 +90,24 @@ def function_of(kind: str, path: str, members: dict[str, Any]) -> Function | Non
     if interface or marked or HEADER in members:
         # the end of a path alone is no sign: every shop has its cancelOrder
         names.insert(0, lowered.rstrip("/").rsplit("/", 1)[-1])
-    interface = interface or (ESIPA if not ESIPA_MARKS.isdisjoint(members) else None)
     for name in names:
-        named = [f for f in FUNCTIONS if f.json is not None and f.json.lower() == name.lower()]
-        for wanted in (interface, ES9):
-            for function in named:
-                if function.interface == wanted:
-                    return function
-        if named:
-            return named[0]
+        function = by_name(name, members, interface)
+        if function is not None:
+            return function
     return None
+
+
+def by_name(name: str, members: dict[str, Any], interface: str | None = None) -> Function | None:
+    """Return the function that a JSON binding calls so: of an interface, of ESipa if a member says
+    so, else of ES9+.
+    """
+    named = [f for f in FUNCTIONS if f.json is not None and f.json.lower() == name.lower()]
+    esipa = ESIPA if not ESIPA_MARKS.isdisjoint(members) else None
+    for wanted in (interface, esipa, ES9):
+        for function in named:
+            if function.interface == wanted:
+                return function
+    return named[0] if named else None
 
 
 def kind_of(members: dict[str, Any]) -> str:

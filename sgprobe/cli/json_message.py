@@ -8,7 +8,13 @@ from dissectors.asn1.versions import Spec, grouped
 from dissectors.finding import Severity
 from dissectors.spec.functions import FUNCTIONS
 from dissectors.trace.json_body import read_json
-from dissectors.trace.json_functions import function_of, kind_of, parse, with_events
+from dissectors.trace.json_functions import (
+    by_name,
+    function_of,
+    kind_of,
+    parse,
+    with_events,
+)
 from dissectors.trace.message import Recognised
 from dissectors.trace.render.tree import json_lines
 from dissectors.trace.render.words import printable
@@ -31,11 +37,10 @@ def _recognise(octets: bytes, spec: Spec | None, name: str | None) -> Recognised
     names = sorted({f.json for f in FUNCTIONS if f.json is not None})
     if name is not None and name not in names:
         raise UserError(f"--type {name}: no JSON function", f"known: {', '.join(names)}")
-    # without a path the name alone stands in its place
-    path = f"/{name}" if name is not None else ""
-    function = function_of(kind, path, parsed.members)
-    if name is not None and (function is None or function.json != name):
-        function = next(f for f in FUNCTIONS if f.json == name)
+    if name is not None:
+        function = by_name(name, parsed.members)
+    else:
+        function = function_of(kind, "", parsed.members)
     if function is None:
         raise UserError(
             "this is JSON of no function that its members would tell",
