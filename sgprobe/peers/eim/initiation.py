@@ -27,9 +27,10 @@ def initiate(means: Means, request: m.InitiateAuthentication) -> Procedure[m.Ans
     """Begin a session; the same request again gets the same answer."""
     now = yield Now()
     digest = digest_of(request.challenge, request.address, request.eim_transaction_id)
-    again = means.sessions.begun(digest, now)
-    if again is not None:
-        return again
+    return (yield from means.sessions.begin(digest, now, lambda: _initiate(means, request, now)))
+
+
+def _initiate(means: Means, request: m.InitiateAuthentication, now: float) -> Procedure[m.Answer]:
     work = Work(means.store)
     order = _ordered(means, work, request)
     if isinstance(order, m.Failed):
@@ -53,7 +54,6 @@ def initiate(means: Means, request: m.InitiateAuthentication) -> Procedure[m.Ans
     session = Session(initiated.transaction_id, client, initiated, now)
     answer = _begin(means, session, order, target, facts, info1)
     means.sessions.add(session)
-    means.sessions.keep(digest, now, answer)
     return answer
 
 

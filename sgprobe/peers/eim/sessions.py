@@ -46,6 +46,7 @@ class Sessions:
         self._sessions: OrderedDict[bytes, Session] = OrderedDict()
         # answers to InitiateAuthentication, by digest: a challenge is never used twice
         self._begun: OrderedDict[bytes, tuple[float, m.Answer]] = OrderedDict()
+        self._beginning: set[bytes] = set()
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -64,16 +65,27 @@ class Sessions:
             return None
         return session
 
-    def begun(self, digest: bytes, now: float) -> m.Answer | None:
-        """Return the answer that the same InitiateAuthentication has got before."""
-        kept = self._begun.get(digest)
-        return None if kept is None or now - kept[0] > self._lifetime else kept[1]
-
-    def keep(self, digest: bytes, now: float, answer: m.Answer) -> None:
-        """Keep the answer to an InitiateAuthentication."""
-        self._begun[digest] = (now, answer)
-        while len(self._begun) > self._limit:
-            self._begun.popitem(last=False)
+    def begin(
+        self, digest: bytes, now: float, work: Callable[[], Procedure[m.Answer]]
+    ) -> Procedure[m.Answer]:
+        """Execute InitiateAuthentication once; the same request again gets the same answer."""
+        for _ in range(_STEPS):
+            kept = self._begun.get(digest)
+            if kept is not None and now - kept[0] <= self._lifetime:
+                return kept[1]
+            if digest not in self._beginning:
+                break
+            yield Wait(_STEP)
+        self._beginning.add(digest)
+        try:
+            answer = yield from work()
+        finally:
+            self._beginning.discard(digest)
+        if isinstance(answer, m.Initiated):
+            self._begun[digest] = (now, answer)
+            while len(self._begun) > self._limit:
+                self._begun.popitem(last=False)
+        return answer
 
 
 def digest_of(*parts: bytes | str | None) -> bytes:

@@ -6,14 +6,14 @@ import hashlib
 from collections.abc import Callable
 
 from dissectors.spec.functions import ASN1_PATH
-from sgprobe.peers.effects import CardFailure, Procedure, Refresh, Request, Response
+from sgprobe.peers.effects import CardFailure, Procedure, Request, Response
 from sgprobe.peers.es9.asn1_binding import NotAsn1
 from sgprobe.peers.es9.json_binding import NotJson
 from sgprobe.peers.esipa import codes, wire
 from sgprobe.peers.esipa import messages as m
 from sgprobe.peers.esipa.front import Binding, Refused, check_request, respond
 from sgprobe.peers.esipa.wire import contents, elements, parts
-from sgprobe.peers.ipa import data, packages
+from sgprobe.peers.ipa import data, packages, switching
 from sgprobe.peers.ipa.es10 import CardFault
 from sgprobe.peers.ipa.means import Means, Party
 from sgprobe.peers.ipa.poll import fault_of
@@ -81,7 +81,7 @@ def _once(means: Means, party: Party, package: bytes) -> Procedure[m.Answer]:
         return kept
     executed = yield from packages.execute(party, package)
     if executed.switched:
-        yield Refresh()
+        yield from switching.refresh(means)
     if isinstance(executed.result, m.PackageError):
         return m.Failed(executed.result.code)
     answer = yield from packages.attached(party, executed.result)

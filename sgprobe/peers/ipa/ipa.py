@@ -94,7 +94,10 @@ class Ipa:
         """Poll all eIMs of the eUICC, or the one with an id; whatever happens, there is a report.
 
         When no eIM was reached often enough, the IPA goes to the fallback profile and polls again.
+        While the IPA in the eUICC is active, this one is silent.
         """
+        if self.means.notebook.now.ipae:
+            return []
         reports = yield from self._poll(eim_id)
         reached = not reports or any(not one.out_of_reach for one in reports)
         notebook, limit = self.means.notebook, self.config.fallback_after
@@ -197,6 +200,10 @@ class Ipa:
     def disable_emergency(self) -> Procedure[str]:
         """End an emergency call; return the eUICC's word."""
         return switching.disable_emergency(self.means)
+
+    def activate_ipae(self, active: bool = True) -> Procedure[str]:
+        """Let the IPA in the eUICC take over, or take back; return the eUICC's word."""
+        return switching.activate_ipae(self.means, active)
 
     def reset(self, options: Iterable[int]) -> Procedure[Value]:
         """Reset the memory of the eUICC; `options` are bits of resetOptions."""

@@ -29,6 +29,8 @@ class Memory:
     # the emergency profile, or the fallback profile, is enabled by this IPA
     emergency: bool = False
     fallback: bool = False
+    # the IPA in the eUICC is the active one
+    ipae: bool = False
     # injected packages whose results come later: eIM and package
     injected: list[list[str]] = field(default_factory=list)
     # polls in a row that reached no eIM

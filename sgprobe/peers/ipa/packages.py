@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dissectors.asn1.model import Value
-from sgprobe.peers.effects import CardFailure, LinkFailure, Now, Procedure, Refresh
+from sgprobe.peers.effects import CardFailure, LinkFailure, Now, Procedure
 from sgprobe.peers.esipa import codes, wire
 from sgprobe.peers.esipa import messages as m
 from sgprobe.peers.ipa import notify, switching
@@ -69,7 +69,7 @@ def run(party: Party, package: bytes) -> Procedure[bool]:
     if executed.granted:
         yield from _open_window(party)
     if executed.switched:
-        yield Refresh()
+        yield from switching.refresh(party.means)
         if party.others:
             yield from switching.changed(party.means, codes.OTHER_EIM, party.association.eim_id)
     return (yield from deliver(party, (yield from attached(party, executed.result))))
@@ -123,5 +123,5 @@ def _roll_back(party: Party) -> Procedure[bool]:
     if code or raw is None:
         means.journal("ROLLBACK", f"the eUICC answered {code}")
         raise LinkFailure("the result cannot be delivered, nor the enabling be taken back")
-    yield Refresh()
+    yield from switching.refresh(means)
     return (yield from deliver(party, m.EuiccResult(raw)))

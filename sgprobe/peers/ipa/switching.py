@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dissectors.asn1.model import Value
-from sgprobe.peers.effects import CardFailure, Procedure, Refresh
+from sgprobe.peers.effects import CardFailure, LinkFailure, Procedure, Refresh
 from sgprobe.peers.esipa import codes
 from sgprobe.peers.esipa.wire import parts
 from sgprobe.peers.euicc.values import bit_string
@@ -11,6 +11,14 @@ from sgprobe.peers.ipa.es10 import CardFault
 from sgprobe.peers.ipa.means import Means
 
 _OK = "ok"
+
+
+def refresh(means: Means) -> Procedure[None]:
+    """Do what the REFRESH of the eUICC asks for; without a network the IPA goes on, too."""
+    try:
+        yield Refresh()
+    except LinkFailure as failure:
+        means.journal("REFRESH", str(failure) or "no network with the profile now enabled")
 
 
 def changed(means: Means, cause: int, but: str = "") -> Procedure[None]:
@@ -26,7 +34,7 @@ def _switch(means: Means, name: str, member: str, cause: int) -> Procedure[str]:
     value = yield from means.es10.call(name, flag)
     result = str(value[member])
     if result == _OK:
-        yield Refresh()
+        yield from refresh(means)
         yield from changed(means, cause)
     else:
         means.journal(name, result)
@@ -79,9 +87,20 @@ def reset(means: Means, options: frozenset[int]) -> Procedure[Value]:
     """EuiccMemoryReset; `options` are bits of resetOptions in the version spoken."""
     value = yield from means.es10.call("EuiccMemoryReset", {"resetOptions": bit_string(options)})
     if value["resetResult"] == _OK:
-        yield Refresh()
+        yield from refresh(means)
         yield from changed(means, codes.RESET)
     return value
+
+
+def activate_ipae(means: Means, active: bool) -> Procedure[str]:
+    """IpaeActivation: hand over to the IPA in the eUICC, or take back. SGP.32 §3.8.4."""
+    option = bit_string({0} if active else ())
+    value = yield from means.es10.call("IpaeActivation", {"ipaeOption": option})
+    result = str(value["ipaeActivationResult"])
+    if result == _OK:
+        # one IPA at a time: this one is silent while the other is active
+        means.notebook.note(ipae=active)
+    return result
 
 
 def after_download(means: Means, result: bytes) -> Procedure[None]:

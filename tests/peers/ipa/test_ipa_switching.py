@@ -139,6 +139,38 @@ def test_immediate_enabling_that_is_not_configured(version):
     assert "NotAvailable" in bench.driver.run(bench.ipa.immediate_enable())
 
 
+def test_while_the_ipa_in_the_euicc_is_active_this_one_is_silent():
+    bench = Bench(euicc={"ipae": True})
+    assert bench.driver.run(bench.ipa.activate_ipae()) == "ok"
+    bench.boot()
+    assert bench.driver.run(bench.ipa.poll()) == []
+    assert bench.link.seen == []
+    assert bench.driver.run(bench.ipa.activate_ipae(False)) == "ok"
+    assert bench.poll().ok
+    other = Bench()
+    assert other.driver.run(other.ipa.activate_ipae()) == "notSupported"
+    assert other.poll().ok
+
+
+def test_a_profile_without_a_network_is_rolled_back():
+    bench = Bench(ipa={"patience": Patience(tries=1), "rollback_seconds": 20.0})
+    bench.do(ListProfiles())
+    name = bench.order(Enable(B, rollback=True))
+    refresh = bench.card.refresh
+
+    def failing(now):
+        refresh(now)
+        if states(bench.euicc)[B]:
+            bench.link.down = True
+            raise LinkFailure("no network to attach to")
+        bench.link.down = False
+
+    bench.card.refresh = failing
+    assert bench.poll().ok
+    assert states(bench.euicc)[A]
+    assert bench.state(name) == "rolled-back"
+
+
 def test_a_card_that_fails_is_for_the_caller_to_know():
     bench = Bench()
     bench.card.failing("BF5D", 0x6F00)
