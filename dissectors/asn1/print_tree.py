@@ -61,7 +61,7 @@ class _Walk:
             # what is said of a certificate stands in all of it; its outer 30 may not be there
             whole = "Certificate" in (node.label, self._whole if not path else "")
             at = (node.start, node.end) if whole else (node.body + start, node.body + end)
-            yield Line(depth + 1, f"{path}/{label.strip()}", label, shown, "", "", *at)
+            yield Line(depth + 1, f"{path}/{label.strip()}", label, _printable(shown), "", "", *at)
         for index, kid in enumerate(node.kids):
             if node.kind == LIST:
                 kid_name, kid_path = f"[{index}]", f"{path}[{index}]"
@@ -109,9 +109,15 @@ def _shown(node: Node, shape: m.Shape | None, contents: bytes) -> str:
         case m.Leaf(name):
             return f"{name}, {len(value) // 2} octets"
         case m.Text():
-            # a product must not move our cursor: print what is printable, escape the rest
-            return "".join(c if c.isprintable() else repr(c)[1:-1] for c in value) or "(empty)"
+            return _printable(value) or "(empty)"
     return shorten(str(value)) or "(empty)"
+
+
+def _printable(text: str) -> str:
+    """Escape what cannot be printed: a product must not move our cursor."""
+    return text if text.isprintable() else "".join(
+        c if c.isprintable() else repr(c)[1:-1] for c in text
+    )  # fmt: skip
 
 
 def _bits(names: dict[int, str], value: dict[str, object]) -> str:

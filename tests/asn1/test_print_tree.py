@@ -123,6 +123,15 @@ def test_text_cannot_move_the_cursor(octets: str, shown: str) -> None:
     assert texts("SetDefaultDpAddressRequest", octets.replace(" ", ""))["defaultDpAddress"] == shown
 
 
+def test_a_name_in_a_certificate_cannot_move_the_cursor_either() -> None:
+    value = LOADED.decode("GetCertsResponse", golden("GetCertsResponse", "eumCertificate")).value
+    certificate = bytes.fromhex(value["certs"]["eumCertificate"]).replace(
+        b"TESTCERT", b"\x1b[2JCERT"
+    )
+    shown = texts("Certificate", certificate)
+    assert shown["/subject"] == "C=DE, O=sgprobe Test EUM, OU=\\x1b[2JCERT, CN=sgprobe Test EUM"
+
+
 def test_unknown_elements_and_lists_say_what_they_are() -> None:
     shown = texts("GetEimPackageRequest", f"bf4f155a10{'89' * 16}8f017f")
     assert shown["?8f"] == "8f017f"
