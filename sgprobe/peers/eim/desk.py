@@ -35,13 +35,14 @@ class Desk:
         eid: str,
         *,
         certificates: Iterable[tuple[bytes, bytes]] = (),
-        counter: int = 0,
+        counter: int | None = None,
         token: int | None = None,
-        key: str = "",
+        key: str | None = None,
     ) -> Device:
-        """Manage an eUICC, or correct what is known of its association.
+        """Manage an eUICC, or correct what is known of its association; what is not given stays.
 
         `certificates` are pairs of eUICC and EUM certificate; without them the eIM asks for them.
+        A token of 0 is none.
         """
         try:
             octets = eid_octets(eid)
@@ -60,7 +61,14 @@ class Desk:
             work.save_facts(eid, replace(known, certificates=tuple(pairs)))
         old = work.device(eid) or Device(eid)
         return work.save_device(
-            replace(old, counter=counter, token=token, key=key, associated=True, alarm="")
+            replace(
+                old,
+                counter=old.counter if counter is None else counter,
+                token=old.token if token is None else token,
+                key=old.key if key is None else key,
+                associated=True,
+                alarm="",
+            )
         )
 
     def _check_certificates(self, euicc: bytes, eum: bytes) -> None:

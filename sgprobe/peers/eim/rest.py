@@ -85,13 +85,13 @@ def _enrol(eim: Eim, named: dict[str, str], body: Members, now: float) -> tuple[
     pairs = body.get("certificates", [])
     if not isinstance(pairs, list) or len(pairs) > MAX_PAIRS:
         raise OrderError(f"certificates is no list of at most {MAX_PAIRS} pairs")
-    key = body.get("key", "")
-    if not isinstance(key, str):
+    key = body.get("key")
+    if key is not None and not isinstance(key, str):
         raise OrderError("key is no text")
     device = eim.enrol(
         named["eid"],
         certificates=[_pair(one) for one in pairs],
-        counter=_integer(body, "counter") or 0,
+        counter=_integer(body, "counter"),
         token=_integer(body, "token"),
         key=key,
     )

@@ -190,11 +190,11 @@ class Eim:
         eid: str,
         *,
         certificates: Iterable[tuple[bytes, bytes]] = (),
-        counter: int = 0,
+        counter: int | None = None,
         token: int | None = None,
-        key: str = "",
+        key: str | None = None,
     ) -> Device:
-        """Manage an eUICC, or correct what is known of its association."""
+        """Manage an eUICC, or correct what is known of its association; what is not given stays."""
         pairs = tuple(certificates)
         return self.operate(
             lambda desk, work: desk.enrol(

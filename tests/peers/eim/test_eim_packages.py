@@ -101,7 +101,7 @@ def test_an_eim_is_added_with_a_certificate():
 @pytest.mark.parametrize("version", ["1.0.1", "1.2", "1.3"])
 @pytest.mark.parametrize("token", [None, 0, 5, 127, 128, 300, 70_000])
 def test_the_signature_covers_the_token_that_is_not_sent(version, token):
-    bench = Bench(version)
+    bench = Bench(version, token=False)
     bench.eim.enrol(bench.eid, token=token)
     bench.order(Enable(B))
     signed, signature = elements(bench.package())

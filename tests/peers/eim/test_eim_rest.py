@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sgprobe.crypto.confirmation import code_hash
 from sgprobe.peers.effects import Request
 from sgprobe.peers.eim import openapi
-from sgprobe.peers.eim.operations import OPERATIONS
+from sgprobe.peers.eim.operations import OPERATIONS, Enable
 from sgprobe.peers.eim.rest import MAX_BODY, ROUTES
 from tests.peers.euicc.euicc_bench import make
 from tests.peers.world import A, B, World, states
@@ -76,6 +76,17 @@ def test_a_euicc_is_enrolled_by_what_it_has_been_told():
     assert ask(world, "POST", orders, {"operations": [{"op": "get-rat"}]})[0] == 201
     assert world.poll().ok
     assert ask(world, "GET", orders)[1][0]["state"] == "done"
+
+
+def test_what_is_not_given_stays():
+    world = World()
+    world.do(Enable(B))
+    status, device = ask(world, "PUT", f"/operator/devices/{world.eid}", {})
+    assert (status, device["counter"], device["token"]) == (200, 1, 1)
+    # a counter that fell would make the next package a replay
+    assert str(world.do(Enable(A)).state) == "done"
+    _, device = ask(world, "PUT", f"/operator/devices/{world.eid}", {"counter": 7, "token": 0})
+    assert (device["counter"], device["token"]) == (7, 0)
 
 
 def test_what_an_euicc_must_know_of_the_eim_can_be_given_to_it():
