@@ -22,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "asn1"))
 
-from asn1_oracles import asn1tools_types
+from asn1tools_oracle import asn1tools_types
 from golden_messages import messages
 
 from dissectors.asn1 import codec

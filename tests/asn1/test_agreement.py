@@ -9,7 +9,8 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from asn1_oracles import asn1tools_decode, comparable, pycrate_decode, pycrate_encode
+from asn1_oracles import pycrate_decode, pycrate_encode
+from asn1tools_oracle import asn1tools_decode, comparable
 from golden_messages import Message, messages
 from three_readers import agree
 
