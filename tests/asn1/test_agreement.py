@@ -85,6 +85,7 @@ def test_agrees_with_asn1tools(spec: Spec) -> None:
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_agrees_with_pycrate(spec: Spec) -> None:
+    pytest.importorskip("pycrate_asn1c", reason="pycrate is an oracle of the tests only")
     loaded = codec.load(spec)
     for one in CANONICAL:
         if str(spec) in one.specs:
@@ -95,6 +96,7 @@ def test_agrees_with_pycrate(spec: Spec) -> None:
 
 @pytest.mark.parametrize("one", CANONICAL, ids=str)
 def test_pycrate_gives_the_golden_bytes(one: Message) -> None:
+    pytest.importorskip("pycrate_asn1c", reason="pycrate is an oracle of the tests only")
     assert pycrate_encode(one.newest, one.type, one.value) == one.data
     for spec, value in one.values.items():
         assert pycrate_encode(parse_spec(spec), one.type, value) == one.data
