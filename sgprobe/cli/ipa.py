@@ -48,6 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                              help="where a server is")  # fmt: skip
         command.add_argument("--euicc", default="euicc", choices=TEST_EUICCS,
                              help="which eUICC of the test PKI")  # fmt: skip
+        command.add_argument("--show-euicc", action="store_true",
+                             help="mutual TLS with the eUICC's certificate")  # fmt: skip
         command.add_argument("--token", action="store_true", help="ask for an association token")
         command.add_argument("--indirect", action="store_true",
                              help="download through the eIM alone")  # fmt: skip
@@ -83,6 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
                 arguments.token,
                 arguments.indirect,
                 frozenset(arguments.rule_off),
+                show_euicc=arguments.show_euicc,
             )
         )
     except RuleError as error:

@@ -37,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="do not keep this rule, such as EIM.RESULT-SIGNATURE")  # fmt: skip
     parser.add_argument("--at", action="append", default=[], metavar="NAME=HOST:PORT",
                         help="where another server is")  # fmt: skip
+    parser.add_argument("--ask-euicc", action="store_true",
+                        help="mutual TLS: ask for an eUICC's certificate")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON line")
 
 
@@ -56,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         tape=tape_path(arguments.tape, f"serve-{arguments.role}"),
         keylog=arguments.keylog,
         off=frozenset(arguments.rule_off),
+        ask_euicc=arguments.ask_euicc,
         known=dict(known_place(text) for text in arguments.at),
     )
     try:

@@ -17,6 +17,7 @@ from sgprobe.crypto.keys import Curve
 from sgprobe.crypto.pki import TestPki
 from sgprobe.host.conduct import Conductor
 from sgprobe.host.directory import Directory, Place
+from sgprobe.host.serve import identity
 from sgprobe.links.card import CardLink
 from sgprobe.links.clock import Clock, WallClock
 from sgprobe.links.tape import Tape
@@ -62,6 +63,7 @@ class Plan:
     # the IPA has no other way of downloading than through the eIM
     indirect: bool = False
     off: frozenset[str] = frozenset()
+    show_euicc: bool = False
     say: Callable[[Say], None] = field(default=lambda said: None)
 
 
@@ -76,7 +78,9 @@ class Device:
         self.tape = Tape.at(plan.tape) if plan.tape is not None else None
         self._keylog = plan.keylog.open("ab", buffering=0) if plan.keylog is not None else None
         trust = tuple(der for path in plan.trust for der in read_certificates(path))
-        settings = TlsSettings(trust=trust or (self.set.ci.der,))
+        # the IPA borrows the card's key for TLS only where it is asked to: no spec asks for it
+        own = identity(self.set[plan.euicc]) if plan.show_euicc else None
+        settings = TlsSettings(identity=own, trust=trust or (self.set.ci.der,))
         self.directory = Directory(settings, tape=self.tape, key_line=self._key_line)
         for name, address in plan.known.items():
             self.directory.add(name, Place(address, settings))

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
+from sgprobe.crypto.certificates import read_certificate
+from sgprobe.crypto.chain import Need, verify
+from sgprobe.crypto.errors import CertificateError
 from sgprobe.crypto.pki import TestPki
 from sgprobe.data import data_dir
 from sgprobe.exchange import Request, Response
@@ -48,6 +52,8 @@ class Plan:
     tape: Path | None = None
     keylog: Path | None = None
     off: frozenset[str] = frozenset()
+    # mutual TLS with the eUICC's certificate: a claim of field guides that no spec carries
+    ask_euicc: bool = False
     # names of other servers and where they are: eim asks the SM-DP+ that it relays to
     known: dict[str, tuple[str, int]] = field(default_factory=dict)
     say: Callable[[Say], None] = field(default=lambda said: None)
@@ -69,12 +75,26 @@ class Stand:
             self.directory.add(name, Place(address, TlsSettings(trust=(self.set.ci.der,))))
         self.eids: tuple[str, ...] = ()
         self.name, public, operator = self._make()
-        settings = TlsSettings(identity=identity(self.set[_CREDENTIALS[plan.role]]), verify=False,
-                               alpn=(b"h2", b"http/1.1"))  # fmt: skip
+        settings = TlsSettings(
+            identity=identity(self.set[_CREDENTIALS[plan.role]]),
+            verify=plan.ask_euicc,
+            check_peer=self._judge_euicc if plan.ask_euicc else None,
+            alpn=(b"h2", b"http/1.1"),
+        )
         self.public = HttpsServer(public, settings, host=plan.host, port=plan.port,
                                   tape=self.tape, key_line=self._key_line)  # fmt: skip
         # what an operator does is not for the network: loopback, whatever --host says
         self.operator = HttpsServer(operator, None, port=plan.operator_port)
+
+    def _judge_euicc(self, chain: tuple[bytes, ...]) -> str:
+        """Judge a client's chain by the rules of eUICCs: a general validator refuses right ones."""
+        try:
+            certificates = [read_certificate(der) for der in chain]
+        except CertificateError as error:
+            return str(error)
+        now = datetime.fromtimestamp(self.clock.now(), UTC)
+        report = verify(certificates, [self.set.anchor], Need("euicc"), now=now)
+        return "" if report.ok else ", ".join(check.rule for check in report.failures)
 
     def _key_line(self, line: bytes) -> None:
         if self._keylog is not None:

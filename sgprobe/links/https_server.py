@@ -72,6 +72,7 @@ class HttpsServer:
         self.alerts: deque[Alert] = deque(maxlen=MAX_ALERTS)
         self.failures: deque[str] = deque(maxlen=MAX_ALERTS)  # handshakes and records that failed
         self._key_line = key_line
+        self.check_peer = settings.check_peer if settings is not None else None
         self.context = make_context(settings, True, self._secret) if settings is not None else None
         self._host, self._port = host, port
         self._server: asyncio.Server | None = None
@@ -80,6 +81,7 @@ class HttpsServer:
     def use(self, settings: TlsSettings) -> None:
         """Present another certificate, or ask for another one, from the next connection on."""
         self.context = make_context(settings, True, self._secret)
+        self.check_peer = settings.check_peer
 
     def _secret(self, line: bytes) -> None:
         if self.tape is not None:
@@ -123,7 +125,11 @@ class _Connection:
         self._home = home
         self.pipe = Pipe(self, SERVER, clock=home.clock, tape=home.tape,
                          impairment=home.impairment)  # fmt: skip
-        self._session = TlsSession(home.context, True) if home.context is not None else None
+        self._session = (
+            TlsSession(home.context, True, check_peer=home.check_peer)
+            if home.context is not None
+            else None
+        )
         self._side: ServerSide | None = None if self._session else HttpServerSide()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None

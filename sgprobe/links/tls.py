@@ -50,6 +50,8 @@ class TlsSettings:
     trust: tuple[bytes, ...] = ()  # certificates in DER: a root, a sub-CA or the leaf itself
     # server: ask for a client certificate; client: check the server's chain
     verify: bool = True
+    # judges the peer's chain in place of the library, DER, leaf first; returns what is wrong
+    check_peer: Callable[[tuple[bytes, ...]], str] | None = None
     lowest: int = TLS12
     highest: int = TLS13
     ciphers: str = ""
@@ -151,7 +153,8 @@ def add_identity_and_trust(context: SSL.Context, settings: TlsSettings, server: 
     store.set_flags(flags)
     if settings.verify:
         mode = SSL.VERIFY_PEER | (SSL.VERIFY_FAIL_IF_NO_PEER_CERT if server else 0)
-        context.set_verify(mode, lambda conn, cert, error, depth, ok: bool(ok))
+        theirs = settings.check_peer is None
+        context.set_verify(mode, lambda conn, cert, error, depth, ok: bool(ok) or not theirs)
 
 
 def _x509(der: bytes) -> crypto.X509:
@@ -188,6 +191,7 @@ class TlsSession:
     established: bool = False
     over: bool = False
     staple_fault: str = ""
+    check_peer: Callable[[tuple[bytes, ...]], str] | None = None
     alerts: deque[Alert] = field(default_factory=lambda: deque(maxlen=MAX_ALERTS))
     _connection: Any = None
 
@@ -215,6 +219,7 @@ class TlsSession:
             if not self.established:
                 self._connection.do_handshake()
                 self.established = True
+                self._judge()
             while True:
                 plain.append(self._connection.recv(_CHUNK))
         except SSL.WantReadError:
@@ -225,6 +230,15 @@ class TlsSession:
             self.over = True
             raise TlsFailure(self.staple_fault or reason_of(error), tuple(self.alerts)) from None
         return plain
+
+    def _judge(self) -> None:
+        if self.check_peer is None:
+            return
+        chain = tuple(one.public_bytes(Encoding.DER) for one in self.peer_chain)
+        wrong = self.check_peer(chain)
+        if wrong:
+            self.over = True
+            raise TlsFailure(wrong, tuple(self.alerts))
 
     def send(self, data: bytes) -> None:
         """Protect plaintext; `outgoing` has the records."""
