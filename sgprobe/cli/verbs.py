@@ -23,6 +23,7 @@ VERBS = {
     "world": Verb("sgprobe.cli.world", "play a scenario with every role on loopback"),
     "ipa": Verb("sgprobe.cli.ipa", "act as an IPA with a simulated eUICC: poll, download"),
     "serve": Verb("sgprobe.cli.serve", "simulate an eIM, an SM-DP+ or an SM-DS"),
+    "card": Verb("sgprobe.cli.card", "offer a simulated eUICC to a reader, or read any eUICC"),
     "pki": Verb("sgprobe.cli.pki", "make the test PKI: certificates, keys, CRLs, faulty variants"),
     "check": Verb("sgprobe.cli.check", "find what is wrong with cases, without a network"),
     "fmt": Verb("sgprobe.cli.fmt", "write cases in their one form"),

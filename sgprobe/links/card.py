@@ -6,8 +6,12 @@ What carries the APDUs is one coroutine, so that a simulated card, a reader and 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from dissectors.link.apdu import (
+    CHANNELS,
+    ApduError,
+    CommandApdu,
     ResponseApdu,
     close_channel,
     get_response,
@@ -25,6 +29,7 @@ ISDR = bytes.fromhex("A0000005591010FFFFFFFF8900000100")
 # GET RESPONSE rounds of one answer: a bound on what a card that never ends can do
 _ROUNDS = 1024
 _FETCH, _TERMINAL_RESPONSE = 0x12, 0x14
+_NO_DIAGNOSIS, _WRONG_LENGTH = 0x6F00, 0x6700  # ISO 7816-4 §5.6
 # ETSI TS 102 223: command details, device identities, result "performed successfully"
 _PERFORMED = bytes.fromhex("810301010082028281830100")
 
@@ -37,11 +42,28 @@ class CardStatus(Exception):
         self.sw = sw
 
 
+class ReaderGone(CardStatus):
+    """The card cannot be reached, or says nothing that is an answer."""
+
+    def __init__(self, text: str) -> None:
+        Exception.__init__(self, text)
+        self.sw = _NO_DIAGNOSIS
+
+
 class CardLink:
     """One logical channel to the ISD-R of one card."""
 
-    def __init__(self, transmit: Transmit, *, tape: Tape | None = None, block: int = 255) -> None:
+    def __init__(
+        self,
+        transmit: Transmit,
+        *,
+        reset: Callable[[], Awaitable[None]] | None = None,
+        tape: Tape | None = None,
+        block: int = 255,
+    ) -> None:
         self._transmit = transmit
+        # what a device does to a card for a REFRESH; a simulated card resets itself
+        self._reset = reset
         self._tape = tape
         self._block = block
         self._channel = 0
@@ -51,10 +73,17 @@ class CardLink:
 
     async def apdu(self, command: bytes) -> ResponseApdu:
         """Send one APDU."""
-        answer = await self._transmit(command)
+        try:
+            answer = await self._transmit(command)
+        except ReaderGone:
+            self._open = False
+            raise
         if self._tape is not None:
             self._tape.apdu(command, answer)
-        response = ResponseApdu.parse(answer)
+        try:
+            response = ResponseApdu.parse(answer)
+        except ApduError as error:
+            raise ReaderGone(f"the card gave no answer: {error}") from None
         if response.sw >> 8 == 0x91:
             self.refresh_wanted = response.sw & 0xFF
         return response
@@ -65,9 +94,12 @@ class CardLink:
         opened = await self.apdu(open_channel())
         if not opened.ok or not opened.data:
             raise CardStatus(opened.sw, "MANAGE CHANNEL")
+        if not 0 < opened.data[0] < CHANNELS:
+            raise ReaderGone(f"the card opened channel {opened.data[0]}, which does not exist")
         self._channel = opened.data[0]
         selected = await self._whole(select(ISDR, self._channel))
         if not selected.ok:
+            await self.apdu(close_channel(self._channel))
             raise CardStatus(selected.sw, "SELECT ISD-R")
         self._open = True
 
@@ -75,7 +107,10 @@ class CardLink:
         """Send one command TLV or BPP segment; return the response, which may be empty."""
         if not self._open:
             await self.open()
-        blocks = store_data(command, self._channel, self._block)
+        try:
+            blocks = store_data(command, self._channel, self._block)
+        except ApduError as error:
+            raise CardStatus(_WRONG_LENGTH, f"STORE DATA cannot carry it: {error}") from None
         for block in blocks[:-1]:
             response = await self.apdu(block)
             if not response.ok:
@@ -89,7 +124,8 @@ class CardLink:
         """Send a command and fetch all of its response."""
         response = await self.apdu(command)
         if response.right_le is not None:
-            response = await self.apdu(command[:-1] + bytes([response.right_le % 256]))
+            again = replace(CommandApdu.parse(command), le=response.right_le)
+            response = await self.apdu(bytes(again))
         data = response.data
         for _ in range(_ROUNDS):
             if response.more is None:
@@ -105,6 +141,8 @@ class CardLink:
             await self.apdu(bytes((0x80, _FETCH, 0, 0, wanted)))
             done = bytes((0x80, _TERMINAL_RESPONSE, 0, 0, len(_PERFORMED))) + _PERFORMED
             await self.apdu(done)
+            if self._reset is not None:
+                await self._reset()
         # after a REFRESH all logical channels are closed
         self._open = False
 

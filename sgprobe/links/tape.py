@@ -22,6 +22,7 @@ _SEGMENT = 1400
 _SYN, _ACK, _FIN, _PUSH, _RST = 0x02, 0x10, 0x01, 0x08, 0x04
 _TCP, _UDP = 6, 17
 _TRACER_PORT = 44729
+_MOST_APDU = 65_000  # ES10 stays below 1,000
 
 Address = tuple[str, int]
 
@@ -49,7 +50,7 @@ class Tape:
 
     def secret(self, line: bytes) -> None:
         """Write one line of a key log, ahead of the packets that it opens."""
-        if line not in self._secrets:
+        if line not in self._secrets and not self._file.closed:
             self._secrets.add(line)
             self._file.write(self._writer.secrets(line.rstrip(b"\n") + b"\n"))
 
@@ -64,7 +65,9 @@ class Tape:
         self.packet(_UDP, source[0], target[0], header + data)
 
     def apdu(self, command: bytes, response: bytes) -> None:
-        """Write one APDU exchange as a SIM tracer would send it."""
+        """Write one APDU exchange as a SIM tracer would send it; one beyond a datagram is not."""
+        if len(command) + len(response) > _MOST_APDU:
+            return
         source, target = ("127.0.0.1", _TRACER_PORT), ("127.0.0.1", UDP_PORT)
         self.datagram(source, target, build_gsmtap(command, response))
 
@@ -81,7 +84,9 @@ class Tape:
             header = header[:10] + struct.pack("!H", _checksum(header)) + header[12:]
         else:
             header = struct.pack("!IHBB16s16s", 6 << 28, len(payload), protocol, 64, src, dst)
-        self._file.write(self._writer.packet(header + payload, int(self._now() * 1e9)))
+        # links may outlive the tape: what comes after its end is not on it
+        if not self._file.closed:
+            self._file.write(self._writer.packet(header + payload, int(self._now() * 1e9)))
 
     def close(self) -> None:
         """End the capture."""

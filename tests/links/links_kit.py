@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from sgprobe.crypto.pki import Credential, TestPki
 from sgprobe.exchange import Request, Response
+from sgprobe.links.card_slot import ServedCard
 from sgprobe.links.tls import Identity, TlsSettings
 
 T = TypeVar("T")
@@ -30,6 +31,7 @@ MEDIA = "application/x-gsma-rsp-asn1"
 PROTOCOL = (("x-admin-protocol", "gsma/rsp/v2.1.0"),)
 POLL = Request(PATH, MEDIA, bytes.fromhex("BF4F125A1089049032123451234512345678901235"), PROTOCOL)
 NOTHING = Response(200, MEDIA, bytes.fromhex("BF4F03020101"), PROTOCOL)
+ISDR = "A0000005591010FFFFFFFF8900000100"
 LARGE = b"\x30\x82\x75\x2c" + bytes(range(256)) * 117 + bytes(48)
 
 
@@ -73,6 +75,51 @@ class Answers:
     async def __call__(self, request: Request, caller: object) -> Response:
         self.asked.append(request)
         return self.response
+
+
+class Channels:
+    """A card with channels, and one application that says on which channel it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+        self.open: set[int] = set()
+        self.selected: set[int] = set()
+        self.resets = 0
+
+    def apdu(self, command: bytes) -> bytes:
+        self.asked.append(command)
+        channel = command[0] & 0x03
+        match command[1]:
+            case 0x70 if command[2] == 0x80:
+                self.open.discard(command[3])
+                self.selected.discard(command[3])
+                return b"\x90\x00"
+            case 0x70:
+                free = min({1, 2, 3} - self.open, default=0)
+                if not free:
+                    return b"\x6a\x81"
+                self.open.add(free)
+                return bytes([free]) + b"\x90\x00"
+            case _ if channel and channel not in self.open:
+                return b"\x68\x81"
+            case 0xA4:
+                if command[5:].hex().upper() != ISDR:
+                    return b"\x6a\x82"
+                self.selected.add(channel)
+                return b"\x61\x21"
+            case 0xE2 if channel in self.selected:
+                return bytes([channel]) + command[5:] + b"\x90\x00"
+        return b"\x6d\x00"
+
+    def reset(self) -> bytes:
+        self.resets += 1
+        self.open.clear()
+        self.selected.clear()
+        return b"\x3b\x00"
+
+    @property
+    def slot(self) -> ServedCard:
+        return ServedCard(self.apdu, self.reset, b"\x3b\x00")
 
 
 def write_pem(folder: Path, curve: str, name: str) -> tuple[str, str, str]:
