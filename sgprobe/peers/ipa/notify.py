@@ -84,11 +84,10 @@ def deliver(means: Means, party: Party | None, server: Indirect | None = None) -
     what comes after it for the same server waits with it.
     """
     listed = yield from means.es10.notifications()
-    stuck: set[str] = set()
     left = 0
     for pending in _sorted(listed):
         number, address = sequence_number(pending), address_of(pending)
-        if number is None or address in stuck or not (yield from _due(means, address)):
+        if number is None or not (yield from _due(means, address)):
             left += 1
             continue
         try:
@@ -98,7 +97,6 @@ def deliver(means: Means, party: Party | None, server: Indirect | None = None) -
                 yield from client_of(means, address).handle_notification(pending)
         except (LinkFailure, ServerFault, ServerRefusal) as failure:
             means.journal("NOTIFICATION", f"{number} for {address}: {failure}"[:200])
-            stuck.add("" if party is not None else address)
             yield from _put_off(means, address)
             left += 1
             if party is not None:

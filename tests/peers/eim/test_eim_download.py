@@ -451,6 +451,19 @@ def test_an_event_of_the_sm_ds_leads_to_the_download(features):
     assert bench.smdp.state(made.iccid).state == "installed"
 
 
+def test_after_an_event_the_session_is_over():
+    bench = bench_of()
+    made = bench.smdp.order("small", eid=bench.eid)
+    bench.smds.register_event(bench.eid, made.matching_id, bench.host, bench.clock.now)
+    bench.order(Download(smds=bench.ds_host, indirect=True))
+    assert bench.poll().ok
+    first, second = requests(bench, m.AuthenticateClient)
+    asked = len(bench.ds_link.seen)
+    again = m.AuthenticateClient(first.transaction_id, second.response)
+    assert bench.ask(again) == m.Failed(10)
+    assert len(bench.ds_link.seen) == asked
+
+
 def test_no_event_ends_the_order():
     bench = bench_of()
     name = bench.order(Download(smds=bench.ds_host, indirect=True))

@@ -176,6 +176,29 @@ def test_a_server_in_trouble_is_asked_with_growing_pauses_and_not_for_ever():
     pauses = [b - a for a, b in pairwise(moments)]
     assert len(bench.dp_link.seen) == 4
     assert pauses == sorted(pauses)
+    assert pauses[-1] >= 2 * pauses[0]
+
+
+def test_two_errands_at_once_send_each_notification_once():
+    bench, listed = switched()
+    bench.dp_link.down = True
+    bench.ask(m.HandleNotification(listed[0]))
+    bench.dp_link.down = False
+    bench.clock.now += 60
+    seen = len(bench.dp_link.seen)
+    first, second = bench.eim.errands(), bench.eim.errands()
+    for one in (first, second):
+        next(one)
+    post = first.send(bench.clock.now)
+    # while it is on its way, the other finds nothing to do
+    with pytest.raises(StopIteration) as done:
+        second.send(bench.clock.now)
+    assert done.value.value == 0
+    first.send(bench.driver._perform(post))
+    with pytest.raises(StopIteration) as done:
+        first.send(bench.clock.now)
+    assert done.value.value == 1
+    assert len(bench.dp_link.seen) == seen + 1
 
 
 def test_a_full_outbox_takes_nothing_and_acknowledges_nothing():

@@ -277,6 +277,22 @@ def test_without_certificates_the_result_waits_for_them():
     assert len(bench.eim.orders()) == 2
 
 
+def test_several_results_wait_for_the_certificates():
+    bench = Bench(certificates=False)
+    name = bench.order(Enable(B))
+    bench.provide(bench.execute())
+    bench.provide(bench.signed(OK, seq=9, counterValue=77))
+    assert len(bench.eim.device(bench.eid).held) == 2
+    (own,) = [one for one in bench.eim.orders() if one.own]
+    bench.package()
+    identity = bench.euicc.chip.ecasd.identities[0]
+    transaction = bytes.fromhex(bench.outcome(own.id).transaction)
+    told = tlv("A5", identity.eum.der[4:]) + tlv("A6", identity.certificate.der[4:])
+    answer = bench.provide(m.DataResult(tlv("BF52", tlv("A0", told, tlv("87", transaction)))))
+    assert answer == m.Acknowledged((1, 9))
+    assert bench.state(name) == "done"
+
+
 def test_certificates_of_another_euicc_are_not_kept():
     bench = Bench(certificates=False)
     bench.order(Enable(B))

@@ -180,6 +180,19 @@ def test_installation(full):
     assert EUICC_SIGN_PIR.verify(full["key"], signature, data)
 
 
+def test_an_answer_of_the_package_interpreter_that_says_more_is_kept(full):
+    data, signature = elements(full["result"])
+    *head, final = elements(data)
+    aid = parts(elements(final)[0])["4F"]
+    more = tlv("04", bytes.fromhex("300AA0083003800100820107"))
+    other = tlv("BF27", *head, tlv("A2", tlv("A0", aid, more)))
+    result = tlv("BF37", other, signature)
+    compact = compact_installation(result, about(full))
+    assert tag_of(compact) == "A0"
+    assert more in compact
+    assert expand_installation(compact, about(full)) == result
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -9,7 +9,7 @@ import pytest
 
 from dissectors.asn1.tlv import tlv
 from dissectors.spec.identity import iccid_octets
-from sgprobe.peers.effects import CardFailure
+from sgprobe.peers.effects import CardFailure, Response
 from sgprobe.peers.eim.operations import ConfigureImmediate
 from sgprobe.peers.esipa import messages as m
 from sgprobe.peers.esipa.wire import contents, elements, parts
@@ -190,6 +190,20 @@ def test_a_report_that_is_lost_is_sent_again_unchanged():
     assert first == again
     assert bench.state(name) == "done"
     assert list(bench.profiles()).count(made.iccid) == 1
+
+
+def test_a_trigger_whose_result_is_not_taken_is_not_carried_out_again():
+    bench = Bench(ipa={**INDIRECT, "patience": Patience(tries=1)}, indirect=True)
+    name, made = bench.download(indirect=True)
+    bench.link.instead = lambda request: Response(400) if request.body[:2] == b"\xbf\x3d" else None
+    for _ in range(3):
+        bench.poll()
+        bench.boot()
+    assert len(bench.requests(m.InitiateAuthentication)) == 1
+    bench.link.instead = lambda request: None
+    assert bench.poll().ok
+    assert len(bench.requests(m.InitiateAuthentication)) == 1
+    assert (bench.state(name), made.iccid in bench.profiles()) == ("done", True)
 
 
 def test_somebody_at_the_device_can_download():

@@ -160,6 +160,24 @@ def test_the_protocol_is_one_of_both(offered, supported, address):
     seen = silent(bench, address or "nowhere")
     (report,) = bench.driver.run(bench.ipa.poll("second.example.com"))
     assert (len(seen), report.ok) == (1, True) if address else (0, False)
+    assert (report.trouble == "no protocol in common") == (address is None)
+
+
+def test_each_eim_gets_the_results_that_are_its_own():
+    bench = Bench(ipa={"patience": Patience(tries=1)})
+    other(bench, "second.example.com")
+    seen = silent(bench, "https://second.example.com")
+    bench.eim.enrol(bench.eid, counter=600, certificates=certificates(bench))
+    bench.order(ListProfiles())
+    bench.link.lose_request = {1}
+    first, second = bench.driver.run(bench.ipa.poll())
+    assert (first.out_of_reach, second.ok) == (True, True)
+    # the result waits in the eUICC for the first one
+    assert bench.waiting()[0] == 1
+    bench.driver.run(bench.ipa.poll("second.example.com"))
+    assert {one.body[:2].hex() for one in seen} == {"bf4f"}
+    assert bench.driver.run(bench.ipa.poll("eim.example.com"))[0].ok
+    assert bench.waiting()[0] == 0
 
 
 # --- state changes ---
