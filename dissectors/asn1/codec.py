@@ -121,6 +121,11 @@ class Codec:
             return NOT_REGULAR
         return value if end == len(data) else NOT_REGULAR
 
+    def fast_decoder(self, type_name: str) -> Callable[[bytes, int], tuple[Value, int]]:
+        """Return the generated function of fast mode; it raises one of FAULTS if need be."""
+        decoder: Callable[[bytes, int], tuple[Value, int]] = self._fast[type_name]
+        return decoder
+
     def full_decoder(self, type_name: str) -> Callable[[bytes, int], tuple[Node, int]]:
         """Return the generated function of full mode; it raises one of FAULTS if need be."""
         decoder: Callable[[bytes, int], tuple[Node, int]]

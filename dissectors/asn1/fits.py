@@ -6,11 +6,15 @@ them is tried.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from dissectors.asn1 import codec, codes
-from dissectors.asn1.codec import NOT_REGULAR, Codec, Decoded
+from dissectors.asn1.apart import Gate, gate, meets
+from dissectors.asn1.codec import FAST_LIMIT, NOT_REGULAR, Codec, Decoded
+from dissectors.asn1.model import Value
+from dissectors.asn1.runtime import FAULTS
 from dissectors.asn1.versions import SPECS, Spec
 from dissectors.finding import Severity
 
@@ -25,6 +29,9 @@ _STRANGE = {
     codes.TRAILING.name: _OTHER_TYPE // 4,
 }
 _ALL_UNKNOWN = _OTHER_TYPE // 3
+# schemas are loaded to compare versions after so many messages of a type; before, all are tried
+_WORTH_IT = 64
+_new = tuple.__new__
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +114,86 @@ def best_fit(type_name: str, data: bytes, candidates: tuple[Alike, ...]) -> Fit:
     return Fit(best.decoded, _ordered(best.specs), best.weight)
 
 
+class Fitting:
+    """Reads messages of one type, each with every version that it fits.
+
+    Once there are many, the newest version decodes, and an older one is tried only where the value
+    meets what it builds in another way.
+    """
+
+    __slots__ = ("_calls", "_candidates", "_decode", "_older", "_specs", "_type")
+
+    def __init__(self, type_name: str, candidates: tuple[Alike, ...]) -> None:
+        self._type = type_name
+        self._candidates = candidates
+        self._calls = 0
+        self._decode: Callable[[bytes, int], tuple[Value, int]] | None = None
+        self._older: list[tuple[Gate, Alike]] = []
+        self._specs: dict[tuple[bool, ...], tuple[str, ...]] = {}
+
+    def decode(self, data: bytes) -> tuple[Decoded, tuple[str, ...]]:
+        """Return a message as the newest version that it fits reads it, and all versions."""
+        if self._decode is not None:
+            found = self.regular(data)
+            if found is not None:
+                return found
+        elif (calls := self._calls) < _WORTH_IT:
+            self._calls = calls + 1
+        else:
+            self.prepare()
+        candidates = self._candidates
+        fit = regular_fit(self._type, data, candidates) or best_fit(self._type, data, candidates)
+        return fit.decoded, fit.specs
+
+    def regular(self, data: bytes) -> tuple[Decoded, tuple[str, ...]] | None:
+        """Decode a message that is regular in the newest version, after `prepare`, else None."""
+        if len(data) > FAST_LIMIT or self._decode is None:
+            return None
+        try:
+            value, end = self._decode(data, 0)
+        except FAULTS:
+            return None
+        if end != len(data):
+            return None
+        fits: tuple[bool, ...] = ()
+        for difference, one in self._older:
+            fit = (
+                not meets(difference, value)
+                or one.codec.regular(self._type, data) is not NOT_REGULAR
+            )
+            fits += (fit,)
+        specs = self._specs.get(fits)
+        if specs is None:
+            specs = self._specs[fits] = self._fitting(fits)
+        return _new(Decoded, (self._type, value, (), data)), specs
+
+    def prepare(self) -> None:
+        """Compare the versions, so that `regular` can look for their differences."""
+        *older, newest = self._candidates
+        schema = newest.codec.schema
+        self._older = [(gate(schema, one.codec.schema, self._type), one) for one in older]
+        self._decode = newest.codec.fast_decoder(self._type)
+
+    def _fitting(self, fits: tuple[bool, ...]) -> tuple[str, ...]:
+        *older, newest = self._candidates
+        specs = newest.specs
+        for fit, one in zip(fits, older, strict=True):
+            specs += one.specs if fit else ()
+        return _ordered(specs)
+
+
+@lru_cache(maxsize=1024)
+def fitting(type_name: str, names: tuple[str, ...], only: Spec | None = None) -> Fitting:
+    """Return what reads the messages of a type, in the versions of the specifications `names`.
+
+    Raises KeyError where no version has the type.
+    """
+    candidates = groups(type_name, names, only)
+    if not candidates:
+        raise KeyError(type_name)
+    return Fitting(type_name, candidates)
+
+
 def decode_fitting(
     type_name: str, data: bytes, names: tuple[str, ...], only: Spec | None = None
 ) -> tuple[Decoded, tuple[str, ...]]:
@@ -114,11 +201,7 @@ def decode_fitting(
 
     Raises KeyError where no version has the type.
     """
-    candidates = groups(type_name, names, only)
-    if not candidates:
-        raise KeyError(type_name)
-    fit = regular_fit(type_name, data, candidates) or best_fit(type_name, data, candidates)
-    return fit.decoded, fit.specs
+    return fitting(type_name, names, only).decode(data)
 
 
 _PLACE = {str(spec): place for place, spec in enumerate(SPECS)}
