@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Callable
 
 from sgprobe.links.dtls import DtlsSession, make_context
 from sgprobe.links.dtls_peers import Bounds, DtlsPeers
+from sgprobe.links.handshake_fault import Spoil
 from sgprobe.links.https_client import Unreachable
 from sgprobe.links.tape import Address
 from sgprobe.links.tls import MAX_ALERTS, Alert, KeyLine, TlsSettings
@@ -42,8 +44,10 @@ class Associations:
         listen: bool,
         bounds: Bounds,
         cookies: bool = True,
+        spoil: Spoil | None = None,
     ) -> None:
         self._port = port
+        self._spoil = spoil
         self._receive = receive
         self._gone = gone
         self._name = name
@@ -68,7 +72,7 @@ class Associations:
             self._take_call(call, data, address)
         elif peers is not None:
             plain, out = peers.receive(data, address, self._now())
-            self._port.send(out, address)
+            self._put(out, address)
             if call is not None and peers.session(address) is not None:
                 self.drop(address, "the peer began anew")
             for part in plain:
@@ -78,7 +82,7 @@ class Associations:
     def _take_call(self, call: _Call, data: bytes, address: Address) -> None:
         session = call.session
         plain = session.receive(data)
-        self._port.send(session.outgoing(), address)
+        self._put(session.outgoing(), address)
         if session.established and not call.ready.done():
             call.ready.set_result(None)
         for part in plain:
@@ -91,7 +95,15 @@ class Associations:
         session = self.session(address)
         if session is not None and session.established:
             session.send(data)
-            self._port.send(session.outgoing(), address)
+            self._put(session.outgoing(), address)
+
+    def _put(self, datagrams: list[bytes], address: Address) -> None:
+        """Send a flight, with the fault that it is to have."""
+        if self._spoil is not None and datagrams:
+            flight, sizes = self._spoil(b"".join(datagrams)), [len(one) for one in datagrams]
+            ends = list(itertools.accumulate(sizes))
+            datagrams = [flight[end - size : end] for end, size in zip(ends, sizes)]
+        self._port.send(datagrams, address)
 
     def session(self, address: Address) -> DtlsSession | None:
         """Return the association with an address, whoever began it."""
@@ -113,7 +125,7 @@ class Associations:
             call = _Call(session, self._now() + self._bounds.patience)
             self._calls[address] = call
             session.receive(b"")
-            self._port.send(session.outgoing(), address)
+            self._put(session.outgoing(), address)
             self._arm()
         # who gives up waiting does not end it for others
         await asyncio.shield(call.ready)
@@ -127,7 +139,7 @@ class Associations:
             return
         session = call.session
         session.close()
-        self._port.send(session.outgoing(), address)
+        self._put(session.outgoing(), address)
         failure = why or (str(session.failure) if session.failure is not None else "")
         if not call.ready.done():
             text = f"DTLS: {failure or 'the peer closed during the handshake'}"
@@ -152,7 +164,7 @@ class Associations:
         if self.peers is not None:
             for session in self.peers.sessions:
                 session.close()
-                self._port.send(session.outgoing(), session.address)
+                self._put(session.outgoing(), session.address)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -182,10 +194,10 @@ class Associations:
                 self.drop(address, f"no answer within {self._bounds.patience:g} s")
             elif session.timeout() == 0.0:
                 session.on_timeout()
-                self._port.send(session.outgoing(), address)
+                self._put(session.outgoing(), address)
                 if session.over:
                     self.drop(address)
         if self.peers is not None:
             for address, out in self.peers.tick(now):
-                self._port.send(out, address)
+                self._put(out, address)
         self._arm()

@@ -32,6 +32,7 @@ from sgprobe.links.clock import Alarm, Clock, WallClock
 from sgprobe.links.coap_binding import Binding
 from sgprobe.links.dtls import DtlsSession
 from sgprobe.links.dtls_peers import Bounds
+from sgprobe.links.handshake_fault import Spoil
 from sgprobe.links.https_client import Unreachable
 from sgprobe.links.impairment import Impairment
 from sgprobe.links.tape import Address, Tape
@@ -58,6 +59,7 @@ class CoapKnobs:
     request: RequestKnobs | None = None
     seed: int | None = None
     cookies: bool = True  # DTLS: ask a client for a cookie first
+    spoil: Spoil | None = None  # DTLS: a fault in handshakes
     watch: Watcher | None = None
 
 
@@ -121,6 +123,7 @@ class CoapLink:
                 listen=self._handler is not None and self._settings.identity is not None,
                 bounds=self._bounds,
                 cookies=self._knobs.cookies,
+                spoil=self._knobs.spoil,
             )
         await self._port.open(self._host, self._port_number)
 

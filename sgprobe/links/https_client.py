@@ -11,6 +11,7 @@ from cryptography import x509
 
 from sgprobe.exchange import Request, Response
 from sgprobe.links.clock import Clock, WallClock, deadline
+from sgprobe.links.handshake_fault import Spoil
 from sgprobe.links.http_side import HttpClientSide
 from sgprobe.links.impairment import Impairment
 from sgprobe.links.pipe import CLIENT, Pipe
@@ -47,6 +48,7 @@ class HttpsClient:
         key_line: Callable[[bytes], None] | None = None,
         timeout: float = 30.0,
         check_name: bool = True,
+        spoil: Spoil | None = None,
     ) -> None:
         self._address = address
         self._name = name
@@ -55,6 +57,7 @@ class HttpsClient:
         self._clock = clock or WallClock()
         self._key_line = key_line
         self._timeout = timeout
+        self.spoil = spoil
         self._check_name = check_name and settings is not None and settings.verify
         self._context = (
             make_context(settings, False, self._secret) if settings is not None else None
@@ -241,7 +244,8 @@ class _Connection:
 
     def _flush(self) -> None:
         if self.session is not None:
-            self.pipe.write(self.session.outgoing())
+            data, spoil = self.session.outgoing(), self._home.spoil
+            self.pipe.write(data if spoil is None else spoil(data))
 
     def _take(self, plain: bytes) -> None:
         waiting = self._answer

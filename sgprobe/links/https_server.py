@@ -10,6 +10,7 @@ from typing import Any, cast
 from sgprobe.exchange import Request, Response
 from sgprobe.links.clock import Clock, WallClock
 from sgprobe.links.fault import Fault, FaultPlan
+from sgprobe.links.handshake_fault import Spoil
 from sgprobe.links.http_side import HttpServerSide, ServerSide, make_server_side
 from sgprobe.links.impairment import Impairment
 from sgprobe.links.pipe import SERVER, Pipe
@@ -54,6 +55,7 @@ class HttpsServer:
         port: int = 0,
         tape: Tape | None = None,
         faults: FaultPlan | None = None,
+        spoil: Spoil | None = None,
         impairment: Impairment | None = None,
         clock: Clock | None = None,
         key_line: Callable[[bytes], None] | None = None,
@@ -63,6 +65,7 @@ class HttpsServer:
         self.handler = handler
         self.tape = tape
         self.faults = faults
+        self.spoil = spoil
         self.impairment = impairment
         self.clock = clock or WallClock()
         self.idle = idle
@@ -217,7 +220,8 @@ class _Connection:
 
     def _flush(self) -> None:
         if self._session is not None:
-            self.pipe.write(self._session.outgoing())
+            data, spoil = self._session.outgoing(), self._home.spoil
+            self.pipe.write(data if spoil is None else spoil(data))
 
     def _close(self) -> None:
         if self._session is not None:
