@@ -7,18 +7,22 @@ import contextlib
 import ctypes.util
 import fcntl
 import os
+import random
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from dissectors.trace.read import read_trace
+from sgprobe.crypto.pki import TestPki
+from sgprobe.exchange import Request
 from sgprobe.host.cards import (
     CardPlan,
     Facts,
@@ -35,6 +39,9 @@ from sgprobe.links.card_tcp import VPCD_PORT, CardServer, TcpReader, VirtualCard
 from sgprobe.links.lpac import StdioReader, run_lpac
 from sgprobe.links.pcsc import PcscReader
 from sgprobe.links.tape import Tape
+from sgprobe.peers.es9.party import smdp_party
+from sgprobe.peers.smdp.server import Setup, SmDp
+from sgprobe.peers.store import MemoryStore
 
 EID = "89049032123451234512345678901235"
 ISDR = "A0000005591010FFFFFFFF8900000100"
@@ -226,7 +233,7 @@ LPAC = shutil.which("lpac")
 with_lpac = pytest.mark.skipif(LPAC is None, reason="lpac is not installed")
 
 
-def reader_of(said: list[dict[str, object]]) -> object:
+def told(said: list[dict[str, object]]) -> object:
     (last,) = [one["payload"] for one in said if one["type"] == "lpa"]
     assert isinstance(last, dict)
     assert last["code"] == 0, last
@@ -236,10 +243,10 @@ def reader_of(said: list[dict[str, object]]) -> object:
 @with_lpac
 def test_lpac_reads_our_eid_and_profiles_over_stdio() -> None:
     slot = served(make_card(CardPlan()))
-    info = reader_of(asyncio.run(run_lpac(slot, [str(LPAC), "chip", "info"])))
+    info = told(asyncio.run(run_lpac(slot, [str(LPAC), "chip", "info"])))
     assert isinstance(info, dict)
     assert info["eidValue"] == EID
-    profiles = reader_of(asyncio.run(run_lpac(slot, [str(LPAC), "profile", "list"])))
+    profiles = told(asyncio.run(run_lpac(slot, [str(LPAC), "profile", "list"])))
     assert [one["profileName"] for one in profiles] == ["A", "B"]  # type: ignore[attr-defined]
 
 
@@ -270,3 +277,35 @@ def test_lpac_reads_our_eid_by_pcsc(pcscd: None) -> None:
             return (await asyncio.wait_for(process.communicate(), 20))[0]
 
     assert EID.encode() in asyncio.run(work())
+
+
+@with_lpac
+def test_lpac_downloads_a_profile_from_our_smdp() -> None:
+    """An LPA of others between our SM-DP+ and our eUICC; its HTTP comes over stdio too."""
+    smdp = SmDp(
+        Setup(smdp_party([TestPki.load()["p256"]])), MemoryStore(), random.Random(1).randbytes
+    )
+    order = smdp.order("30k")
+    name = smdp.setup.party.address
+    asked: list[str] = []
+
+    async def fetch(url: str, headers: Sequence[str], body: bytes) -> tuple[int, bytes]:
+        parts = urlsplit(url)
+        asked.append(f"{parts.hostname} {parts.path.rpartition('/')[2]}")
+        given = tuple((key.strip(), value.strip()) for key, _, value in
+                      (one.partition(":") for one in headers))  # fmt: skip
+        media = next((value for key, value in given if key.lower() == "content-type"), "")
+        response = smdp.answer(Request(parts.path, media, body, given), time.time())
+        return response.status, response.body
+
+    async def work(slot: ServedCard) -> object:
+        download = (str(LPAC), "profile", "download", "-s", name, "-m", str(order.matching_id))
+        told(await run_lpac(slot, download, fetch))
+        told(await run_lpac(slot, (str(LPAC), "notification", "process", "-a", "-r"), fetch))
+        return told(await run_lpac(slot, (str(LPAC), "profile", "list")))
+
+    profiles = asyncio.run(work(served(make_card(CardPlan()))))
+    assert [one["profileName"] for one in profiles] == ["A", "B", "30 kB"]  # type: ignore[attr-defined]
+    assert asked == [f"{name} {function}" for function in (
+        "initiateAuthentication", "authenticateClient", "getBoundProfilePackage",
+        "handleNotification")]  # fmt: skip
