@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import cast
 
+from cryptography import x509
+
 from dissectors.link.coap.codes import NOT_FOUND, SERVICE_UNAVAILABLE
 from dissectors.link.coap.endpoint import CoapEndpoint
 from dissectors.link.coap.exchange import (
@@ -311,6 +313,12 @@ class CoapClient:
     async def ask(self, request: Request) -> Response:
         """Send a request and return its answer; raises Unreachable."""
         return await self._link.ask(self._address, request)
+
+    @property
+    def server_chain(self) -> list[x509.Certificate]:
+        """Return the certificates that the server shows, leaf first."""
+        session = self._link.session(self._address)
+        return session.peer_chain if session is not None else []
 
     async def close(self) -> None:
         """End the association."""
