@@ -18,6 +18,7 @@ from sgprobe.cli.specs import add_spec, chosen_spec
 from sgprobe.cli.tape import add_tape, tape_path
 from sgprobe.crypto.keys import RSP_CURVES
 from sgprobe.host.stand import ROLES, Plan, Stand
+from sgprobe.peers.eim.rules import FAULTY
 from sgprobe.peers.rules import RuleError
 
 
@@ -35,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keylog", type=Path, metavar="FILE", help="append TLS keys")
     parser.add_argument("--rule-off", action="append", default=[], metavar="NAME",
                         help="do not keep this rule, such as EIM.RESULT-SIGNATURE")  # fmt: skip
+    parser.add_argument("--faulty", action="store_true",
+                        help="eim: a product to learn from, with three faults")  # fmt: skip
     parser.add_argument("--at", action="append", default=[], metavar="NAME=HOST:PORT",
                         help="where another server is")  # fmt: skip
     parser.add_argument("--ask-euicc", action="store_true",
@@ -47,6 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
     spec = chosen_spec(arguments.spec)
     if spec is not None and spec.name != "SGP.32":
         raise UserError(f"--spec {spec}: a version of SGP.32 is wanted", "such as SGP.32@1.2")
+    if arguments.faulty and arguments.role != "eim":
+        raise UserError("--faulty is of the eIM", "sgprobe serve eim --faulty")
+    faults = FAULTY if arguments.faulty else frozenset()
     plan = Plan(
         arguments.role,
         curve=arguments.curve,
@@ -57,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         database=arguments.db,
         tape=tape_path(arguments.tape, f"serve-{arguments.role}"),
         keylog=arguments.keylog,
-        off=frozenset(arguments.rule_off),
+        off=faults.union(arguments.rule_off),
         ask_euicc=arguments.ask_euicc,
         known=dict(known_place(text) for text in arguments.at),
     )

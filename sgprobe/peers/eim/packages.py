@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from dissectors.asn1.model import Value
 from dissectors.asn1.tlv import tlv
-from sgprobe.crypto.signing import EIM_SIGNATURE, association_token
+from sgprobe.crypto import keys
+from sgprobe.crypto.signing import EIM_SIGNATURE, association_token, signature_tlv
 from sgprobe.peers.eim.config import Setup
 from sgprobe.peers.eim.operations import Operation
 from sgprobe.peers.eim.records import Device, Kind
@@ -48,9 +49,15 @@ def sign_package(
     kind: Kind,
     operations: Iterable[Operation],
     transaction: str | None,
+    *,
+    with_token: bool = True,
 ) -> bytes:
     """Return the EuiccPackageRequest (BF51) for a device as it stands: its counter is the one."""
     signed = package_value(setup, device, kind, operations, transaction)
     key = setup.signer(device.key)
-    signature = EIM_SIGNATURE.sign(key, signed, association_token(device.token))
+    if with_token:
+        signature = EIM_SIGNATURE.sign(key, signed, association_token(device.token))
+    else:
+        # the fault: what a card verifies is not what was signed
+        signature = signature_tlv(keys.sign(key, signed))
     return tlv("BF51", signed, signature)

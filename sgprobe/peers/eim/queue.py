@@ -77,13 +77,20 @@ class Queue:
             package = self._trigger(work, order, first, transaction)
             return replace(order, transaction=transaction, package=package.hex()), package
         device = work.device(order.eid) or Device(order.eid)
-        counter = device.counter + 1
+        counter = self._counter(work, device)
         if counter > MAX_COUNTER and self.rules.on("EIM.COUNTER-LIMIT"):
             work.save_device(replace(device, alarm="the counter is used up: update the eIM's key"))
             work.save(replace(order, state=State.FAILED, reason="no counter is left"))
             return None
         device = work.save_device(replace(device, counter=counter))
-        package = sign_package(self.setup, device, order.kind, operations, transaction)
+        package = sign_package(
+            self.setup,
+            device,
+            order.kind,
+            operations,
+            transaction,
+            with_token=self.rules.on("EIM.SIGNATURE-TOKEN"),
+        )
         signed = replace(
             order,
             counter=counter,
@@ -92,6 +99,15 @@ class Queue:
             before=device.enabled(),
         )
         return signed, package
+
+    def _counter(self, work: Work, device: Device) -> int:
+        if device.counter and not self.rules.on("EIM.COUNTER-FRESH"):
+            # the fault: each value serves two packages
+            again = f"eim/again/{device.eid}"
+            if work.get(again) != device.counter:
+                work.put(again, device.counter)
+                return device.counter
+        return device.counter + 1
 
     def _needs_transaction(self, order: Order) -> bool:
         if self.setup.transaction_ids:

@@ -103,6 +103,9 @@ class Results:
         order = self._order(work, device, value)
         if order is not None:
             self._apply(work, order, value["euiccResult"])
+            if not self.rules.on("EIM.RESULT-ACKNOWLEDGED"):
+                # the fault: the number of the order in the queue
+                return int(order.id)
         return seq
 
     def first_time(self, work: Work, eid: str, seq: int, data: bytes) -> bool:

@@ -6,6 +6,9 @@ from sgprobe.peers.rules import Rule
 
 PREFIX = "EIM"
 
+# the three faults of `sgprobe serve eim --faulty`, a product to learn from
+FAULTY = frozenset({"EIM.SIGNATURE-TOKEN", "EIM.COUNTER-FRESH", "EIM.RESULT-ACKNOWLEDGED"})
+
 RULES: tuple[Rule, ...] = tuple(
     Rule(f"{PREFIX}.{name}", clause, text)
     for name, clause, text in (
@@ -17,6 +20,8 @@ RULES: tuple[Rule, ...] = tuple(
         ("EID-VALID", "SGP.29 §3.2", "an EID is 32 digits with right check digits"),
         ("EID-KNOWN", "SGP.32 §5.14.5", "packages are for eUICCs that this eIM manages"),
         # packages of its own
+        ("SIGNATURE-TOKEN", "SGP.32 §2.11.1.1", "eimSignature covers the association token"),
+        ("COUNTER-FRESH", "SGP.32 §2.11.1.1", "a package has a higher counter than all before it"),
         ("COUNTER-LIMIT", "SGP.32 §2.10", "no counter above 8388607 is signed"),
         ("ORDER-EXPIRY", "SGP.32 §3.1.1", "an order past its time is not delivered"),
         ("ORDER-VALUES", "SGP.32 §2.11.1.1", "an order holds what its operation can carry"),
@@ -34,6 +39,7 @@ RULES: tuple[Rule, ...] = tuple(
         ("RESULT-EIM", "SGP.32 §2.11.2.1", "a result names this eIM"),
         ("RESULT-COUNTER", "SGP.32 §3.3.1", "a result has the counter of a package sent"),
         ("RESULT-TRANSACTION", "SGP.32 §3.3.1", "a result has the transaction of its package"),
+        ("RESULT-ACKNOWLEDGED", "SGP.32 §5.14.6", "seqNumber of a result is what is acknowledged"),
         ("RESULT-DUPLICATE", "SGP.32 §3.3.1", "a result that comes again has no second effect"),
         # notifications
         ("NOTIFICATION-SIGNATURE", "SGP.32 §5.14.7", "a notification is signed by the eUICC"),

@@ -13,6 +13,8 @@ import pytest
 
 from dissectors.asn1.tlv import tlv
 from dissectors.spec.identity import make_eid
+from sgprobe.crypto import keys
+from sgprobe.crypto.signing import EIM_SIGNATURE, association_token, signature_value
 from sgprobe.peers.eim.forms import OrderError
 from sgprobe.peers.eim.operations import Download, Enable, GetData, GetRat
 from sgprobe.peers.eim.rules import RULES
@@ -146,6 +148,42 @@ for _rule, _how in CERTIFICATES.items():
 @scenario("EUICC-EID", "refused")
 def _(make):
     return result(make, certificates(name="euicc2"), key=PKI["p256"]["euicc2"].key)
+
+
+@scenario("SIGNATURE-TOKEN", "covered")
+def _(make):
+    bench = make()
+    bench.order(Enable(B))
+    signed, signature = elements(bench.package())
+    key = bench.setup.signer("default").public_key()
+    token = association_token(bench.eim.device(bench.eid).token)
+    if EIM_SIGNATURE.verify(key, signature, signed, token):
+        return "covered"
+    assert keys.verify(key, signature_value(signature), signed)
+    return ""
+
+
+@scenario("COUNTER-FRESH", "1 2 3")
+def _(make):
+    bench = make()
+    counters = []
+    for _ in range(3):
+        bench.order(Enable(B))
+        counters.append(bench.value(bench.package())["counterValue"])
+        bench.provide(bench.signed(OK, seq=counters[-1]))
+        if counters[1:] == counters[:1]:
+            # the second order had its result before it was sent: the value is taken again
+            return ""
+    return " ".join(map(str, counters))
+
+
+@scenario("RESULT-ACKNOWLEDGED", "seqNumber")
+def _(make):
+    bench = make()
+    bench.order(Enable(B))
+    bench.package()
+    answer = bench.provide(bench.signed(OK, seq=77))
+    return {77: "seqNumber", 1: ""}[answer.numbers[0]]
 
 
 @scenario("RESULT-SIGNATURE", "refused")
