@@ -1,7 +1,8 @@
 """Turns parsed modules into a `Schema`: the tag rules of X.680, applied once, here.
 
 Families are module sets that see one another in one direction: SGP.32 sees RSP and PKIX, RSP sees
-PKIX. SGP.32 gives some RSP names a new shape, so a name is looked up from where it is used.
+PKIX, IFPP sees itself alone. SGP.32 gives some RSP names a new shape, so a name is looked up from
+where it is used.
 """
 
 from __future__ import annotations
@@ -49,18 +50,23 @@ def build_schema(spec: Spec) -> m.Schema:
         families["sgp32"] = compose(spec.modules)
         families["rsp"] = compose(parse_spec(spec.imports).modules)
     else:
-        families["rsp"] = compose(spec.modules)
+        families["ifpp" if spec.name == "IFPP" else "rsp"] = compose(spec.modules)
     return _Resolver(str(spec), families).schema()
 
 
-_SEEN_FROM = {"sgp32": ("sgp32", "rsp", "pkix"), "rsp": ("rsp", "pkix"), "pkix": ("pkix",)}
+_SEEN_FROM = {
+    "sgp32": ("sgp32", "rsp", "pkix"),
+    "rsp": ("rsp", "pkix"),
+    "ifpp": ("ifpp",),
+    "pkix": ("pkix",),
+}
 
 
 class _Resolver:
     def __init__(self, spec: str, families: dict[str, dict[str, RawType]]) -> None:
         self._spec = spec
         self._families = families
-        self._top = "sgp32" if "sgp32" in families else "rsp"
+        self._top = next(name for name in ("sgp32", "rsp", "ifpp") if name in families)
         self._done: dict[str, m.Type] = {}
         self._busy: set[str] = set()
         self._tag_default = ""

@@ -26,7 +26,9 @@ class Spec:
 
 
 # Oldest first. Which SGP.22 a version of SGP.32 refers to is likely, not certain.
+# IFPP is the reference binding of this project, not a document of the GSMA.
 SPECS: tuple[Spec, ...] = (
+    Spec("IFPP", "0", ("ifpp-0.asn",)),
     Spec("SGP.22", "2.2", _RSP),
     Spec("SGP.22", "2.4", _RSP[:4]),
     Spec("SGP.22", "2.5", _RSP[:3]),
@@ -39,14 +41,17 @@ SPECS: tuple[Spec, ...] = (
 )
 
 _BY_NAME = {str(spec): spec for spec in SPECS}
-_WRITTEN = re.compile(r"sgp\.?(?P<number>[0-9]{2})@v?(?P<version>[0-9]+(?:\.[0-9]+)*)", re.I)
+_WRITTEN = re.compile(
+    r"(?:sgp\.?(?P<number>[0-9]{2})|ifpp)@v?(?P<version>[0-9]+(?:\.[0-9]+)*)", re.I
+)
 
 
 def parse_spec(text: str) -> Spec:
     """Return the version a person named: `SGP.32@1.2`, in any case, with or without the dot."""
     written = _WRITTEN.fullmatch(text.strip())
     if written:
-        spec = _BY_NAME.get(f"SGP.{written['number']}@{written['version']}")
+        name = f"SGP.{written['number']}" if written["number"] else "IFPP"
+        spec = _BY_NAME.get(f"{name}@{written['version']}")
         if spec:
             return spec
     raise ValueError(f"no such spec version: {text[:40]!r}; known are {', '.join(_BY_NAME)}")

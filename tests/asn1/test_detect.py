@@ -70,7 +70,10 @@ def test_a_message_cut_short_is_of_its_type(one: Message) -> None:
         ("", "there are no bytes"),
         ("bf", "the first tag does not end"),
         ("1f8080808080808001", "the first tag does not end"),
-        ("bf7f00", "first tag BF7F opens no message of SGP.22@2.2, 2.4, 2.5, 2.6, 2.7  SGP.32@"),
+        (
+            "bf7f00",
+            "first tag BF7F opens no message of IFPP@0  SGP.22@2.2, 2.4, 2.5, 2.6, 2.7  SGP",
+        ),
         ("0200", "none of the types that begin with 02 fits without a fault"),
     ],
 )

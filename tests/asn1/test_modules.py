@@ -13,6 +13,7 @@ from dissectors.asn1.versions import SPECS, Spec
 
 Types = dict[str, Any]
 HEADERS = {
+    "ifpp": "IfppReferenceBinding",
     "rsp": "RSPDefinitions { 2 23 146 1 1 2 }",
     "sgp32": "SGP32Definitions { 2 23 146 1 1 31 }",
 }

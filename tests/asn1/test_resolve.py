@@ -13,7 +13,7 @@ from dissectors.asn1.resolve import build_schema, identifier
 from dissectors.asn1.versions import SPECS, Spec, parse_spec
 
 WIRE_TAGS = json.loads((Path(__file__).parent / "wire_tags.json").read_text(encoding="utf-8"))
-NEWEST = {"SGP.22": "SGP.22@2.7", "SGP.32": "SGP.32@1.3"}
+NEWEST = {"IFPP": "IFPP@0", "SGP.22": "SGP.22@2.7", "SGP.32": "SGP.32@1.3"}
 
 Table = dict[str, Any]
 
@@ -128,6 +128,10 @@ def test_identifier_octets(tag_class: str, number: int, constructed: bool, octet
 # X.680 §31.2.7: where a tag stands round an untagged CHOICE or an open type. The table of tags
 # shows the outermost one alone, which is the same with and without a wrapper
 WRAPPERS = {
+    "IFPP@0": {
+        "DeleteOneTimeKeysRequest.selector", "GetIfppResultsRequest.selector",
+        "ReportItem.outcome",
+    },
     "SGP.22@2.7": {
         "DisableProfileRequest.profileIdentifier", "EnableProfileRequest.profileIdentifier",
         "HandleNotification.pendingNotification", "ProfileInfoListRequest.searchCriteria",

@@ -22,6 +22,8 @@ def test_a_spec_is_read_back_from_its_own_name(spec: Spec) -> None:
         ("SGP32@v1.2", "SGP.32@1.2"),
         ("Sgp.32@V1.0.1", "SGP.32@1.0.1"),
         (" sgp.22@2.7\n", "SGP.22@2.7"),
+        ("ifpp@0", "IFPP@0"),
+        ("IFPP@v0", "IFPP@0"),
     ],
 )
 def test_case_dot_and_prefix_do_not_matter(text: str, expected: str) -> None:
@@ -31,7 +33,8 @@ def test_case_dot_and_prefix_do_not_matter(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "SGP.32", "SGP.32@", "SGP.32@1", "SGP.32@1.20", "SGP.32@1.0", "SGP.22@1.2", "SGP.32@2.7",
-     "SGP.41@1.0", "SGP.32@1.2@", "SGP..32@1.2", "SGP.32@vv1.2", "1.2", "x" * 10_000],
+     "SGP.41@1.0", "IFPP@1", "IFPP", "SGP.32@1.2@", "SGP..32@1.2",
+     "SGP.32@vv1.2", "1.2", "x" * 10_000],
 )  # fmt: skip
 def test_an_unknown_version_is_told_with_the_known_ones(text: str) -> None:
     with pytest.raises(ValueError, match=r"SGP\.22@2\.2, .*SGP\.32@1\.3$") as caught:
