@@ -6,7 +6,6 @@ from collections.abc import Mapping as Names
 
 from dissectors.asn1 import model as asn1
 from sgprobe.cases import model as m
-from sgprobe.cases.durations import parse_duration
 from sgprobe.cases.errors import did_you_mean, listed, shown
 from sgprobe.cases.fields import Context, step
 from sgprobe.cases.keys import DAMAGE, LINK_IMPAIRMENTS, LINK_WORDS
@@ -16,6 +15,7 @@ from sgprobe.cases.planned import Damage, Impairment, Mutation, Path, Time
 from sgprobe.cases.references import Is
 from sgprobe.cases.templates import Elements, Literal, Member, Members, Template
 from sgprobe.cases.values import UNTYPED, compile_scalar, find_reference
+from sgprobe.durations import parse_duration
 from sgprobe.yamlnode import Items, Mapping, Node, Scalar, kind
 
 _MAX_NUMBER = 10**9

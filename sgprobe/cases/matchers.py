@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from dissectors.asn1 import model as asn1
-from sgprobe.cases.durations import parse_duration
 from sgprobe.cases.errors import did_you_mean, shown
+from sgprobe.durations import parse_duration
 
 _REF = r"\$[A-Za-z][A-Za-z0-9.-]*"
 _TIME = r"[0-9.]+ ?(?:ms|s|min|h|d)"

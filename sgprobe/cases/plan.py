@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dissectors.asn1.versions import Spec
-from sgprobe.cases import ics
+from sgprobe import ics
 from sgprobe.cases import model as m
 from sgprobe.cases import planned as p
 from sgprobe.cases.compile_around import compile_peers, compile_trace

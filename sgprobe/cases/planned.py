@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from dissectors.asn1.model import Type
 from dissectors.asn1.versions import Spec
-from sgprobe.cases import ics
+from sgprobe import ics
 from sgprobe.cases import model as m
 from sgprobe.cases.messages import Message
 from sgprobe.cases.paths import Place

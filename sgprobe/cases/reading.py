@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from sgprobe.cases.durations import parse_duration
 from sgprobe.cases.errors import Problems, did_you_mean, listed, shown
 from sgprobe.cases.keys import Key, Kind
+from sgprobe.durations import parse_duration
 from sgprobe.yamlnode import Items, Mapping, Node, Scalar, Source, kind
 
 ID = re.compile(r"[A-Z0-9]+(?:-[A-Z0-9]+)+")

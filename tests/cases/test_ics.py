@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgprobe.cases import ics
+from sgprobe import ics
 
 TABLE = [
     ("A", {"A": True}, True, ()),
