@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from dissectors.finding import Finding
 
@@ -71,8 +72,7 @@ class HttpHead:
         return (self.header("content-type") or "").split(";", 1)[0].strip().lower()
 
 
-@dataclass(frozen=True, slots=True)
-class HttpMessage:
+class HttpMessage(NamedTuple):
     """One request or response, whole or as far as the capture goes."""
 
     head: HttpHead

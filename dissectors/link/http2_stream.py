@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from dissectors.finding import Finding, finding
 from dissectors.link import http_codes as codes
 from dissectors.link.http import Fields, HttpHead, HttpMessage, Kind
@@ -132,7 +130,7 @@ class Stream:
             if self.waiting is not None:
                 response, self.waiting = self.waiting, None
                 self._outlet.kept -= len(response.body)
-                self._outlet.message(replace(response, request=message))
+                self._outlet.message(response._replace(request=message))
             return
         draft.request = self.request
         other = self.drafts[1 - side]

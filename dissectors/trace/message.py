@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from dissectors.asn1.model import Value
@@ -64,29 +65,23 @@ class Message:
         }
 
     def as_json(self) -> str:
-        """Return the message as one line of NDJSON."""
-        return to_json(self.as_dict())
+        """Return the message as one line of NDJSON: `as_dict`, put together by hand for speed."""
+        frames, problems = self.frames, "[]"
+        if self.problems:
+            problems = _encode([problem.as_dict() for problem in self.problems])
+        text = (
+            f'{{"n":{self.n},"frames":[{frames[0] if len(frames) == 1 else _numbers(frames)}],'
+            f'"time":{self.time!r},{_ends(self.src, self.dst)},'
+            f"{_kinds(self.transport, self.interface, self.function, self.kind, self.type)},"
+            f'"spec":{_list(self.spec)},"status":{_status(self.status)},'
+            f'"value":{_encode(self.value)},"bytes":"{self.octets.hex()}","problems":{problems}}}'
+        )
+        return text if text.isascii() and "\x7f" not in text else _safe(text)
 
     @property
     def malformed(self) -> bool:
         """Say whether a problem is an error."""
         return any(problem.severity is Severity.ERROR for problem in self.problems)
-
-
-_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
-# what JSON lets stand and a terminal obeys: DEL, C1 controls, line and direction marks, and
-# halves of surrogate pairs, which no encoding can write
-_UNSAFE = re.compile(
-    "[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]"
-)
-
-
-def to_json(value: object) -> str:
-    """Return a value as JSON on one line that is safe to print on a terminal."""
-    text = _encode(value)
-    if text.isascii() and "\x7f" not in text:
-        return text
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 class Recognised(NamedTuple):
@@ -99,3 +94,48 @@ class Recognised(NamedTuple):
     value: Value
     problems: tuple[Finding, ...]
     is_json: bool = False
+
+
+# --- JSON ---
+
+_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+# what JSON lets stand and a terminal obeys: DEL, C1 controls, line and direction marks, and
+# halves of surrogate pairs, which no encoding can write
+_UNSAFE = re.compile(
+    "[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]"
+)
+
+
+def to_json(value: object) -> str:
+    """Return a value as JSON on one line that is safe to print on a terminal."""
+    return _safe(_encode(value))
+
+
+def _safe(text: str) -> str:
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _numbers(frames: tuple[int, ...]) -> str:
+    return ",".join(map(str, frames))
+
+
+@lru_cache(maxsize=4096)
+def _ends(src: str, dst: str) -> str:
+    return f'"src":{_encode(src)},"dst":{_encode(dst)}'
+
+
+@lru_cache(maxsize=1024)
+def _kinds(transport: str, interface: str, function: str, kind: str, type_: str | None) -> str:
+    named = {"transport": transport, "interface": interface, "function": function, "kind": kind,
+             "type": type_}  # fmt: skip
+    return _encode(named)[1:-1]
+
+
+@lru_cache(maxsize=1024)
+def _status(status: int | str | None) -> str:
+    return _encode(status)
+
+
+@lru_cache(maxsize=1024)
+def _list(texts: tuple[str, ...]) -> str:
+    return _encode(texts)

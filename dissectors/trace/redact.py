@@ -174,9 +174,7 @@ class Veil:
             head = dataclasses.replace(
                 carrier.head, target=self.text(carrier.head.target), headers=()
             )
-            return dataclasses.replace(
-                carrier, head=head, body=b"", request=None, problems=(), trailers=()
-            )
+            return carrier._replace(head=head, body=b"", request=None, problems=(), trailers=())
         if isinstance(carrier, CoapTransfer):
             return dataclasses.replace(
                 carrier, body=b"", options=(), token=b"", request=None, findings=()

@@ -7,6 +7,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stored_captures import index, trace
 from trace_bench import over_http, poll
 
 from dissectors.finding import Finding, Severity
@@ -72,3 +73,30 @@ def test_any_value_is_one_line_of_valid_json(value: object) -> None:
 def test_messages_of_a_capture() -> None:
     for message in over_http(poll()).messages:
         assert json.loads(message.as_json()) == json.loads(json.dumps(message.as_dict()))
+
+
+@pytest.mark.parametrize("name", sorted(index()))
+def test_a_line_is_its_dictionary_for_every_capture(name: str) -> None:
+    for message in trace(name).messages:
+        assert message.as_json() == to_json(message.as_dict())
+
+
+# what stands in a member may come from a hostile peer: a name, a path, a number without end
+TEXT = st.text(st.characters() | st.sampled_from(UNSAFE + '"\\/'), max_size=8)
+VALUES = st.recursive(st.one_of(TEXT, st.integers(), st.integers(10**300, 10**400), st.none(),
+                                st.booleans(), st.floats()),
+                      lambda kids: st.one_of(st.lists(kids, max_size=3),
+                                             st.dictionaries(TEXT, kids, max_size=3)),
+                      max_leaves=8)  # fmt: skip
+PROBLEMS = st.lists(st.builds(Finding, TEXT, st.sampled_from(Severity), TEXT, st.integers(), TEXT),
+                    max_size=3)  # fmt: skip
+
+
+@given(st.builds(
+    Message, st.lists(st.integers(1), max_size=3).map(tuple), st.floats(0, 2e19), TEXT, TEXT, TEXT,
+    TEXT, TEXT, TEXT, st.none() | TEXT, st.lists(TEXT, max_size=3).map(tuple),
+    st.none() | st.integers() | TEXT, VALUES, st.binary(max_size=8), PROBLEMS.map(tuple),
+    st.integers(0),
+))  # fmt: skip
+def test_a_line_is_its_dictionary_whatever_stands_in_it(message: Message) -> None:
+    assert message.as_json() == to_json(message.as_dict())
