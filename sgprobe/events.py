@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, TypeAlias
@@ -232,15 +233,18 @@ def to_line(event: Event) -> str:
 
 
 def from_line(line: str) -> Event | None:
-    """Return the event of a line; None where the line was cut off or is of a later format."""
+    """Return the event of a line; None where the line is cut off, damaged or of a later format."""
     try:
-        values = json.loads(line)
-    except ValueError:
+        values = _decode(line)
+    except (ValueError, RecursionError):
         return None
-    kind = _KINDS.get(values.pop("event", "")) if isinstance(values, dict) else None
+    kind = _KINDS.get(str(values.pop("event", ""))) if isinstance(values, dict) else None
     if kind is None:
         return None
     known = {name: _frozen(values[name]) for name in _FIELDS[kind] if name in values}
+    fits = _FITS[kind]
+    if not all(fits[name](value) for name, value in known.items() if name in fits):
+        return None
     try:
         made: Event = kind(**known)
     except TypeError:
@@ -250,6 +254,42 @@ def from_line(line: str) -> Event | None:
 
 def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(text)
+
+
+_decode = json.JSONDecoder(parse_constant=_no_number).decode
+
+
+def _all(kind: type) -> Callable[[Any], bool]:
+    return lambda value: type(value) is tuple and all(type(one) is kind for one in value)
+
+
+# by the annotation of a field; what is not here may be anything
+_TESTS: dict[str, Callable[[Any], bool]] = {
+    "str": lambda value: type(value) is str,
+    "int": lambda value: type(value) is int,
+    "float": lambda value: type(value) in (int, float) and math.isfinite(value),
+    "bool": lambda value: type(value) is bool,
+    "tuple[str, ...]": _all(str),
+    "tuple[int, ...]": _all(int),
+    "tuple[dict[str, Any], ...]": _all(dict),
+    "str | None": lambda value: value is None or type(value) is str,
+    "int | str | None": lambda value: value is None or type(value) in (int, str),
+    "dict[str, Any]": lambda value: type(value) is dict,
+    "dict[str, Any] | None": lambda value: value is None or type(value) is dict,
+    "dict[str, str]": lambda value: type(value) is dict and _all(str)(tuple(value.values())),
+    "dict[str, str] | None": lambda value: (
+        value is None or (type(value) is dict and _all(str)(tuple(value.values())))
+    ),
+    "dict[str, int]": lambda value: type(value) is dict and _all(int)(tuple(value.values())),
+}
+_FITS = {
+    one: {f.name: _TESTS[str(f.type)] for f in dataclasses.fields(one) if str(f.type) in _TESTS}
+    for one in _KINDS.values()
+}
 
 
 def read(lines: Iterable[str]) -> Iterator[Event]:

@@ -28,7 +28,7 @@ FLOORS: dict[str, set[str]] = {
                      "sgprobe.cases", "sgprobe.product"},
     "sgprobe.engine": {"dissectors*", "sgprobe", "sgprobe.crypto", "sgprobe.peers",
                        "sgprobe.links", "sgprobe.cases", "sgprobe.product", "sgprobe.host"},
-    "sgprobe.report": {"sgprobe"},
+    "sgprobe.report": {"sgprobe", "dissectors", "dissectors.trace"},
     "sgprobe.cli": {"*"},
 }  # fmt: skip
 # third parties with one door each
@@ -37,7 +37,7 @@ DOORS = {
     "asn1tools": {"dissectors.asn1"},
     "yaml": {"sgprobe.yamlfile"},
     "pytest": {"sgprobe.plugin"},
-    "allure_commons": {"sgprobe.report"},
+    "allure_commons": {"sgprobe.report.allure"},
     "OpenSSL": {"sgprobe.links"},
     "h11": {"sgprobe.links"},
     "h2": {"sgprobe.links"},

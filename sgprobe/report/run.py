@@ -1,0 +1,230 @@
+"""A run as reports see it: items with their verdicts, and each item's steps and messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from sgprobe import events as e
+from sgprobe.events import Verdict
+
+CUT_OFF = "the run was cut off here"
+LOST = "it began and did not end: its worker was lost"
+
+# the words of counts, in the order in which people ask for them
+COUNTS = {
+    Verdict.PASS: "passed",
+    Verdict.FAIL: "failed",
+    Verdict.INCONCLUSIVE: "inconclusive",
+    Verdict.ERROR: "error",
+    Verdict.NOT_APPLICABLE: "not_applicable",
+}
+WORDS = {
+    Verdict.PASS: "passed",
+    Verdict.FAIL: "failed",
+    Verdict.INCONCLUSIVE: "inconclusive",
+    Verdict.ERROR: "error",
+    Verdict.NOT_APPLICABLE: "not applicable",
+}
+SYMBOLS = {
+    Verdict.PASS: "✔",
+    Verdict.FAIL: "✘",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.ERROR: "!",
+    Verdict.NOT_APPLICABLE: "–",
+}
+# what a reader has to look at first
+GRAVITY = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.NOT_APPLICABLE)
+
+ItemEvent = e.ItemStarted | e.StepStarted | e.StepEnded | e.MessageSeen | e.Note | e.ItemEnded
+
+
+def verdict_of(text: str) -> Verdict:
+    """Return a verdict; a word that is none comes of a tool at fault."""
+    try:
+        return Verdict(text)
+    except ValueError:
+        return Verdict.ERROR
+
+
+@dataclass(slots=True)
+class Step:
+    """One line of a case, and what became of it."""
+
+    started: e.StepStarted
+    ended: e.StepEnded | None = None
+    inside: list[Step] = field(default_factory=list)
+    messages: list[e.MessageSeen] = field(default_factory=list)
+    notes: list[e.Note] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Return the verdict; None where the step did not end."""
+        return verdict_of(self.ended.verdict) if self.ended else None
+
+    @property
+    def bad(self) -> bool:
+        """Say whether the step is why the item did not pass."""
+        return self.verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE)
+
+    def walk(self) -> Iterator[Step]:
+        """Return this step and all inside it."""
+        yield self
+        for step in self.inside:
+            yield from step.walk()
+
+
+@dataclass(slots=True)
+class Detail:
+    """All that the stream holds of one item."""
+
+    started: e.ItemStarted
+    ended: e.ItemEnded | None = None
+    steps: list[Step] = field(default_factory=list)
+    messages: list[e.MessageSeen] = field(default_factory=list)
+    notes: list[e.Note] = field(default_factory=list)
+
+    def walk(self) -> Iterator[Step]:
+        """Return all steps in their order."""
+        for step in self.steps:
+            yield from step.walk()
+
+    def bad_steps(self) -> list[Step]:
+        """Return the innermost steps that explain the verdict."""
+        return [one for one in self.walk() if one.bad and not any(kid.bad for kid in one.inside)]
+
+    def judged(self) -> list[e.MessageSeen]:
+        """Return the messages that the bad steps are about, without repetition."""
+        found = {one.n: one for step in self.bad_steps() for one in step.messages}
+        return [found[n] for n in sorted(found)]
+
+
+def collect(events: Iterable[e.Event]) -> Detail | None:
+    """Return an item of its events, in their order; None where its beginning is missing."""
+    detail: Detail | None = None
+    latest: dict[str, Step] = {}
+    for event in events:
+        if isinstance(event, e.ItemStarted):
+            detail, latest = Detail(event), {}
+        elif detail is None:
+            continue
+        elif isinstance(event, e.StepStarted):
+            _begin(detail, latest, Step(event))
+        elif isinstance(event, e.StepEnded):
+            if event.step in latest:
+                latest[event.step].ended = event
+        elif isinstance(event, e.MessageSeen):
+            detail.messages.append(event)
+        elif isinstance(event, e.Note):
+            detail.notes.append(event)
+            if event.step in latest:
+                latest[event.step].notes.append(event)
+        elif isinstance(event, e.ItemEnded):
+            detail.ended = event
+    if detail is not None:
+        _give_messages(detail)
+    return detail
+
+
+def _begin(detail: Detail, latest: dict[str, Step], step: Step) -> None:
+    """Put a step where it belongs: `3.1` stands inside `3` of the same section."""
+    outer = latest.get(step.started.step.rpartition(".")[0])
+    if outer is not None and outer.started.section == step.started.section:
+        outer.inside.append(step)
+    else:
+        detail.steps.append(step)
+    latest[step.started.step] = step
+
+
+def _give_messages(detail: Detail) -> None:
+    """Give each step the messages that it sent or judged."""
+    by_number = {message.n: message for message in detail.messages}
+    steps = list(detail.walk())
+    for step in steps:
+        wanted = step.ended.messages if step.ended else ()
+        step.messages = [by_number[n] for n in wanted if n in by_number]
+    named = {step.started.step: step for step in steps}
+    for message in detail.messages:
+        owner = named.get(message.step)
+        if owner is not None and owner.ended is None:
+            owner.messages.append(message)
+
+
+@dataclass(slots=True)
+class Item:
+    """One item: its head and its end; the rest is read when a report asks for it."""
+
+    started: e.ItemStarted
+    ended: e.ItemEnded | None
+    events: Callable[[], Iterator[e.Event]]
+    cut: str = CUT_OFF
+    folder: str = ""
+
+    @property
+    def id(self) -> str:
+        """Return the id with its variant."""
+        return self.started.item
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return the verdict; what began and did not end is an error."""
+        return verdict_of(self.ended.verdict) if self.ended else Verdict.ERROR
+
+    @property
+    def reason(self) -> str:
+        """Return why the verdict is what it is."""
+        return self.ended.reason if self.ended else self.cut
+
+    @property
+    def seconds(self) -> float:
+        """Return how long it took."""
+        return self.ended.seconds if self.ended else 0.0
+
+    def detail(self) -> Detail:
+        """Read the steps and messages."""
+        found = collect(self.events())
+        return found if found is not None else Detail(self.started, self.ended)
+
+
+@dataclass(slots=True)
+class Run:
+    """One run, or several that were put together."""
+
+    head: e.RunStarted
+    end: e.RunEnded | None
+    items: list[Item]
+    cases: dict[str, e.CaseText] = field(default_factory=dict)
+    # ids that the run wanted to run and did not begin
+    not_run: tuple[str, ...] = ()
+    # what is wrong with the stream, in words for a reader
+    problems: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Say whether the run came to its end."""
+        return self.end is not None and not self.not_run
+
+    def counts(self) -> dict[str, int]:
+        """Return how many items had each verdict, by the words of every report."""
+        found = dict.fromkeys(COUNTS.values(), 0)
+        for item in self.items:
+            found[COUNTS[item.verdict]] += 1
+        return found
+
+    def by_gravity(self) -> list[Item]:
+        """Return the items, failures first."""
+        return sorted(self.items, key=lambda item: GRAVITY.index(item.verdict))
+
+    @property
+    def seconds(self) -> float:
+        """Return how long the run took; of one that was cut off, as far as it is known."""
+        if self.end is not None:
+            return self.end.seconds
+        last = max((i.ended.at if i.ended else i.started.at for i in self.items), default=0.0)
+        return max(0.0, last - self.head.at) if self.items else 0.0
+
+    def product(self) -> str:
+        """Return the product's name and version."""
+        name = str(self.head.product.get("name") or "the built-in references")
+        version = str(self.head.product.get("version") or "")
+        return f"{name} {version}".strip()
