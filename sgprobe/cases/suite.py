@@ -13,6 +13,7 @@ from sgprobe.cases.load import STEPS_ENDING, load_steps_file
 from sgprobe.cases.references import BUILT_IN, Is, Reference
 from sgprobe.data import data_dir
 from sgprobe.fileerror import FileError, Problem
+from sgprobe.questions import Catalogue, Question, read_catalogue
 from sgprobe.yamlfile import read_file
 from sgprobe.yamlnode import Items, Mapping, Node, Scalar
 
@@ -32,17 +33,6 @@ class Requirement:
     firm: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One ICS question: its text, its role, the official name, and what it is: M, O or C."""
-
-    name: str
-    role: str
-    text: str
-    status: str
-    official: str = ""
-
-
 @dataclass(slots=True)
 class Suite:
     """The suites folder, read once; what is wrong with it is in `problems`."""
@@ -50,11 +40,20 @@ class Suite:
     root: Path
     specs: dict[str, tuple[Spec, ...]] = field(default_factory=dict)
     requirements: dict[str, Requirement] = field(default_factory=dict)
-    questions: dict[str, Question] = field(default_factory=dict)
-    ixit: dict[str, Is] = field(default_factory=dict)
+    catalogue: Catalogue = field(default_factory=Catalogue)
     packages: dict[str, tuple[str, Mapping]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     _steps: dict[str, m.StepsFile | CaseError | None] = field(default_factory=dict)
+
+    @property
+    def questions(self) -> dict[str, Question]:
+        """Return the ICS questions by name."""
+        return self.catalogue.questions
+
+    @property
+    def ixit(self) -> dict[str, Is]:
+        """Return the kinds of the settings by name."""
+        return {name: _IXIT_KINDS[one.kind] for name, one in self.catalogue.settings.items()}
 
     def steps(self, name: str) -> m.StepsFile | None:
         """Return the steps file that `do` calls; None where there is none; raises CaseError."""
@@ -194,8 +193,7 @@ def load_suite(root: Path) -> Suite:
         _index(suite, index, problems)
     for path in sorted((root / "requirements").glob("*.yaml")):
         _requirements(suite, path, problems)
-    for path in sorted((root / "ics").glob("*.yaml")):
-        _ics(suite, path, problems)
+    suite.catalogue = read_catalogue(root / "ics", problems, near)
     packages = root / "packages.yaml"
     if packages.is_file():
         _packages(suite, packages, problems)
@@ -274,30 +272,6 @@ def _requirements(suite: Suite, path: Path, problems: Problems) -> None:
             _text(value, "level", problems, need=False) == "should",
             _text(value, "fact", problems, need=False) in ("", "certain"),
         )
-
-
-def _ics(suite: Suite, path: Path, problems: Problems) -> None:
-    node = _mapping(path, problems)
-    if node is None:
-        return
-    _only(node, ("role", "questions", "ixit"), problems)
-    role = _text(node, "role", problems)
-    for key, value in _entries(node.get("questions"), "questions", problems):
-        _only(value, ("text", "status", "official"), problems)
-        suite.questions[key.text] = Question(
-            key.text,
-            role,
-            _text(value, "text", problems),
-            _text(value, "status", problems),
-            _text(value, "official", problems, need=False),
-        )
-    for key, value in _entries(node.get("ixit"), "settings", problems):
-        _only(value, ("text", "kind", "default"), problems)
-        _text(value, "text", problems)
-        kind = _text(value, "kind", problems)
-        if kind not in _IXIT_KINDS:
-            problems.add(value.source, f"{shown(kind)} is no kind ({listed(_IXIT_KINDS)})")
-        suite.ixit[key.text] = _IXIT_KINDS.get(kind, Is.ANY)
 
 
 def _packages(suite: Suite, path: Path, problems: Problems) -> None:
