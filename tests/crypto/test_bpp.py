@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from dissectors.asn1.tlv import read_tlv, split
 from sgprobe.crypto import keys
+from sgprobe.crypto.bpp import Protected, protect, seal, secure_channel
 from sgprobe.crypto.kdf import SessionKeys, agree
 from sgprobe.crypto.signing import SMDP_SIGN
 from sgprobe.data import data_dir
-from sgprobe.peers.smdp.binding import Protected, protect, seal, secure_channel
 
 # made by osmocom/pysim, an independent implementation; see the file's origin
 CASES = json.loads((data_dir("vectors") / "kat" / "bpp.json").read_text())["cases"]
