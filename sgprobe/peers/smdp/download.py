@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from dissectors.asn1.tlv import tlv
 from sgprobe.crypto import confirmation
+from sgprobe.crypto.bpp import Protected
 from sgprobe.crypto.errors import KeyFormatError
 from sgprobe.crypto.keys import public_from_point
 from sgprobe.crypto.signing import (
@@ -263,7 +264,7 @@ class Download:
         value = {"dpProprietaryData": {"dpOid": self.means.party.oid}}
         return self.means.codec.encode("ConfigureISDPRequest", value)
 
-    def _protected(self, order: Order) -> bytes | binding.Protected:
+    def _protected(self, order: Order) -> bytes | Protected:
         plain = self._package(order)
         if order.protection != PPK:
             return plain
