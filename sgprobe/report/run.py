@@ -33,6 +33,14 @@ SYMBOLS = {
     Verdict.ERROR: "!",
     Verdict.NOT_APPLICABLE: "–",
 }
+
+
+def counted(verdict: Verdict, count: int) -> str:
+    """Return a count of items with its word."""
+    more = "s" if verdict is Verdict.ERROR and count != 1 else ""
+    return f"{count} {WORDS[verdict]}{more}"
+
+
 # what a reader has to look at first
 GRAVITY = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.NOT_APPLICABLE)
 
@@ -143,11 +151,10 @@ def _give_messages(detail: Detail) -> None:
     for step in steps:
         wanted = step.ended.messages if step.ended else ()
         step.messages = [by_number[n] for n in wanted if n in by_number]
-    named = {step.started.step: step for step in steps}
+    silent = {step.started.step: step for step in steps if not step.messages}
     for message in detail.messages:
-        owner = named.get(message.step)
-        if owner is not None and owner.ended is None:
-            owner.messages.append(message)
+        if message.step in silent:
+            silent[message.step].messages.append(message)
 
 
 @dataclass(slots=True)
