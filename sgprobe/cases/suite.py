@@ -19,6 +19,9 @@ from sgprobe.yamlnode import Items, Mapping, Node, Scalar
 
 INDEX = "index.yaml"
 LANGUAGE = "1"
+# what a requirement is: of a specification, or expected by ourselves; and how certain it is
+LEVELS = ("shall", "should", "own")
+FACTS = ("certain", "likely", "uncertain")
 _IXIT_KINDS = {"time": Is.DURATION, "number": Is.NUMBER, "text": Is.TEXT, "octets": Is.OCTETS}
 
 
@@ -29,8 +32,14 @@ class Requirement:
     id: str
     clause: str
     text: str
-    should: bool = False
+    roles: tuple[str, ...] = ()
+    level: str = "shall"
     firm: bool = True
+
+    @property
+    def should(self) -> bool:
+        """Return whether a failure warns unless a run is strict."""
+        return self.level != "shall"
 
 
 @dataclass(slots=True)
@@ -262,16 +271,34 @@ def _index(suite: Suite, node: Mapping, problems: Problems) -> None:
 def _requirements(suite: Suite, path: Path, problems: Problems) -> None:
     node = _mapping(path, problems)
     for key, value in _entries(node, "requirements", problems):
-        _only(value, ("clause", "text", "level", "fact"), problems)
+        _only(value, ("clause", "roles", "text", "level", "fact"), problems)
         if key.text in suite.requirements:
             problems.add(key.source, f"{shown(key.text)} stands in another file already")
+        roles = value.get("roles")
         suite.requirements[key.text] = Requirement(
             key.text,
             _text(value, "clause", problems),
             _text(value, "text", problems),
-            _text(value, "level", problems, need=False) == "should",
-            _text(value, "fact", problems, need=False) in ("", "certain"),
+            tuple(_word(one, m.ROLES, problems) for one in roles)
+            if isinstance(roles, Items)
+            else (),
+            _word(value.get("level"), LEVELS, problems) or LEVELS[0],
+            _word(value.get("fact"), FACTS, problems) in ("", FACTS[0]),
         )
+
+
+def _word(node: Node | None, known: tuple[str, ...], problems: Problems) -> str:
+    """Return one of the known words, "" where nothing stands."""
+    if node is None:
+        return ""
+    text = node.text if isinstance(node, Scalar) else ""
+    if text not in known:
+        problems.add(
+            node.source,
+            f"{shown(text)} is not one of {', '.join(known)}",
+            did_you_mean(text, known),
+        )
+    return text
 
 
 def _packages(suite: Suite, path: Path, problems: Problems) -> None:

@@ -43,6 +43,9 @@ def test_the_suites_data_is_right(suite: Suite) -> None:
         ("index.yaml", "SGP.32 v1.1", "SGP.32 v1.9", "'SGP.32 v1.9' is no version"),
         ("index.yaml", "language: 1", "language: 9", "reads language 1"),
         ("requirements/sgp32.yaml", "clause:", "claus:", "'claus' is not a key here"),
+        ("requirements/own.yaml", "level: own", "level: won", "'won' is not one of shall"),
+        ("requirements/sgp32.yaml", "fact: likely", "fact: likley", "'likley' is not one of"),
+        ("requirements/sgp32.yaml", "roles: [eim]", "roles: [eym]", "'eym' is not one of ipa"),
         ("ics/ipa.yaml", "kind: time", "kind: tim", "'tim' is no kind"),
         ("ics/ipa.yaml", "IPA_ROLLBACK:", "IPA_ROLLBAC:", "'IPA_ROLLBACK' is not a question"),
         (
