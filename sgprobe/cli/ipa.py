@@ -1,6 +1,8 @@
-"""Act as an IPA with a simulated eUICC: poll an eIM, or download a profile by activation code.
+"""Act as an IPA with a simulated eUICC: poll an eIM, listen to it, or download a profile.
 
 sgprobe ipa poll --eim https://127.0.0.1:8443 --trust ci.pem --tape run.pcapng
+sgprobe ipa poll --eim coaps://127.0.0.1:5684
+sgprobe ipa listen --eim coaps://127.0.0.1:5684        the eIM injects packages, until Ctrl-C
 sgprobe ipa download '1$testsmdpplus1.example.com$ABC' --at testsmdpplus1.example.com=127.0.0.1:8444
 sgprobe ipa poll --eim https://eim.lab:8443 --eim-key eim.pem --db card.sqlite
 """
@@ -9,34 +11,45 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
+import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from dissectors.asn1 import codec
 from dissectors.spec.identity import iccid_text
+from sgprobe.cli.coap import add_coap, chosen_coap
 from sgprobe.cli.command import UserError
 from sgprobe.cli.serve import known_place
 from sgprobe.cli.specs import add_spec, chosen_spec
 from sgprobe.cli.tape import add_tape, tape_path
 from sgprobe.crypto.keys import RSP_CURVES
 from sgprobe.host.device import Device, DeviceError, EimPlace, Plan, read_public_key
+from sgprobe.host.directory import COAPS, HTTPS, Coap
 from sgprobe.host.stand import TEST_EUICCS
 from sgprobe.peers.euicc.records import Profile
 from sgprobe.peers.ipa.download import Loaded, Stopped
 from sgprobe.peers.rules import RuleError
 
+_ERRANDS = 0.2  # seconds between two looks at what was left for later
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `sgprobe ipa`."""
-    commands = parser.add_subparsers(dest="command", metavar="poll|download", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="poll|listen|download", required=True)
     poll = commands.add_parser("poll", help="fetch and handle packages until there are none")
+    listen = commands.add_parser("listen", help="take the packages that an eIM injects")
+    listen.add_argument("--host", default="127.0.0.1", help="default: loopback")
+    listen.add_argument("--port", type=int, default=0, help="default: a free one")
     download = commands.add_parser("download", help="download a profile over ES9+")
     download.add_argument("code", metavar="CODE", help="activation code, with or without LPA:")
     download.add_argument("--confirmation-code", metavar="CC")
-    for command, needed in ((poll, True), (download, False)):
-        command.add_argument("--eim", metavar="URL", required=needed, help="the eIM")
+    for command, needed in ((poll, True), (listen, True), (download, False)):
+        command.add_argument("--eim", metavar="URL", required=needed,
+                             help="the eIM, at https:// or coaps://")  # fmt: skip
+        add_coap(command)
         command.add_argument("--eim-id", metavar="ID", help="default: its name")
         command.add_argument("--eim-name", metavar="FQDN", default="eim.example.com",
                              help="its name (default eim.example.com)")  # fmt: skip
@@ -86,21 +99,22 @@ def run(arguments: argparse.Namespace) -> int:
                 arguments.indirect,
                 frozenset(arguments.rule_off),
                 show_euicc=arguments.show_euicc,
+                coap=Coap(chosen_coap(arguments)),
             )
         )
     except RuleError as error:
         raise UserError(f"--rule-off: {error}") from None
     except (DeviceError, OSError) as error:
         raise UserError(str(error)) from None
-    act = _poll if arguments.command == "poll" else _download
+    act = {"poll": _poll, "listen": _listen, "download": _download}[arguments.command]
     return asyncio.run(_act(device, act, arguments))
 
 
 def _eim(arguments: argparse.Namespace) -> EimPlace | None:
     if arguments.eim is None:
         return None
-    if urlsplit(arguments.eim).scheme not in ("https", "http"):
-        raise UserError(f"--eim {arguments.eim}: expected https://HOST:PORT")
+    if urlsplit(arguments.eim).scheme not in (HTTPS, COAPS):
+        raise UserError(f"--eim {arguments.eim}: expected https://HOST:PORT or coaps://HOST:PORT")
     key = read_public_key(arguments.eim_key) if arguments.eim_key else None
     name = arguments.eim_name
     return EimPlace(arguments.eim, name, arguments.eim_id or name, key)
@@ -129,6 +143,26 @@ async def _poll(device: Device, arguments: argparse.Namespace) -> bool:
         print(f"eIM {report.eim}: {handled}{': ' + report.trouble if report.trouble else ''}")
         good = good and report.ok
     return good
+
+
+async def _listen(device: Device, arguments: argparse.Namespace) -> bool:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    scheme = urlsplit(arguments.eim).scheme
+    try:
+        url = await device.listen(scheme, arguments.host, arguments.port)
+    except OSError as error:
+        text = f"cannot listen: {error.strerror or error}"
+        raise UserError(text, "try another --port") from None
+    print(f"listens on {url}\nCtrl-C ends.", flush=True)
+    while not stop.is_set():
+        # what was taken for later is executed, and its result goes to the eIM
+        await device.errands()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _ERRANDS)
+    return True
 
 
 async def _download(device: Device, arguments: argparse.Namespace) -> bool:

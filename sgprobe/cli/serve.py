@@ -2,6 +2,7 @@
 
 sgprobe serve eim                         prints its addresses, EIDs and trust file
 sgprobe serve smdp --port 8443 --json     one JSON line when it is listening
+sgprobe serve eim --coaps --coaps-port 5684  CoAP over DTLS beside HTTPS
 sgprobe serve eim --db eim.sqlite --tape run.pcapng --keylog keys.log
 """
 
@@ -13,10 +14,12 @@ import json
 import signal
 from pathlib import Path
 
+from sgprobe.cli.coap import add_coap, chosen_coap
 from sgprobe.cli.command import UserError
 from sgprobe.cli.specs import add_spec, chosen_spec
 from sgprobe.cli.tape import add_tape, tape_path
 from sgprobe.crypto.keys import RSP_CURVES
+from sgprobe.host.directory import Coap
 from sgprobe.host.stand import ROLES, Plan, Stand
 from sgprobe.peers.eim.rules import FAULTY
 from sgprobe.peers.rules import RuleError
@@ -27,6 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("role", choices=ROLES)
     parser.add_argument("--host", default="127.0.0.1", help="default: loopback")
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
+    parser.add_argument("--coaps", action="store_true",
+                        help="eim: CoAP over DTLS as well")  # fmt: skip
+    parser.add_argument("--coaps-port", type=int, default=0, help="of UDP; default: a free one")
+    add_coap(parser)
     parser.add_argument("--operator-port", type=int, default=0,
                         help="of the operator interface, on loopback")  # fmt: skip
     parser.add_argument("--curve", default="p256", choices=[str(curve) for curve in RSP_CURVES])
@@ -53,6 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.faulty and arguments.role != "eim":
         raise UserError("--faulty is of the eIM", "sgprobe serve eim --faulty")
     faults = FAULTY if arguments.faulty else frozenset()
+    if arguments.coaps and arguments.role != "eim":
+        raise UserError("--coaps: CoAP carries ESipa, which an eIM speaks", "serve eim --coaps")
     plan = Plan(
         arguments.role,
         curve=arguments.curve,
@@ -64,6 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
         tape=tape_path(arguments.tape, f"serve-{arguments.role}"),
         keylog=arguments.keylog,
         off=faults.union(arguments.rule_off),
+        coaps=arguments.coaps,
+        coaps_port=arguments.coaps_port,
+        coap=Coap(chosen_coap(arguments)),
         ask_euicc=arguments.ask_euicc,
         known=dict(known_place(text) for text in arguments.at),
     )

@@ -2,6 +2,7 @@
 
 sgprobe world poll
 sgprobe world indirect --curve brainpool --spec SGP.32@1.3 --tape run.pcapng
+sgprobe world poll --coaps           ESipa over CoAP and DTLS
 sgprobe world all                    every scenario on both curves, in v1.0.1 and v1.3
 
 The dialogue is printed from the capture that the run itself wrote; it opens in Wireshark, too.
@@ -17,10 +18,12 @@ from pathlib import Path
 
 from dissectors.trace.read import read_trace
 from dissectors.trace.render import Style, make
+from sgprobe.cli.coap import add_coap, chosen_coap
 from sgprobe.cli.command import UserError
 from sgprobe.cli.specs import add_spec, chosen_spec
 from sgprobe.cli.tape import add_tape, tape_path
 from sgprobe.crypto.keys import RSP_CURVES
+from sgprobe.host.directory import COAPS, HTTPS
 from sgprobe.host.scenarios import SCENARIOS
 from sgprobe.host.world import Plan, World
 
@@ -32,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--curve", choices=[str(one) for one in RSP_CURVES], help="default: p256")
     add_spec(parser, "default SGP.32@1.2")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--coaps", action="store_true", help="ESipa over CoAP and DTLS")
+    add_coap(parser)
     add_tape(parser)
     parser.add_argument("--quiet", action="store_true", help="do not print the dialogue")
 
@@ -46,6 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     versions = ["1.0.1", "1.3"] if arguments.scenario == "all" else ["1.2"]
     curves = [arguments.curve] if arguments.curve else curves
     versions = [spec.version] if spec is not None else versions
+    binding = COAPS if arguments.coaps else HTTPS
+    coap = chosen_coap(arguments)
     if arguments.tape not in (None, "none") and arguments.scenario == "all":
         raise UserError("--tape keeps one capture", "name one scenario with it")
     failed = 0
@@ -58,7 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
                         kept = tape_path(arguments.tape, f"world-{name}")
                     tape = kept or Path(folder) / "world.pcapng"
                     plan = Plan(curve, version, arguments.seed, tape,
-                                indirect=SCENARIOS[name].indirect)  # fmt: skip
+                                indirect=SCENARIOS[name].indirect, binding=binding,
+                                injects=SCENARIOS[name].injects, coap=coap)  # fmt: skip
                     failed += asyncio.run(_play(name, plan))
                     quiet = arguments.quiet or arguments.scenario == "all"
                     failed += _dialogue(tape, quiet)

@@ -15,21 +15,38 @@ from dissectors.asn1 import codec
 from dissectors.asn1.model import Value
 from sgprobe.crypto.keys import Curve
 from sgprobe.crypto.pki import TestPki
+from sgprobe.host.certificate import self_signed
 from sgprobe.host.conduct import Conductor
-from sgprobe.host.directory import Directory, Place
-from sgprobe.host.serve import identity
+from sgprobe.host.directory import COAPS, HTTPS, PORTS, Coap, Directory, Place
+from sgprobe.host.serve import identity, thoughtful, url
 from sgprobe.links.card import CardLink
 from sgprobe.links.clock import Clock, WallClock
+from sgprobe.links.coap_link import CoapLink
+from sgprobe.links.https_server import HttpsServer
 from sgprobe.links.tape import Tape
 from sgprobe.links.tls import TlsSettings
 from sgprobe.peers.effects import Say
 from sgprobe.peers.euicc.build import Preloaded, build
 from sgprobe.peers.euicc.card import Card
 from sgprobe.peers.euicc.config import Config as EuiccConfig
-from sgprobe.peers.ipa.config import DIRECT, INDIRECT
+from sgprobe.peers.euicc.values import bit_string
+from sgprobe.peers.ipa.associations import association
+from sgprobe.peers.ipa.config import (
+    DIRECT,
+    INDIRECT,
+    INJECT_COAPS,
+    INJECT_HTTPS,
+    RETRIEVE_COAPS,
+    RETRIEVE_HTTPS,
+    Patience,
+)
 from sgprobe.peers.ipa.config import Config as IpaConfig
 from sgprobe.peers.ipa.ipa import Ipa
 from sgprobe.peers.store import MemoryStore, SqliteStore, Store
+
+_NAME = "ipa.example.com"
+# somebody waits at the command line: a device in the field has more patience
+_PATIENCE = Patience(tries=3, first_pause=1.0)
 
 
 class DeviceError(ValueError):
@@ -64,6 +81,7 @@ class Plan:
     indirect: bool = False
     off: frozenset[str] = frozenset()
     show_euicc: bool = False
+    coap: Coap = field(default_factory=Coap)
     say: Callable[[Say], None] = field(default=lambda said: None)
 
 
@@ -81,11 +99,13 @@ class Device:
         # the IPA borrows the card's key for TLS only where it is asked to: no spec asks for it
         own = identity(self.set[plan.euicc]) if plan.show_euicc else None
         settings = TlsSettings(identity=own, trust=trust or (self.set.ci.der,))
-        self.directory = Directory(settings, tape=self.tape, key_line=self._key_line)
+        self.directory = Directory(settings, tape=self.tape, key_line=self._key_line,
+                                   coap=plan.coap)  # fmt: skip
         for name, address in plan.known.items():
             self.directory.add(name, Place(address, settings))
         if plan.eim is not None:
-            self.directory.add(plan.eim.name, Place(_address(plan.eim.url), settings))
+            scheme, address = _address(plan.eim.url)
+            self.directory.add(plan.eim.name, Place(address, settings), scheme)
         card_store, ipa_store = self._stores()
         first = Curve(plan.curve)
         self.euicc = build(
@@ -101,8 +121,15 @@ class Device:
         self.card = Card(self.euicc)
         features = frozenset({INDIRECT} if plan.indirect else {DIRECT, INDIRECT})
         off = frozenset(name for name in plan.off if not name.startswith("EUICC."))
-        self.ipa = Ipa(IpaConfig(version=plan.version, features=features, off=off), ipa_store,
-                       os.urandom, self.directory.certificate)  # fmt: skip
+        ways = frozenset({RETRIEVE_HTTPS, INJECT_HTTPS, RETRIEVE_COAPS, INJECT_COAPS})
+        self.ipa = Ipa(
+            IpaConfig(version=plan.version, features=features, off=off, protocols=ways,
+                      patience=_PATIENCE),
+            ipa_store,
+            os.urandom,
+            self.directory.certificate,
+        )  # fmt: skip
+        self._listeners: list[HttpsServer | CoapLink] = []
         self.conductor = Conductor(self.directory, self.clock,
                                    CardLink(self._transmit, tape=self.tape), plan.say)  # fmt: skip
         if plan.eim is not None:
@@ -128,9 +155,15 @@ class Device:
 
     def _associate(self, eim: EimPlace) -> None:
         """Let the eUICC know the eIM, as AddInitialEim does in a factory, if it knows none yet."""
+        scheme, _ = _address(eim.url)
         told = self._es10("GetEimConfigurationDataRequest", "GetEimConfigurationDataResponse", {})
-        if any(one["eimId"] == eim.eim_id for one in told["eimConfigurationDataList"]):
-            return
+        for one in told["eimConfigurationDataList"]:
+            if one["eimId"] == eim.eim_id:
+                known = association(one).address(self.ipa.config.protocols) or ""
+                if known.partition(":")[0] != scheme:
+                    text = f"the eUICC knows {eim.eim_id} at {known}: take another --db"
+                    raise DeviceError(text)
+                return
         public = eim.public_key
         if public is None:
             key = self.set["eim-sign"].key.public_key()
@@ -143,6 +176,8 @@ class Device:
             "counterValue": 0,
             "eimPublicKeyData": {"eimPublicKey": public.hex()},
         }
+        if scheme == COAPS:
+            config["eimSupportedProtocol"] = bit_string({RETRIEVE_COAPS, INJECT_COAPS})
         if self.plan.token:
             config["associationToken"] = -1
         answer = self._es10("AddInitialEimRequest", "AddInitialEimResponse",
@@ -150,10 +185,34 @@ class Device:
         if "addInitialEimOk" not in answer:
             raise DeviceError(f"the eUICC refuses the eIM: {answer['addInitialEimError']}")
 
+    async def listen(self, scheme: str, host: str, port: int) -> str:
+        """Listen for an eIM that injects packages; return the URL."""
+        own = TlsSettings(identity=self_signed(_NAME, self.plan.curve, self.clock.now()),
+                          verify=False)  # fmt: skip
+        handler = thoughtful(self.ipa, self.conductor)
+        server: HttpsServer | CoapLink
+        if scheme == COAPS:
+            coap = self.plan.coap
+            server = CoapLink(own, handler=handler, host=host, port=port, mtu=coap.mtu,
+                              tape=self.tape, binding=coap.binding, knobs=coap.knobs,
+                              key_line=self._key_line)  # fmt: skip
+        else:
+            server = HttpsServer(handler, own, host=host, port=port, tape=self.tape,
+                                 key_line=self._key_line)  # fmt: skip
+        await server.start()
+        self._listeners.append(server)
+        return url(scheme, server.address)
+
+    async def errands(self) -> int:
+        """Execute what was injected for later; return how many packages."""
+        return await self.conductor.run(self.ipa.errands())
+
     async def __aenter__(self) -> Device:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        for server in self._listeners:
+            await server.stop()
         await self.directory.close()
         if self.tape is not None:
             self.tape.close()
@@ -161,11 +220,12 @@ class Device:
             self._keylog.close()
 
 
-def _address(url: str) -> tuple[str, int]:
+def _address(url: str) -> tuple[str, tuple[str, int]]:
+    """Return the scheme of an eIM's URL, and where it is."""
     parts = urlsplit(url)
-    if parts.scheme not in ("https", "http") or not parts.hostname:
-        raise DeviceError(f"{url}: expected https://HOST:PORT")
-    return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+    if parts.scheme not in (HTTPS, COAPS) or not parts.hostname:
+        raise DeviceError(f"{url}: expected https://HOST:PORT or coaps://HOST:PORT")
+    return parts.scheme, (parts.hostname, parts.port or PORTS[parts.scheme])
 
 
 def read_certificates(path: Path) -> list[bytes]:

@@ -25,11 +25,15 @@ Check = tuple[str, bool]
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One scenario: a line for the help, the play, and whether downloads go through the eIM."""
+    """One scenario: a line for the help, the play, and what world it wants.
+
+    Whether downloads go through the eIM, and whether the IPA listens to an eIM that injects.
+    """
 
     line: str
     play: Callable[[World], AsyncIterator[Check]]
     indirect: bool = False
+    injects: bool = False
 
 
 async def _poll(world: World) -> AsyncIterator[Check]:
@@ -127,11 +131,22 @@ def _indirect(world: World) -> AsyncIterator[Check]:
     return _play_download(world, indirect=True)
 
 
+async def _play_inject(world: World) -> AsyncIterator[Check]:
+    names = [_order(world, Enable(ICCID_B)), _order(world, ListProfiles())]
+    report = await world.inject()
+    yield f"the eIM sent {', '.join(report.sent)} {report.trouble}".rstrip(), not report.trouble
+    for name in names:
+        yield _done(world, name)
+    yield f"profile {ICCID_B} is enabled", _enabled(world) == [ICCID_B]
+    yield "the IPA asked nobody", not world.directory.asked
+
+
 SCENARIOS = {
     "poll": Scenario("a poll finds a package, the next one finds none", _play_poll),
     "enable": Scenario("a signed package enables a profile", _play_enable),
     "rollback": Scenario("enable with rollback, and the eIM out of reach after it", _play_rollback),
     "eco": Scenario("another eIM is added, listed and deleted", _play_eco),
+    "inject": Scenario("the eIM sends packages to an IPA that listens", _play_inject, injects=True),
     "direct": Scenario("a download by the IPA itself", _direct),
     "indirect": Scenario("a download through the eIM", _indirect, indirect=True),
 }

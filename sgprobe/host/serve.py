@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -9,6 +10,8 @@ from sgprobe.crypto.pki import Credential
 from sgprobe.exchange import Request, Response
 from sgprobe.host.conduct import Conductor
 from sgprobe.links.clock import Clock
+from sgprobe.links.fault import FaultPlan
+from sgprobe.links.tape import Address
 from sgprobe.links.tls import Identity
 from sgprobe.peers.effects import Procedure
 
@@ -46,6 +49,38 @@ def thoughtful(role: Thoughtful, conductor: Conductor) -> Handler:
         return await conductor.run(role.answer(request))
 
     return handler
+
+
+def faulty(handler: Handler, faults: FaultPlan, clock: Clock) -> Handler:
+    """Return what commits faults where CoAP is spoken: late, with another code, or not at all.
+
+    CoAP has no connection that could break: an answer that is cut, reset or silent does not come.
+    """
+    number = 0
+
+    async def handled(request: Request, caller: Any) -> Response:
+        nonlocal number
+        number += 1
+        fault = faults(request, number)
+        if fault is None:
+            return await handler(request, caller)
+        if fault.reset:
+            await asyncio.get_running_loop().create_future()
+        response = await handler(request, caller)
+        if fault.delay:
+            await clock.sleep(fault.delay)
+        if fault.silence or fault.cut is not None:
+            await asyncio.get_running_loop().create_future()
+        status = response.status if fault.status is None else fault.status
+        return Response(status, response.media, response.body, response.headers)
+
+    return handled
+
+
+def url(scheme: str, address: Address) -> str:
+    """Return the URL of a listener."""
+    host, port = address
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def identity(credential: Credential) -> Identity:

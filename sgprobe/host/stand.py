@@ -15,14 +15,15 @@ from sgprobe.crypto.pki import TestPki
 from sgprobe.data import data_dir
 from sgprobe.exchange import Request, Response
 from sgprobe.host.conduct import Conductor
-from sgprobe.host.directory import Directory, Place
-from sgprobe.host.serve import Handler, identity, prompt, thoughtful
+from sgprobe.host.directory import Coap, Directory, Place
+from sgprobe.host.injecting import Injecting
+from sgprobe.host.serve import Handler, identity, prompt, thoughtful, url
 from sgprobe.links.clock import Clock, WallClock
+from sgprobe.links.coap_link import CoapLink
 from sgprobe.links.https_server import HttpsServer
 from sgprobe.links.tape import Tape
 from sgprobe.links.tls import TlsSettings
 from sgprobe.peers.effects import Say
-from sgprobe.peers.eim import rest
 from sgprobe.peers.eim.config import setup as eim_setup
 from sgprobe.peers.eim.server import Eim
 from sgprobe.peers.es9.party import smdp_party, smds_party
@@ -54,6 +55,10 @@ class Plan:
     off: frozenset[str] = frozenset()
     # mutual TLS with the eUICC's certificate: a claim of field guides that no spec carries
     ask_euicc: bool = False
+    # eim: ESipa over CoAP and DTLS beside HTTPS
+    coaps: bool = False
+    coaps_port: int = 0
+    coap: Coap = field(default_factory=Coap)
     # names of other servers and where they are: eim asks the SM-DP+ that it relays to
     known: dict[str, tuple[str, int]] = field(default_factory=dict)
     say: Callable[[Say], None] = field(default=lambda said: None)
@@ -71,10 +76,12 @@ class Stand:
         self.tape = Tape.at(plan.tape) if plan.tape is not None else None
         self._keylog = plan.keylog.open("ab", buffering=0) if plan.keylog is not None else None
         self.directory = Directory(TlsSettings(trust=(self.set.ci.der,)), tape=self.tape)
+        self.injected: Directory | None = None
         for name, address in plan.known.items():
             self.directory.add(name, Place(address, TlsSettings(trust=(self.set.ci.der,))))
         self.eids: tuple[str, ...] = ()
         self.name, public, operator = self._make()
+        self.coaps: CoapLink | None = None
         settings = TlsSettings(
             identity=identity(self.set[_CREDENTIALS[plan.role]]),
             verify=plan.ask_euicc,
@@ -83,6 +90,12 @@ class Stand:
         )
         self.public = HttpsServer(public, settings, host=plan.host, port=plan.port,
                                   tape=self.tape, key_line=self._key_line)  # fmt: skip
+        if plan.coaps:
+            self.coaps = CoapLink(
+                settings, handler=public, host=plan.host, port=plan.coaps_port,
+                mtu=plan.coap.mtu, clock=self.clock, tape=self.tape, binding=plan.coap.binding,
+                knobs=plan.coap.knobs, key_line=self._key_line,
+            )  # fmt: skip
         # what an operator does is not for the network: loopback, whatever --host says
         self.operator = HttpsServer(operator, None, port=plan.operator_port)
 
@@ -107,11 +120,7 @@ class Stand:
             eim = Eim(setup, self.store, os.urandom)
             self._enrol(eim)
             conductor = Conductor(self.directory, self.clock, say=plan.say)
-
-            async def operate(request: Request, caller: object) -> Response:
-                return rest.answer(eim, request, self.clock.now())
-
-            return setup.eim_id, thoughtful(eim, conductor), operate
+            return setup.eim_id, thoughtful(eim, conductor), Injecting(eim, self._injector())
         own = [self.pki[plan.curve]]
         if plan.role == "smdp":
             smdp = SmDp(SmdpSetup(smdp_party(own), off=off), self.store, os.urandom)
@@ -122,6 +131,12 @@ class Stand:
         served = prompt(smds, self.clock)
         paths = ("/gsma/rsp2/es12/",)
         return smds.setup.party.address, _without(served, *paths), _only(served, *paths)
+
+    def _injector(self) -> Conductor:
+        """Return what carries packages to IPAs that listen: no specification has them certified."""
+        self.injected = Directory(TlsSettings(verify=False), tape=self.tape,
+                                  key_line=self._key_line, coap=self.plan.coap)  # fmt: skip
+        return Conductor(self.injected, self.clock, say=self.plan.say)
 
     def _enrol(self, eim: Eim) -> None:
         eids = []
@@ -142,12 +157,13 @@ class Stand:
 
     def description(self) -> dict[str, object]:
         """Return what a person or a script needs to use this stand."""
-        host, port = self.public.address
-        shown = f"[{host}]" if ":" in host else host
+        places = {"https": self.public.address}
+        if self.coaps is not None:
+            places["coaps"] = self.coaps.address
         return {
             "role": self.plan.role,
             "name": self.name,
-            "urls": [f"https://{shown}:{port}"],
+            "urls": [url(scheme, place) for scheme, place in places.items()],
             "operator": "http://{}:{}".format(*self.operator.address),
             "eids": list(self.eids),
             "trust": str(self.trust),
@@ -156,13 +172,19 @@ class Stand:
 
     async def __aenter__(self) -> Stand:
         await self.public.start()
+        if self.coaps is not None:
+            await self.coaps.start()
         await self.operator.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.public.stop()
+        if self.coaps is not None:
+            await self.coaps.stop()
         await self.operator.stop()
         await self.directory.close()
+        if self.injected is not None:
+            await self.injected.close()
         if self.tape is not None:
             self.tape.close()
         if self._keylog is not None:

@@ -1,7 +1,7 @@
 """The whole set on loopback: eIM, SM-DP+, SM-DS behind TLS, an IPA with its eUICC in a slot.
 
 Everything runs in one process over real sockets; one tape catches what the clients see, card
-included, with the secrets inside.
+included, with the secrets inside. `World.impair` and `World.reach` change the links while they run.
 """
 
 from __future__ import annotations
@@ -15,24 +15,37 @@ from dissectors.asn1 import codec
 from sgprobe.crypto.keys import Curve
 from sgprobe.crypto.pki import CertificateSet, TestPki
 from sgprobe.exchange import Request
+from sgprobe.host.certificate import self_signed
 from sgprobe.host.conduct import Conductor
-from sgprobe.host.directory import Directory, Place
-from sgprobe.host.serve import Handler, identity, prompt, thoughtful
+from sgprobe.host.directory import COAPS, HTTPS, Coap, Directory, Place
+from sgprobe.host.serve import Handler, faulty, identity, prompt, thoughtful, url
 from sgprobe.links.card import CardLink
 from sgprobe.links.clock import Clock, ScenarioClock
+from sgprobe.links.coap_binding import Binding
+from sgprobe.links.coap_link import CoapKnobs, CoapLink
 from sgprobe.links.fault import Fault, FaultPlan
 from sgprobe.links.https_server import HttpsServer
+from sgprobe.links.impairment import Impairment
+from sgprobe.links.line import Line
 from sgprobe.links.tape import Tape
-from sgprobe.links.tls import TlsSettings
+from sgprobe.links.tls import Identity, TlsSettings
 from sgprobe.peers.effects import Say
 from sgprobe.peers.eim.config import association
 from sgprobe.peers.eim.config import setup as eim_setup
+from sgprobe.peers.eim.injection import Injected
 from sgprobe.peers.eim.server import Eim
 from sgprobe.peers.es9.party import smdp_party, smds_party
 from sgprobe.peers.euicc.build import Preloaded, build
 from sgprobe.peers.euicc.card import Card
 from sgprobe.peers.euicc.config import Config as EuiccConfig
-from sgprobe.peers.ipa.config import DIRECT, INDIRECT
+from sgprobe.peers.ipa.config import (
+    DIRECT,
+    INDIRECT,
+    INJECT_COAPS,
+    INJECT_HTTPS,
+    RETRIEVE_COAPS,
+    RETRIEVE_HTTPS,
+)
 from sgprobe.peers.ipa.config import Config as IpaConfig
 from sgprobe.peers.ipa.ipa import Ipa
 from sgprobe.peers.smdp.server import Setup as SmdpSetup
@@ -43,11 +56,23 @@ from sgprobe.peers.store import MemoryStore
 
 # two operational profiles that the eUICC has from the start: A is enabled
 ICCID_A, ICCID_B = "8949000000000000005", "8949000000000000013"
+EIM, SMDP, SMDS, IPA = "eim", "smdp", "smds", "ipa"
+BINDINGS = (HTTPS, COAPS)
+IPA_NAME = "ipa.example.com"
+# by binding: the bits of EimSupportedProtocol and ipaSupportedProtocols
+_RETRIEVAL = {HTTPS: RETRIEVE_HTTPS, COAPS: RETRIEVE_COAPS}
+_INJECTION = {HTTPS: INJECT_HTTPS, COAPS: INJECT_COAPS}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What world to make."""
+    """What world to make.
+
+    `binding` is what ESipa is spoken in: "https" or "coaps"; `coap` says how the latter stands in
+    messages, the knobs what a test turns on the eIM's and on the IPA's side of it. With `injects`
+    the IPA listens, and `World.inject` has the eIM send it what waits. `eim_faults` counts requests
+    of ESipa in either binding.
+    """
 
     curve: str = "p256"
     version: str = "1.2"
@@ -56,6 +81,12 @@ class Plan:
     off: frozenset[str] = frozenset()
     indirect: bool = False
     eim_faults: FaultPlan | None = None
+    binding: str = HTTPS
+    injects: bool = False
+    coap: Binding = field(default_factory=Binding)
+    eim_knobs: CoapKnobs | None = None
+    ipa_knobs: CoapKnobs | None = None
+    mtu: int = 1200
     say: Callable[[Say], None] = field(default=lambda said: None)
 
 
@@ -71,14 +102,22 @@ class World:
         if plan.tape is not None:
             plan.tape.parent.mkdir(parents=True, exist_ok=True)
             self.tape = Tape(plan.tape.open("wb"), now=self.clock.now)
-        self.directory = Directory(tape=self.tape)
+        self._knobs = CoapKnobs(seed=plan.seed)
+        self.directory = self._directory(plan.ipa_knobs)
         # what the eIM asks of others goes its own way, on the same tape
-        self.eim_directory = Directory(tape=self.tape)
+        self.eim_directory = self._directory(plan.eim_knobs)
         # a scenario puts the eIM out of reach, as a network does after a change of profile
         self.unreachable_when: Callable[[], bool] = lambda: False
-        self._servers: list[HttpsServer] = []
+        self.lines = {role: Line() for role in (SMDP, SMDS, IPA)}
+        self.lines[EIM] = Line(carries=lambda: not self.unreachable_when())
+        self._servers: list[HttpsServer | CoapLink] = []
+        self._urls: dict[str, str] = {}
         self._make_servers()
         self._make_device()
+
+    def _directory(self, knobs: CoapKnobs | None) -> Directory:
+        coap = Coap(self.plan.coap, knobs or self._knobs, self.plan.mtu)
+        return Directory(tape=self.tape, clock=self.clock, coap=coap)
 
     def _bytes(self, name: str) -> Callable[[int], bytes]:
         return random.Random(f"{self.plan.seed} {name}").randbytes
@@ -113,8 +152,11 @@ class World:
         self.card = Card(self.euicc)
         # where an IPA can do both, SGP.32 v1.0.1 has no field by which an eIM asks for one
         features = frozenset({INDIRECT}) if self.plan.indirect else frozenset({DIRECT, INDIRECT})
+        binding = self.plan.binding
+        ways = frozenset({_RETRIEVAL[binding], _INJECTION[binding]})
+        off = _of(self.plan.off, "IPA.")
         self.ipa = Ipa(
-            IpaConfig(self.plan.version, features=features, off=_of(self.plan.off, "IPA.")),
+            IpaConfig(self.plan.version, features=features, protocols=ways, off=off),
             MemoryStore(),
             self._bytes("ipa"),
             self.directory.certificate,
@@ -129,7 +171,10 @@ class World:
     def _associate(self) -> None:
         """Do what a factory or a first boot does: the eUICC learns of the eIM, the eIM of it."""
         iot = codec.load(f"SGP.32@{self.plan.version}")
-        config = association(self.eim_setup, token=True, indirect=self.plan.indirect)
+        binding = self.plan.binding
+        ways = {_RETRIEVAL[binding]} | ({_INJECTION[binding]} if self.plan.injects else set())
+        config = association(self.eim_setup, token=True, indirect=self.plan.indirect,
+                             protocols=ways)  # fmt: skip
         request = iot.encode("AddInitialEimRequest", {"eimConfigurationDataList": [config]})
         answer = iot.decode("AddInitialEimResponse",
                             self.euicc.command(request, self.clock.now())).value  # fmt: skip
@@ -144,11 +189,18 @@ class World:
     # --- links ---
 
     async def __aenter__(self) -> World:
-        eim_conductor = Conductor(self.eim_directory, self.clock, say=self.plan.say)
-        await self._listen(self.eim_setup.eim_id, "eim-tls", thoughtful(self.eim, eim_conductor),
-                           self._eim_fault)  # fmt: skip
-        await self._listen(self.smdp.setup.party.address, "dptls", prompt(self.smdp, self.clock))
-        await self._listen(self.smds.setup.party.address, "dstls", prompt(self.smds, self.clock))
+        trust = TlsSettings(trust=(self.set.ci.der,))
+        self.eim_conductor = Conductor(self.eim_directory, self.clock, say=self.plan.say)
+        await self._listen(EIM, self.eim_setup.eim_id, identity(self.set["eim-tls"]), trust,
+                           thoughtful(self.eim, self.eim_conductor), self.plan.binding)  # fmt: skip
+        await self._listen(SMDP, self.smdp.setup.party.address, identity(self.set["dptls"]), trust,
+                           prompt(self.smdp, self.clock))  # fmt: skip
+        await self._listen(SMDS, self.smds.setup.party.address, identity(self.set["dstls"]), trust,
+                           prompt(self.smds, self.clock))  # fmt: skip
+        if self.plan.injects:
+            own = self_signed(IPA_NAME, self.plan.curve, self.clock.now())
+            await self._listen(IPA, IPA_NAME, own, TlsSettings(trust=own.chain),
+                               thoughtful(self.ipa, self.device), self.plan.binding)  # fmt: skip
         return self
 
     def _eim_fault(self, request: Request, number: int) -> Fault | None:
@@ -157,13 +209,30 @@ class World:
         return self.plan.eim_faults(request, number) if self.plan.eim_faults is not None else None
 
     async def _listen(
-        self, name: str, credential: str, handler: Handler, faults: FaultPlan | None = None
+        self,
+        role: str,
+        name: str,
+        own: Identity,
+        trust: TlsSettings,
+        handler: Handler,
+        binding: str = HTTPS,
     ) -> None:
-        settings = TlsSettings(identity=identity(self.set[credential]), verify=False)
-        server = HttpsServer(handler, settings, faults=faults)
+        settings = TlsSettings(identity=own, verify=False)
+        faults, line = self._eim_fault if role == EIM else None, self.lines[role]
+        server: HttpsServer | CoapLink
+        if binding == COAPS:
+            if self.plan.eim_faults is not None and role == EIM:
+                handler = faulty(handler, self.plan.eim_faults, self.clock)
+            knobs = (self.plan.eim_knobs if role == EIM else self.plan.ipa_knobs) or self._knobs
+            server = CoapLink(settings, handler=handler, mtu=self.plan.mtu, clock=self.clock,
+                              impairment=line, binding=self.plan.coap, knobs=knobs)  # fmt: skip
+        else:
+            server = HttpsServer(handler, settings, faults=faults, clock=self.clock,
+                                 impairment=line)  # fmt: skip
         await server.start()
         self._servers.append(server)
-        place = Place(server.address, TlsSettings(trust=(self.set.ci.der,)))
+        self._urls[name] = url(binding, server.address)
+        place = Place(server.address, trust, carries=line.carries)
         self.directory.add(name, place)
         self.eim_directory.add(name, place)
 
@@ -178,12 +247,29 @@ class World:
     @property
     def addresses(self) -> dict[str, str]:
         """Return the names of the servers and where they listen."""
-        names = (self.eim_setup.eim_id, self.smdp.setup.party.address,
-                 self.smds.setup.party.address)  # fmt: skip
-        return {
-            name: f"https://{host}:{port}"
-            for name, (host, port) in zip(names, (s.address for s in self._servers), strict=True)
-        }
+        return dict(self._urls)
+
+    # --- while it runs ---
+
+    def impair(self, role: str, impairment: Impairment) -> None:
+        """Put the link of "eim", "smdp", "smds" or "ipa" (injection) in a condition.
+
+        It holds from now on, for UDP and TCP, for connections that stand as well; the numbers of a
+        plan count from here. `Perfect()` ends it. Seen from the server: inward is towards it.
+        """
+        self.lines[role].use(impairment)
+
+    def reach(self, role: str, reaches: bool) -> None:
+        """Put a server out of reach, or within reach again.
+
+        Datagrams are lost; what TCP connections send waits until the server is back.
+        """
+        self.lines[role].reach(reaches)
+
+    async def inject(self, *, json: bool = False) -> Injected:
+        """Have the eIM send what waits for the eUICC to the IPA, which listens."""
+        url = f"{self.plan.binding}://{IPA_NAME}"
+        return await self.eim_conductor.run(self.eim.inject(self.euicc.eid, url, json=json))
 
 
 def _of(off: frozenset[str], prefix: str) -> frozenset[str]:

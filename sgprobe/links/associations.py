@@ -7,10 +7,12 @@ import itertools
 from collections import deque
 from collections.abc import Callable
 
+from cryptography import x509
+
 from sgprobe.links.dtls import DtlsSession, make_context
 from sgprobe.links.dtls_peers import Bounds, DtlsPeers
 from sgprobe.links.handshake_fault import Spoil
-from sgprobe.links.https_client import Unreachable
+from sgprobe.links.https_client import Unreachable, name_matches
 from sgprobe.links.tape import Address
 from sgprobe.links.tls import MAX_ALERTS, Alert, KeyLine, TlsSettings
 from sgprobe.links.udp_port import UdpPort
@@ -50,7 +52,8 @@ class Associations:
         self._spoil = spoil
         self._receive = receive
         self._gone = gone
-        self._name = name
+        self._settings = settings
+        self._name = name.split(":")[0]
         self._mtu = mtu
         self._bounds = bounds
         self._context = make_context(settings, False, key_line)
@@ -62,6 +65,14 @@ class Associations:
         self._timer: asyncio.TimerHandle | None = None
         self.alerts: deque[Alert] = deque(maxlen=MAX_ALERTS)
         self.failures: deque[str] = deque(maxlen=MAX_ALERTS)
+
+    def _judge(self, chain: tuple[bytes, ...]) -> str:
+        """Say what is wrong with the server that we called."""
+        leaf = x509.load_der_x509_certificate(chain[0])
+        if self._settings.verify and self._name and not name_matches(leaf, self._name):
+            return f"the server's certificate is not for {self._name}"
+        check = self._settings.check_peer
+        return check(chain) if check is not None else ""
 
     # --- datagrams ---
 
@@ -121,7 +132,7 @@ class Associations:
             return
         call = self._calls.get(address)
         if call is None:
-            session = DtlsSession(self._context, False, address, self._mtu, self._name)
+            session = DtlsSession(self._context, False, address, self._mtu, self._name, self._judge)
             call = _Call(session, self._now() + self._bounds.patience)
             self._calls[address] = call
             session.receive(b"")

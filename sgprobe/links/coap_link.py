@@ -12,8 +12,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import cast
 
-from cryptography import x509
-
 from dissectors.link.coap.codes import NOT_FOUND, SERVICE_UNAVAILABLE
 from dissectors.link.coap.endpoint import CoapEndpoint
 from dissectors.link.coap.exchange import (
@@ -66,7 +64,10 @@ class CoapKnobs:
 
 
 class CoapLink:
-    """One UDP socket; `settings` makes it DTLS, `handler` lets it answer."""
+    """One UDP socket; `settings` makes it DTLS, `handler` lets it answer.
+
+    `carries` says whether anything gets through to those whom we call, where one process knows it.
+    """
 
     def __init__(
         self,
@@ -84,6 +85,7 @@ class CoapLink:
         knobs: CoapKnobs | None = None,
         key_line: Callable[[bytes], None] | None = None,
         bounds: Bounds | None = None,
+        carries: Callable[[], bool] = lambda: True,
     ) -> None:
         self.binding = binding or Binding()
         self._szx = min(self.binding.szx, largest_block(mtu))
@@ -92,6 +94,7 @@ class CoapLink:
         self._handler = handler
         self._host, self._port_number, self._name, self._mtu = host, port, name, mtu
         self._bounds = bounds or Bounds()
+        self._carries = carries
         self._clock = clock or WallClock()
         self._tape = tape
         self._key_line = key_line
@@ -281,11 +284,7 @@ class CoapLink:
         self, address: Address, request: Request, knobs: RequestKnobs | None = None
     ) -> Response:
         """Send a request and return its answer; raises Unreachable."""
-        if self.associations is not None:
-            try:
-                await self.associations.reach(address)
-            except TlsFailure as error:
-                raise Unreachable(f"DTLS: {error}") from None
+        await self._reach(address)
         asked = self.binding.to_request(request, self._name)
         chosen = knobs or self._knobs.request or RequestKnobs(szx=self._szx)
         handle = self.endpoint.request(asked, address, self._clock.now(), chosen)
@@ -298,32 +297,21 @@ class CoapLink:
             if self._waiting.pop(handle, None) is not None:
                 self.endpoint.cancel(handle, self._clock.now())
 
-    def towards(self, address: Address) -> CoapClient:
-        """Return what asks one server, as an HttpsClient does."""
-        return CoapClient(self, address)
-
-
-class CoapClient:
-    """Asks one server over a link that others may use as well."""
-
-    def __init__(self, link: CoapLink, address: Address) -> None:
-        self._link = link
-        self._address = address
-
-    async def ask(self, request: Request) -> Response:
-        """Send a request and return its answer; raises Unreachable."""
-        return await self._link.ask(self._address, request)
-
-    @property
-    def server_chain(self) -> list[x509.Certificate]:
-        """Return the certificates that the server shows, leaf first."""
-        session = self._link.session(self._address)
-        return session.peer_chain if session is not None else []
-
-    async def close(self) -> None:
-        """End the association."""
-        if self._link.associations is not None:
-            self._link.associations.drop(self._address, "it was closed")
+    async def _reach(self, address: Address) -> None:
+        """Have an association where DTLS is spoken; raises Unreachable."""
+        session = self.session(address)
+        if self.associations is None or (session is not None and session.established):
+            return
+        if not self._carries():
+            # the library's timer reads the wall, which a scenario clock does not wait for
+            await self._clock.sleep(self._bounds.patience)
+            if not self._carries():
+                raise Unreachable(f"DTLS: no answer within {self._bounds.patience:g} s")
+        try:
+            with self._clock.hold():
+                await self.associations.reach(address)
+        except TlsFailure as error:
+            raise Unreachable(f"DTLS: {error}") from None
 
 
 def largest_block(mtu: int) -> int:

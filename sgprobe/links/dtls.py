@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
 from OpenSSL._util import lib as _lib
 
@@ -43,6 +44,8 @@ _CHUNK = 65536
 # makes or checks the cookie of an address
 Cookie = Callable[[Address], bytes]
 CookieCheck = Callable[[Address, bytes], bool]
+# takes the peer's chain in DER, leaf first; returns what is wrong
+ChainCheck = Callable[[tuple[bytes, ...]], str]
 
 
 def make_context(settings: TlsSettings, server: bool, key_line: KeyLine) -> SSL.Context:
@@ -77,10 +80,18 @@ def _address(connection: SSL.Connection) -> Address:
 class DtlsSession:
     """One association; feed datagrams, take datagrams."""
 
-    __slots__ = ("_connection", "_mtu", "address", "alerts", "established", "failure", "over")
+    __slots__ = (
+        "_check", "_connection", "_mtu", "address", "alerts", "established", "failure", "over",
+    )  # fmt: skip
 
     def __init__(
-        self, context: SSL.Context, server: bool, address: Address, mtu: int, host: str = ""
+        self,
+        context: SSL.Context,
+        server: bool,
+        address: Address,
+        mtu: int,
+        host: str = "",
+        check: ChainCheck | None = None,
     ) -> None:
         self.address = address
         self.established = False
@@ -88,6 +99,7 @@ class DtlsSession:
         self.failure: TlsFailure | None = None
         self.alerts: deque[Alert] = deque(maxlen=MAX_ALERTS)
         self._mtu = mtu
+        self._check = check
         self._connection = SSL.Connection(context, None)
         self._connection.set_app_data(self)
         self._connection.set_ciphertext_mtu(mtu)
@@ -123,6 +135,8 @@ class DtlsSession:
             if not self.established:
                 self._connection.do_handshake()
                 self.established = True
+                if self._is_refused():
+                    return []
             while True:
                 plain.append(self._connection.recv(_CHUNK))
         except SSL.WantReadError:
@@ -132,6 +146,17 @@ class DtlsSession:
         except SSL.Error as error:
             self._fail(error)
         return plain
+
+    def _is_refused(self) -> bool:
+        """Judge the peer's chain; who is refused gets a close_notify, and no association."""
+        if self._check is None:
+            return False
+        wrong = self._check(tuple(one.public_bytes(Encoding.DER) for one in self.peer_chain))
+        if wrong:
+            self.close()
+            self.established = False
+            self.failure = TlsFailure(wrong, tuple(self.alerts))
+        return bool(wrong)
 
     def _fail(self, error: SSL.Error) -> None:
         self.over = True

@@ -68,6 +68,7 @@ class DtlsPeers:
         on_gone: Callable[[DtlsSession], None] = lambda session: None,
     ) -> None:
         self._context = make_context(settings, True, key_line)
+        self._check = settings.check_peer
         self._cookies = cookies
         if cookies:
             ask_for_cookies(self._context, self._cookie, self._is_cookie)
@@ -137,7 +138,9 @@ class DtlsPeers:
         """
         if len(datagram) > _MOST_HELLO:
             return [], []
-        session = self._listener or DtlsSession(self._context, True, address, self._mtu)
+        session = self._listener or DtlsSession(
+            self._context, True, address, self._mtu, check=self._check
+        )
         if self._cookies:
             self._listener = session
             session.address = address

@@ -13,7 +13,8 @@ from typing import Protocol
 
 # what becomes of one datagram: (seconds later, bytes), none at all, or several times
 Fate = list[tuple[float, bytes]]
-# what becomes of bytes of a stream: (seconds later, bytes); None: here the connection breaks
+# what becomes of bytes of a stream: (seconds later, bytes); None: here the connection breaks;
+# infinitely later: once the line is back
 StreamFate = list[tuple[float, bytes | None]]
 
 _SEGMENT = 1400

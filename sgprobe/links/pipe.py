@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import struct
 from collections import deque
@@ -11,6 +12,7 @@ from typing import Protocol, cast
 
 from sgprobe.links.clock import Alarm, Clock
 from sgprobe.links.impairment import Impairment, StreamWay
+from sgprobe.links.line import Line
 from sgprobe.links.tape import Address, Tape, TcpTape
 
 CLIENT, SERVER = 0, 1
@@ -57,6 +59,9 @@ class Pipe(asyncio.Protocol):
         if ways is not None:
             self._inward = _Lane(ways[0], clock, self._deliver, self.reset)
             self._outward = _Lane(ways[1], clock, self._wire, self.reset)
+        self._line = impairment if isinstance(impairment, Line) else None
+        if self._line is not None:
+            self._line.watch(self._back)
         self.here: Address = ("", 0)
         self.peer: Address = ("", 0)
 
@@ -96,6 +101,8 @@ class Pipe(asyncio.Protocol):
         for lane in (self._inward, self._outward):
             if lane is not None:
                 lane.drop()
+        if self._line is not None:
+            self._line.leave(self._back)
         if self._track is not None and exc is not None:
             self._track.reset(1 - self._side)
         self._user.closed(exc)
@@ -163,6 +170,12 @@ class Pipe(asyncio.Protocol):
         self._transport.abort()
 
     # --- below ---
+
+    def _back(self) -> None:
+        """Send on its way what waited for the line."""
+        for lane in (self._inward, self._outward):
+            if lane is not None:
+                lane.back()
 
     def _deliver(self, data: bytes) -> None:
         if not self.gone:
@@ -234,12 +247,25 @@ class _Lane:
             self._alarm.cancel()
             self._alarm = None
 
+    def back(self) -> None:
+        """Let go of what waited for the line, in its order."""
+        now = last = self._clock.now()
+        queue = self._queue.copy()
+        self._queue.clear()
+        for when, act in queue:
+            last = max(last, now if when == math.inf else when)
+            self._queue.append((last, act))
+        self._last = last
+        self._due()
+
     def _arm(self) -> None:
-        if self._queue and self._alarm is None:
+        if self._queue and self._alarm is None and self._queue[0][0] != math.inf:
             self._alarm = self._clock.call_at(self._queue[0][0], self._due)
 
     def _due(self) -> None:
-        self._alarm = None
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
         while self._queue and self._queue[0][0] <= self._clock.now():
             self._queue.popleft()[1]()
         self._arm()

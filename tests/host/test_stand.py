@@ -143,6 +143,81 @@ def test_a_device_that_does_not_check() -> None:
         assert "8949000000000000013  enabled" in run(*poll, *off)[1]
 
 
+def test_both_bindings_of_one_eim(tmp_path: Path) -> None:
+    with serving("eim", "--coaps") as eim:
+        https, coaps = eim["urls"]
+        assert (https[:8], coaps[:8]) == ("https://", "coaps://")
+        path = f"/devices/{eim['eids'][0]}/orders"
+        body = {"operations": [{"op": "enable", "iccid": "8949000000000000013"}]}
+        for url in (coaps, https):
+            status, order = rest(eim, "POST", path, body)
+            assert status == 201, order
+            tape = tmp_path / f"{url[:5]}.pcapng"
+            code, out, err = run("ipa", "poll", "--eim", url, "--tape", str(tape))
+            assert code == 0, out + err
+            assert rest(eim, "GET", f"/orders/{order['id']}")[1]["state"] == "done"
+            transports = {m.transport for m in read_trace(str(tape)).messages}
+            assert transports == {"apdu", url.partition(":")[0]}
+    # what was served stands in the eIM's own capture, its keys with it
+    trace = read_trace(str(tmp_path / eim["capture"]))
+    assert {session.decryption for session in trace.sessions} == {"complete"}
+    assert {"https", "coaps"} <= {m.transport for m in trace.messages}
+
+
+def test_the_open_points_of_the_binding_must_agree(tmp_path: Path) -> None:
+    options = ("--coap-path", "/esipa", "--coap-format", "none", "--coap-code", "2.05")
+    with serving("eim", "--coaps", *options) as eim:
+        poll = ("ipa", "poll", "--eim", eim["urls"][1], "--tape", "none")
+        assert run(*poll, *options)[0] == 0
+        code, out, _ = run(*poll)
+        assert code == 1
+        assert "404" in out
+
+
+@pytest.mark.parametrize("scheme", ["https", "coaps"])
+def test_an_eim_injects_into_a_device_that_listens(scheme: str) -> None:
+    with serving("eim", "--coaps") as eim:
+        url = next(one for one in eim["urls"] if one.startswith(scheme))
+        path = f"/devices/{eim['eids'][0]}"
+        body = {"operations": [{"op": "enable", "iccid": "8949000000000000013"}]}
+        assert rest(eim, "POST", f"{path}/orders", body)[0] == 201
+        ipa = subprocess.Popen(
+            [*SGPROBE, "ipa", "listen", "--eim", url, "--tape", "none"],
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        try:
+            assert ipa.stdout is not None
+            lines = [ipa.stdout.readline() for _ in range(2)]
+            address = lines[1].split()[-1]
+            assert address.startswith(f"{scheme}://")
+            status, told = rest(eim, "POST", f"{path}/inject", {"address": address})
+            assert (status, told) == (200, {"sent": ["BF51"], "later": False, "trouble": ""})
+            assert rest(eim, "GET", "/orders/00000001")[1]["state"] == "done"
+        finally:
+            ipa.send_signal(signal.SIGINT)
+            out, _ = ipa.communicate(timeout=10)
+        assert ipa.returncode == 0
+        assert "8949000000000000013  enabled" in out
+
+
+def test_injection_that_cannot_be() -> None:
+    with serving("eim") as eim:
+        path = f"/devices/{eim['eids'][0]}/inject"
+        assert rest(eim, "POST", "/devices/none/inject", {})[0] == 404
+        for body in ({}, {"address": "nonsense"}, {"address": 1}, [], "text"):
+            assert rest(eim, "POST", path, body)[0] == 400
+
+
+def test_an_eim_on_a_database_of_another_binding(tmp_path: Path) -> None:
+    with serving("eim", "--coaps") as eim:
+        https, coaps = eim["urls"]
+        poll = ("ipa", "poll", "--db", str(tmp_path / "card.sqlite"), "--tape", "none", "--eim")
+        assert run(*poll, https)[0] == 0
+        code, _, err = run(*poll, coaps)
+        assert code == 4
+        assert "knows eim.example.com at https://eim.example.com: take another --db" in err
+
+
 def rest(eim: dict[str, Any], method: str, path: str, body: object = None) -> tuple[int, Any]:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(
@@ -173,6 +248,9 @@ def test_a_poll_of_an_eim_and_its_database(tmp_path: Path) -> None:
         (("serve", "eim", "--rule-off", "EIM.NO-SUCH"), "no rule 'EIM.NO-SUCH'"),
         (("serve", "eim", "--spec", "SGP.22@2.5"), "a version of SGP.32 is wanted"),
         (("serve", "smdp", "--at", "nonsense"), "expected NAME=HOST:PORT"),
+        (("serve", "smdp", "--coaps"), "which an eIM speaks"),
+        (("serve", "eim", "--coap-format", "x"), "expected a number or none"),
+        (("serve", "eim", "--coap-path", "x"), "a path begins with /"),
         (("ipa", "poll", "--eim", "nonsense"), "expected https://HOST:PORT"),
         (
             ("ipa", "poll", "--eim", "https://127.0.0.1:1", "--rule-off", "SMDP.X"),

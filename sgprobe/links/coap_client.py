@@ -1,0 +1,70 @@
+"""A client of one CoAP server, on a socket of its own, as an HttpsClient is of an HTTPS server."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from cryptography import x509
+
+from sgprobe.exchange import Request, Response
+from sgprobe.links.coap_link import CoapLink
+from sgprobe.links.https_client import Unreachable
+from sgprobe.links.tape import Address
+
+
+class CoapClient:
+    """Asks one server; `make` gets the own host to bind to, and returns the link."""
+
+    def __init__(self, address: Address, make: Callable[[str], CoapLink]) -> None:
+        self._address = address
+        self._make = make
+        self._opening: asyncio.Task[tuple[CoapLink, Address]] | None = None
+        self.server_chain: list[x509.Certificate] = []
+
+    async def ask(self, request: Request) -> Response:
+        """Send a request and return its answer; raises Unreachable."""
+        if self._opening is None:
+            self._opening = asyncio.ensure_future(self._open())
+        opening = self._opening
+        try:
+            # who gives up waiting does not end it for others
+            link, address = await asyncio.shield(opening)
+        except OSError as error:
+            self._opening = None
+            raise Unreachable(error.strerror or str(error)) from None
+        except (OverflowError, UnicodeError):
+            self._opening = None
+            raise Unreachable(f"there is no address {self._address!r}") from None
+        response = await link.ask(address, request)
+        session = link.session(address)
+        if session is not None:
+            self.server_chain = session.peer_chain
+        return response
+
+    async def _open(self) -> tuple[CoapLink, Address]:
+        """Find the server, and open a socket that can reach it."""
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(*self._address, type=socket.SOCK_DGRAM)
+        family, _, _, _, place = found[0]
+        # what comes in is known by its address: a name will not do
+        address = str(place[0]), int(place[1])
+        link = self._make(_own_host(family, address))
+        await link.start()
+        return link, address
+
+    async def close(self) -> None:
+        """Say goodbye and close the socket."""
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            await asyncio.wait([opening])
+            if opening.exception() is None:
+                await opening.result()[0].stop()
+
+
+def _own_host(family: int, address: Address) -> str:
+    """Return the host that the system sends from to an address."""
+    with socket.socket(family, socket.SOCK_DGRAM) as one:
+        one.connect(address)
+        return str(one.getsockname()[0])
