@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sgprobe import __version__
+from sgprobe.annotation import annotation
 from sgprobe.cases.check import Checked, check_paths
 from sgprobe.cli.command import USAGE, UserError
 from sgprobe.cli.specs import add_spec, chosen_spec
@@ -82,20 +83,12 @@ def _json(checked: Checked) -> None:
     )
 
 
-def _escaped(text: str, *, value: bool = False) -> str:
-    text = safe(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return text.replace(":", "%3A").replace(",", "%2C") if value else text
-
-
 def _github(checked: Checked) -> None:
     for problem in checked.problems:
         source = problem.source
         text = problem.text + (f" ({problem.hint})" if problem.hint else "")
-        print(
-            f"::{'warning' if problem.warning else 'error'} "
-            f"file={_escaped(source.file, value=True)},line={source.line},col={source.column}"
-            f"::{_escaped(text)}"
-        )
+        level = "warning" if problem.warning else "error"
+        print(annotation(level, text, file=source.file, line=source.line, column=source.column))
 
 
 def _sarif(checked: Checked) -> None:
