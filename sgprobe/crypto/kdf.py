@@ -40,8 +40,12 @@ def session_keys(
     eid: bytes,
     key_type: int = KEY_TYPE_AES,
     key_length: int = KEY_OCTETS,
+    also: bytes = b"",
 ) -> SessionKeys:
-    """Return the session keys of a shared secret: initial MCV ‖ S-ENC ‖ S-MAC. SGP.22 §2.6.4.2."""
+    """Return the session keys of a shared secret: initial MCV ‖ S-ENC ‖ S-MAC. SGP.22 §2.6.4.2.
+
+    `also` goes into the SharedInfo after the EID.
+    """
     shared_info = b"".join(
         (
             bytes([key_type, key_length]),
@@ -49,6 +53,7 @@ def session_keys(
             host_id,
             length_octets(len(eid)),
             eid,
+            also,
         )
     )
     block = x963(secret, shared_info, 3 * KEY_OCTETS)
