@@ -77,8 +77,14 @@ class Alert:
     def __str__(self) -> str:
         if self.description is None:
             return "encrypted alert"
-        name = _ALERTS.get(self.description) or f"alert {self.description}"
-        return f"{name} ({'fatal' if self.fatal else 'warning'})"
+        return f"{self.name} ({'fatal' if self.fatal else 'warning'})"
+
+    @property
+    def name(self) -> str:
+        """Return the name of its description; "" of one that stays closed."""
+        if self.description is None:
+            return ""
+        return _ALERTS.get(self.description) or f"alert {self.description}"
 
 
 @dataclass(frozen=True, slots=True)

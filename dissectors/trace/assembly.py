@@ -8,12 +8,13 @@ from dissectors.asn1.versions import Spec
 from dissectors.finding import Finding
 from dissectors.link.coap.transfers import Budget
 from dissectors.link.dtls_registry import CidRegistry
+from dissectors.link.http import OnMessage as OnHttp
 from dissectors.link.keylog import KeyLog
 from dissectors.link.stream import DatagramFlow, Flow, StreamSink
 from dissectors.link.tls_session import SessionInfo
 from dissectors.trace.coap_carrier import OnRecord
 from dissectors.trace.datagrams import Datagrams
-from dissectors.trace.http_carrier import HttpHeads
+from dissectors.trace.http_carrier import HttpCarrier, HttpHeads
 from dissectors.trace.message import Message
 from dissectors.trace.streams import Stream
 
@@ -48,6 +49,14 @@ class Assembly:
     def stream(self, flow: Flow) -> StreamSink | None:
         """Take a TCP flow."""
         return Stream(self, flow)
+
+    def protected(self, flow: Flow) -> StreamSink:
+        """Take what the TLS of a TCP flow protects."""
+        return Stream(self, flow, secure=True)
+
+    def http(self, flow: Flow, secure: bool) -> OnHttp:
+        """Take the HTTP messages of one connection."""
+        return HttpCarrier(flow, secure, self.on_message, self.spec, self.heads).message
 
     def datagrams(self, flow: Flow) -> DatagramFlow | None:
         """Take a UDP flow."""

@@ -12,7 +12,6 @@ from dissectors.link.http2_frame import looks_like_http2
 from dissectors.link.stream import Flow, StreamSink
 from dissectors.link.tls_records import looks_like_tls
 from dissectors.link.tls_stream import TlsStream
-from dissectors.trace.http_carrier import HttpCarrier
 
 if TYPE_CHECKING:
     from dissectors.trace.assembly import Assembly
@@ -71,17 +70,13 @@ class Stream:
     def _choose(self, first: bytes) -> StreamSink | None:
         home = self._home
         if not self._secure and looks_like_tls(first):
-            inner = Stream(home, self._flow, secure=True)
+            inner = home.protected(self._flow)
             return TlsStream(self._flow, home.keys, inner, home.on_session, home.psk)
         if looks_like_http2(first):
-            return Http2Parser(self._carrier().message, home.note)
+            return Http2Parser(home.http(self._flow, self._secure), home.note)
         if _HTTP1.match(first):
-            return Http1Parser(self._carrier().message, home.note)
+            return Http1Parser(home.http(self._flow, self._secure), home.note)
         return None
-
-    def _carrier(self) -> HttpCarrier:
-        home = self._home
-        return HttpCarrier(self._flow, self._secure, home.on_message, home.spec, home.heads)
 
     def gap(self, side: int, missing: int, frames: tuple[int, ...], time: float) -> None:
         """Pass a hole on; before anything is known it only means that the start is missing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dissectors.trace.paths import parse_path
 from sgprobe.cases import model as m
 from sgprobe.cases import planned as p
 from sgprobe.cases.compile_parts import compile_mutations, compile_time, free_members
@@ -122,5 +123,14 @@ def _select(node: Mapping, run: Run) -> Members:
                 f"{shown(text)} is not a role ({', '.join(m.ENDS)})",
                 did_you_mean(text, m.ENDS),
             )
+        if member.name.startswith("value."):
+            _look_at_path(member, run)
         kept.append(member)
     return Members(tuple(kept), template.source)
+
+
+def _look_at_path(member: Member, run: Run) -> None:
+    try:
+        parse_path(member.name)
+    except ValueError as error:
+        run.problems.add(member.source, f"{shown(member.name)}: {error}", "such as `value.a[0].b`")

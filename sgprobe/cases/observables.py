@@ -41,38 +41,123 @@ SETTINGS: dict[str, dict[str, str]] = {
 
 # what trace assertions look at; derived ones are computed over the flow
 TRACE: dict[str, str] = {
-    "from": "the role that sends",
+    "from": "the role that sends; of a session the one that opened it",
     "to": "the role that receives",
+    "transport": "http, https, coap, coaps or apdu; of a session tls or dtls",
+    # of messages
     "type": "the ASN.1 type of the message",
     "function": "the function of the interface",
     "interface": "ESipa, ES9+, ES10b, …",
     "kind": "request or response",
-    "transport": "https, coap, coaps, apdu, …",
     "status": "the HTTP status, CoAP code or status word",
     "size": "octets of the message",
-    "tls.version": "the version of TLS, such as 1.2",
-    "tls.cipher": "the name of the cipher suite",
-    "dtls.version": "the version of DTLS",
+    "problem": "what the decoder finds wrong with the message, such as binding.media-type",
+    "esipa.round-trip": "of a response: the time since its request",
+    "value.": "a member of the message, by its path or the end of it",
+    # of HTTP messages
     "http.version": "1.1 or 2",
-    "http.status": "the status code",
+    "http.method": "of a request: the method",
+    "http.path": "the path; of a response that of its request",
+    "http.status": "of a response: the status code",
+    "http.header.": "a header by its name in small letters",
+    # of alerts, each with what is known of its session; `from` is who sent it
+    "tls.alert": "the name of an alert, such as bad_certificate",
+    "tls.alert-level": "warning or fatal",
+    # of CoAP datagrams
     "coap.type": "CON, NON, ACK or RST",
     "coap.code": "the code, such as 4.08",
+    "coap.code-class": "the class of the code: 0, 2, 4 or 5",
     "coap.token": "the token in hex",
     "coap.message-id": "the number of the message",
+    "coap.path": "the path that Uri-Path spells",
+    "coap.query": "an argument of Uri-Query",
+    "coap.host": "the name in Uri-Host",
+    "coap.observe": "the number in Observe",
+    "coap.content-format": "the number of the content format",
+    "coap.etag": "the ETag in hex",
     "coap.block1.num": "the number of the block sent",
     "coap.block1.size": "its size",
-    "coap.block2.num": "the number of the block asked for",
+    "coap.block1.more": "true where more blocks follow",
+    "coap.block2.num": "the number of the block asked for, or of the one that came",
     "coap.block2.size": "its size",
-    "coap.retransmission": "true where the same message was sent before",
+    "coap.block2.more": "true where more blocks follow",
+    "coap.size1": "the size of the whole request, as announced",
+    "coap.size2": "the size of the whole response, as announced",
+    "coap.size": "octets of the CoAP message, without what protects it",
+    "coap.payload-size": "octets of its payload",
+    "coap.duplicate": "true where the same message came before",
+    "coap.retransmission": "true where its sender sent the same message before",
+    "coap.transmission": "1 where it is new, 2 where it came once before, and so on",
     "coap.back-off": "the time since the same message was last sent",
-    "coap.content-format": "the number of the content format",
-    "datagram.size": "octets of UDP payload",
-    "apdu.sw": "the status word",
-    "esipa.round-trip": "the time from request to response",
-    "value.": "a member of the message, by its path",
-    "http.header.": "a header by its name in small letters",
+    "coap.retransmissions": "of a message: how often its datagrams were sent again",
+    "coap.separate": "of a response: true where it came after an empty acknowledgement",
+    "coap.problem": "what the decoder finds wrong, such as coap-token-length",
     "coap.option.": "an option by its number",
+    # of datagrams of a DTLS handshake
+    "dtls.handshake": "the name of a handshake message, such as hello_verify_request",
+    "dtls.retransmission": "true where the same fragment was sent before",
+    "dtls.back-off": "the time since the same fragment was last sent",
+    "datagram.size": "octets of UDP payload",
+    # of exchanges with a card
+    "apdu.cla": "the class byte in hex, such as 81",
+    "apdu.ins": "the instruction byte in hex, such as E2",
+    "apdu.p1": "the first parameter in hex",
+    "apdu.p2": "the second parameter in hex",
+    "apdu.channel": "the number of the logical channel",
+    "apdu.command-size": "octets of command data",
+    "apdu.response-size": "octets of response data",
+    "apdu.segments": "of a message: how many commands carried it",
+    "apdu.sw": "the status word, such as 9000",
+    # of sessions; messages and datagrams inside one have them too
+    "tls.version": "the version of TLS, such as 1.2",
+    "tls.cipher": "the name of the cipher suite, of TLS or DTLS",
+    "tls.group": "the group of the key exchange, such as secp256r1",
+    "tls.sni": "the name of the server that the client asked for",
+    "tls.alpn": "the protocol that was chosen, such as h2",
+    "tls.resumed": "no, session id, ticket or psk",
+    "tls.extended-master-secret": "true where RFC 7627 was agreed",
+    "tls.client-certificate": "true where the client showed a certificate",
+    "tls.server-key": "the server's key share in hex, as TLS 1.3 has it",
+    "tls.offered-versions": "a list: the versions offered, such as 1.3",
+    "tls.offered-ciphers": "a list: the cipher suites offered",
+    "tls.weak-ciphers": "a list: of those offered the weak ones (NULL, RC4, DES, 3DES, EXPORT, "
+    "anonymous, static RSA)",
+    "tls.offered-groups": "a list: the groups offered",
+    "tls.offered-alpn": "a list: the protocols offered",
+    "tls.signature-schemes": "a list: the schemes offered, such as ecdsa_secp256r1_sha256",
+    "tls.client-octets": "octets of application data that the client sent",
+    "tls.server-octets": "octets of application data that the server sent",
+    "dtls.version": "the version of DTLS, such as 1.2",
+    "dtls.cookie": "true where the client echoed a cookie",
+    "dtls.connection-id": "true where connection IDs were agreed",
+    "dtls.retransmissions": "how many fragments of the handshake came again",
 }
+
+# what a rule looks at: the first unit here of which it uses a name; messages where there is none
+UNITS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("message", "messages of the interfaces", (
+        "type", "function", "interface", "kind", "status", "size", "problem", "esipa.", "value.",
+        "coap.retransmissions", "apdu.segments")),
+    ("http", "HTTP messages, of the interfaces or not", ("http.",)),
+    ("alert", "alerts", ("tls.alert", "tls.alert-level")),
+    ("datagram", "datagrams", (
+        "coap.", "datagram.", "dtls.handshake", "dtls.retransmission", "dtls.back-off")),
+    ("apdu", "exchanges of a command and its answer with a card", ("apdu.",)),
+    ("session", "TLS and DTLS sessions, those that failed too", ("tls.", "dtls.")),
+)  # fmt: skip
+
+
+def unit_of(names: tuple[str, ...]) -> str:
+    """Return the unit that a rule with these names looks at."""
+    for unit, _, starts in UNITS:
+        if any(_begins(name, start) for name in names for start in starts):
+            return unit
+    return "message"
+
+
+def _begins(name: str, start: str) -> bool:
+    return name.startswith(start) if start[-1] == "." else name == start
+
 
 # the columns of a state's rows, and the words that one may hold
 STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {

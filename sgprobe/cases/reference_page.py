@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sgprobe.cases import keys as k
 from sgprobe.cases.matchers import FORMS
-from sgprobe.cases.observables import BINDING, SETTINGS, STATE_COLUMNS, TRACE
+from sgprobe.cases.observables import BINDING, SETTINGS, STATE_COLUMNS, TRACE, UNITS
 from sgprobe.cases.references import BUILT_IN
 from sgprobe.cases.variants import KNOWN_AXES
 
@@ -106,6 +106,20 @@ def page() -> str:
         *_table(k.TRACE),
         "",
         *_names(TRACE),
+        "",
+        "A rule looks at one kind of thing: the first of these of which it uses a name, in `where` "
+        "or behind its quantifier. With none of them it looks at messages.",
+        "",
+        "| looks at | where it names |",
+        "|---|---|",
+        *(f"| {what} | {', '.join(map(_family, names))} |" for _, what, names in UNITS),
+        "",
+        "Messages and datagrams also have the fields of the session that protects them, messages "
+        "those of what carried them: of CoAP those of the first datagram. Where a message holds a "
+        "name several times, each value counts: `every` asks for all of them, all other words for "
+        "one. `<seen before>` looks at the earlier things that the same "
+        "rule selected. A rule that finds nothing to look at checks nothing: `every` where nothing "
+        "was selected, `never` and `count: 0` where the capture has nothing of the kind.",
     ]
     out += ["", "## Axes with a meaning", "", "| axis | point | asks |", "|---|---|---|"]
     out += [
@@ -132,10 +146,12 @@ def _table(table: tuple[k.Key, ...]) -> list[str]:
     return lines
 
 
+def _family(name: str) -> str:
+    return f"`{name}…`" if name[-1] == "." else f"`{name}`"
+
+
 def _names(table: dict[str, str]) -> list[str]:
-    rows = [
-        f"| `{name + '…' if name[-1] == '.' else name}` | {text} |" for name, text in table.items()
-    ]
+    rows = [f"| {_family(name)} | {text} |" for name, text in table.items()]
     return ["| name | meaning |", "|---|---|", *rows]
 
 

@@ -1,0 +1,1 @@
+"""Runs plans: simulated peers around a product, one event stream, verdicts."""
