@@ -12,10 +12,10 @@ from sgprobe.cases.errors import CaseError, Problems, did_you_mean, listed, show
 from sgprobe.cases.load import STEPS_ENDING, load_steps_file
 from sgprobe.cases.references import BUILT_IN, Is, Reference
 from sgprobe.data import data_dir
-from sgprobe.fileerror import FileError, Problem
+from sgprobe.fileerror import Problem
 from sgprobe.questions import Catalogue, Question, read_catalogue
-from sgprobe.yamlfile import read_file
-from sgprobe.yamlnode import Items, Mapping, Node, Scalar
+from sgprobe.yamlnode import Items, Mapping, Scalar
+from sgprobe.yamltable import entries, mapping_of, only, text, word, words
 
 INDEX = "index.yaml"
 LANGUAGE = "1"
@@ -197,7 +197,7 @@ def load_suite(root: Path) -> Suite:
     """Return a suites folder; what is wrong with its files is in `problems`."""
     suite = Suite(root)
     problems = Problems()
-    index = _mapping(root / INDEX, problems)
+    index = mapping_of(root / INDEX, problems, near)
     if index is not None:
         _index(suite, index, problems)
     for path in sorted((root / "requirements").glob("*.yaml")):
@@ -210,58 +210,13 @@ def load_suite(root: Path) -> Suite:
     return suite
 
 
-def _mapping(path: Path, problems: Problems) -> Mapping | None:
-    try:
-        node = read_file(path, near(path))
-    except FileError as error:
-        problems.extend(error.problems)
-        return None
-    if isinstance(node, Mapping):
-        return node
-    problems.add(node.source, "the file holds no keys")
-    return None
-
-
-def _text(node: Mapping, name: str, problems: Problems, *, need: bool = True) -> str:
-    value = node.get(name)
-    if isinstance(value, Scalar) and value.text:
-        return " ".join(value.text.split())
-    if need or value is not None:
-        problems.add((value or node).source, f"the text '{name}' is missing here")
-    return ""
-
-
-def _only(node: Mapping, names: tuple[str, ...], problems: Problems) -> None:
-    for key, _ in node.entries:
-        if key.text not in names:
-            problems.add(
-                key.source,
-                f"{shown(key.text)} is not a key here ({', '.join(names)})",
-                did_you_mean(key.text, names),
-            )
-
-
-def _entries(node: Node | None, what: str, problems: Problems) -> list[tuple[Scalar, Mapping]]:
-    found = []
-    if not isinstance(node, Mapping):
-        if node is not None:
-            problems.add(node.source, f"{what} stand by name")
-        return []
-    for key, value in node.entries:
-        if isinstance(value, Mapping):
-            found.append((key, value))
-        else:
-            problems.add(value.source, f"{shown(key.text)} needs keys of its own")
-    return found
-
-
 def _index(suite: Suite, node: Mapping, problems: Problems) -> None:
-    _only(node, ("language", "suites"), problems)
-    if _text(node, "language", problems) != LANGUAGE:
+    only(node, ("language", "suites"), problems)
+    if text(node, "language", problems) != LANGUAGE:
         problems.add(node.source, f"this sgprobe reads language {LANGUAGE}")
-    for key, value in _entries(node.get("suites"), "suites", problems):
-        _only(value, ("title", "specs"), problems)
-        _text(value, "title", problems)
+    for key, value in entries(node.get("suites"), "suites", problems):
+        only(value, ("title", "specs"), problems)
+        text(value, "title", problems)
         specs = value.get("specs")
         items = specs.items if isinstance(specs, Items) else ()
         found = [_version(item, problems) for item in items if isinstance(item, Scalar)]
@@ -269,45 +224,28 @@ def _index(suite: Suite, node: Mapping, problems: Problems) -> None:
 
 
 def _requirements(suite: Suite, path: Path, problems: Problems) -> None:
-    node = _mapping(path, problems)
-    for key, value in _entries(node, "requirements", problems):
-        _only(value, ("clause", "roles", "text", "level", "fact"), problems)
+    node = mapping_of(path, problems, near)
+    for key, value in entries(node, "requirements", problems):
+        only(value, ("clause", "roles", "text", "level", "fact"), problems)
         if key.text in suite.requirements:
             problems.add(key.source, f"{shown(key.text)} stands in another file already")
-        roles = value.get("roles")
         suite.requirements[key.text] = Requirement(
             key.text,
-            _text(value, "clause", problems),
-            _text(value, "text", problems),
-            tuple(_word(one, m.ROLES, problems) for one in roles)
-            if isinstance(roles, Items)
-            else (),
-            _word(value.get("level"), LEVELS, problems) or LEVELS[0],
-            _word(value.get("fact"), FACTS, problems) in ("", FACTS[0]),
+            text(value, "clause", problems),
+            text(value, "text", problems),
+            words(value, "roles", m.ROLES, problems),
+            word(value, "level", LEVELS, problems) or LEVELS[0],
+            word(value, "fact", FACTS, problems) in ("", FACTS[0]),
         )
-
-
-def _word(node: Node | None, known: tuple[str, ...], problems: Problems) -> str:
-    """Return one of the known words, "" where nothing stands."""
-    if node is None:
-        return ""
-    text = node.text if isinstance(node, Scalar) else ""
-    if text not in known:
-        problems.add(
-            node.source,
-            f"{shown(text)} is not one of {', '.join(known)}",
-            did_you_mean(text, known),
-        )
-    return text
 
 
 def _packages(suite: Suite, path: Path, problems: Problems) -> None:
-    node = _mapping(path, problems)
-    for key, value in _entries(node, "packages", problems):
-        _only(value, ("text", "type", "fields"), problems)
-        _text(value, "text", problems)
+    node = mapping_of(path, problems, near)
+    for key, value in entries(node, "packages", problems):
+        only(value, ("text", "type", "fields"), problems)
+        text(value, "text", problems)
         fields = value.get("fields")
         if isinstance(fields, Mapping):
-            suite.packages[key.text] = (_text(value, "type", problems), fields)
+            suite.packages[key.text] = (text(value, "type", problems), fields)
         else:
             problems.add(value.source, f"{shown(key.text)} needs 'fields'")
