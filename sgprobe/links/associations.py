@@ -140,6 +140,9 @@ class Associations:
             self._arm()
         # who gives up waiting does not end it for others
         await asyncio.shield(call.ready)
+        # a server that refuses what we showed may say goodbye as soon as it has shaken hands
+        if self._calls.get(address) is not call:
+            raise Unreachable("DTLS: the peer ended the session at once")
 
     def drop(self, address: Address, why: str = "") -> None:
         """End the association with an address."""

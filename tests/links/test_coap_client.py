@@ -1,0 +1,158 @@
+"""The client of one server: names, judges, addresses, and its life."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from links_kit import EIM, NOTHING, PKI, POLL, Answers, client, mutual, run, server
+
+from sgprobe.links.clock import ScenarioClock
+from sgprobe.links.coap_client import CoapClient
+from sgprobe.links.coap_link import CoapKnobs, CoapLink
+from sgprobe.links.dtls_peers import Bounds
+from sgprobe.links.https_client import Unreachable
+from sgprobe.links.tape import Address
+from sgprobe.links.tls import TlsSettings
+
+
+def ipa(
+    address: Address,
+    settings: TlsSettings | None = None,
+    name: str = EIM,
+    carries: Callable[[], bool] = lambda: True,
+) -> CoapClient:
+    return CoapClient(
+        address,
+        lambda host: CoapLink(settings or client(), host=host, name=name, carries=carries,
+                              bounds=Bounds(patience=2.0)),
+    )  # fmt: skip
+
+
+async def ask(one: CoapClient) -> bytes:
+    try:
+        return (await one.ask(POLL)).body
+    finally:
+        await one.close()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_it_asks_and_knows_who_answered(host: str) -> None:
+    async def work() -> None:
+        async with CoapLink(server(), handler=Answers()) as eim:
+            one = ipa((host, eim.address[1]))
+            asked = await asyncio.gather(*(one.ask(POLL) for _ in range(3)))
+            assert [response.body for response in asked] == [NOTHING.body] * 3
+            assert eim.associations is not None
+            assert eim.associations.peers is not None
+            assert eim.associations.peers.peers == 1
+            leaf = PKI["p256"]["eim-tls"].certificate.der
+            assert one.server_chain[0].public_bytes(Encoding.DER) == leaf
+            await one.close()
+            # who was closed may be asked again
+            assert await ask(one) == NOTHING.body
+
+    run(work())
+
+
+def test_a_server_on_ipv6() -> None:
+    async def work() -> None:
+        try:
+            eim = CoapLink(server(), handler=Answers(), host="::1")
+            await eim.start()
+        except OSError as error:
+            pytest.skip(f"no IPv6 here: {error}")
+        assert await ask(ipa(eim.address)) == NOTHING.body
+        await eim.stop()
+
+    run(work())
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "said"),
+    [
+        (client(), "other.example.com", r"is not for other\.example\.com"),
+        (client(check_peer=lambda chain: "somebody else"), EIM, "somebody else"),
+        (client("brainpool"), EIM, "certificate verify failed"),
+    ],
+)
+def test_a_server_that_is_refused(settings: TlsSettings, name: str, said: str) -> None:
+    async def work() -> None:
+        answers = Answers()
+        async with CoapLink(server(), handler=answers) as eim:
+            with pytest.raises(Unreachable, match=said):
+                await ask(ipa(eim.address, settings, name))
+            assert not answers.asked
+            assert await ask(ipa(eim.address)) == NOTHING.body
+
+    run(work())
+
+
+def test_names_are_not_checked_where_nothing_is() -> None:
+    async def work() -> None:
+        async with CoapLink(server(), handler=Answers()) as eim:
+            lenient = client(verify=False, trust=())
+            assert await ask(ipa(eim.address, lenient, "other.example.com")) == NOTHING.body
+
+    run(work())
+
+
+def test_a_client_that_a_server_judges() -> None:
+    seen: list[tuple[bytes, ...]] = []
+
+    def judge(chain: tuple[bytes, ...]) -> str:
+        seen.append(chain)
+        return "" if chain[0] == PKI["p256"]["dptls"].certificate.der else "not that one"
+
+    async def work() -> None:
+        answers = Answers()
+        asking = server(verify=True, check_peer=judge)
+        async with CoapLink(asking, handler=answers) as eim:
+            assert eim.associations is not None
+            assert eim.associations.peers is not None
+            assert await ask(ipa(eim.address, mutual("p256", "dptls"))) == NOTHING.body
+            # a chain to another CI is for the judge to refuse, not for the library
+            other = mutual("brainpool", "dptls", trust=(PKI["p256"].ci.der,))
+            for settings in (mutual("p256", "dstls"), other):
+                with pytest.raises(Unreachable, match="the peer ended the session at once"):
+                    await ask(ipa(eim.address, settings))
+            assert len(answers.asked) == 1
+            assert list(eim.associations.failures) == ["not that one"] * 2
+            await asyncio.sleep(0.05)
+            assert (eim.associations.peers.peers, eim.associations.peers.shaking_hands) == (0, 0)
+
+    run(work())
+    assert len(seen) == 3
+
+
+def test_addresses_that_are_none() -> None:
+    async def work() -> None:
+        for address in (("no.such.host.invalid", 5684), ("127.0.0.1", 70_000), ("a..b", 1)):
+            with pytest.raises(Unreachable):
+                await ask(ipa(address))
+
+    run(work())
+
+
+def test_a_line_that_is_known_to_carry_nothing_is_not_waited_for_on_the_wall() -> None:
+    """The library's handshake timer reads the wall; the scenario clock does not wait for it."""
+
+    async def work() -> None:
+        clock, up = ScenarioClock(), [False]
+        async with CoapLink(server(), handler=Answers()) as eim:
+            one = CoapClient(
+                eim.address,
+                lambda host: CoapLink(client(), host=host, name=EIM, clock=clock,
+                                      carries=lambda: up[0], knobs=CoapKnobs(seed=1)),
+            )  # fmt: skip
+            before = clock.now()
+            with pytest.raises(Unreachable, match="no answer within 60 s"):
+                await one.ask(POLL)
+            assert clock.now() - before >= 60
+            up[0] = True
+            assert (await one.ask(POLL)).body == NOTHING.body
+            await one.close()
+
+    run(work(), 5.0)
