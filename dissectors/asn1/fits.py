@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from dissectors.asn1 import codec, codes
-from dissectors.asn1.apart import Gate, gate, meets
+from dissectors.asn1.apart import Seeker, gate, seeker
 from dissectors.asn1.codec import FAST_LIMIT, NOT_REGULAR, Codec, Decoded
 from dissectors.asn1.model import Value
 from dissectors.asn1.runtime import FAULTS
@@ -128,7 +128,7 @@ class Fitting:
         self._candidates = candidates
         self._calls = 0
         self._decode: Callable[[bytes, int], tuple[Value, int]] | None = None
-        self._older: list[tuple[Gate, Alike]] = []
+        self._older: list[tuple[Seeker | None, Alike]] = []
         self._specs: dict[tuple[bool, ...], tuple[str, ...]] = {}
 
     def decode(self, data: bytes) -> tuple[Decoded, tuple[str, ...]]:
@@ -156,9 +156,10 @@ class Fitting:
         if end != len(data):
             return None
         fits: tuple[bool, ...] = ()
-        for difference, one in self._older:
+        for differs, one in self._older:
             fit = (
-                not meets(difference, value)
+                differs is None
+                or not differs(value)
                 or one.codec.regular(self._type, data) is not NOT_REGULAR
             )
             fits += (fit,)
@@ -171,7 +172,7 @@ class Fitting:
         """Compare the versions, so that `regular` can look for their differences."""
         *older, newest = self._candidates
         schema = newest.codec.schema
-        self._older = [(gate(schema, one.codec.schema, self._type), one) for one in older]
+        self._older = [(seeker(gate(schema, one.codec.schema, self._type)), one) for one in older]
         self._decode = newest.codec.fast_decoder(self._type)
 
     def _fitting(self, fits: tuple[bool, ...]) -> tuple[str, ...]:

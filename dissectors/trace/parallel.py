@@ -1,4 +1,4 @@
-"""Reads one large capture in several processes, each its share of the flows, as one NDJSON stream.
+"""Reads one large capture in several processes, each its share of the flows, as one run of lines.
 
 Every process walks all frames and keeps the flows whose addresses hash to it. A row carries the
 frame that was being read when it was made, so that the rows meet in the order in which one process
@@ -12,9 +12,10 @@ import marshal
 import multiprocessing
 import os
 import pickle
+import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from heapq import merge
 from multiprocessing.connection import Connection
 from operator import itemgetter
 from typing import Any
@@ -24,13 +25,18 @@ from dissectors.trace.message import Message
 from dissectors.trace.read import Options, Trace, read_messages
 
 _BATCH = 256
+# rows wait for others no longer than this
+_PATIENCE = 0.25
 # under this size a second process costs more than it saves
 WORTH_IT = 24 << 20
 # at the end of a capture TCP connections are closed first, then flows of datagrams
 _DATAGRAMS = 1 << 40
+_END = 1 << 62
+_RESULT = b"R"
 
-# place in the order, NDJSON after its number (None: not wanted), malformed
+# place in the order, line less its number (None: not wanted), malformed
 Row = tuple[int, str | None, bool]
+_place = itemgetter(0)
 
 
 @dataclass(slots=True)
@@ -49,11 +55,12 @@ def rows_of(
     path: str,
     options: Options,
     wanted: Callable[[Message], bool],
-    change: Callable[[Message], Message],
+    line: Callable[[Message], str],
     jobs: int,
     trace: Trace,
-) -> Iterator[tuple[str | None, bool]]:
-    """Walk the rows of a capture: NDJSON without `{"n":0`, None where not wanted; and malformed.
+) -> Iterator[list[Row]]:
+    """Walk the rows of a capture, some at a time; `line` makes the text of a message less its
+    number, in another process.
 
     `trace` receives sessions, notes and summary when the rows are over. Raises CaptureError if the
     input is no capture, WorkerDied if a process was killed.
@@ -66,9 +73,9 @@ def rows_of(
         ours, theirs = context.Pipe(duplex=False)
         share = replace(options, shard=Shard(index, jobs, together))
         if index:
-            share.progress = None
+            share.progress = None  # one process shows how far it is
         process = context.Process(
-            target=_work, args=(path, share, wanted, change, theirs), daemon=True
+            target=_work, args=(path, share, wanted, line, theirs), daemon=True
         )
         process.start()
         theirs.close()
@@ -76,10 +83,7 @@ def rows_of(
         processes.append(process)
     results: list[_Result] = []
     try:
-        for _, text, malformed in merge(
-            *(_rows(pipe, results) for pipe in pipes), key=itemgetter(0)
-        ):
-            yield text, malformed
+        yield from _merge([_Source(pipe) for pipe in pipes], results)
     finally:
         for pipe in pipes:
             pipe.close()
@@ -107,34 +111,75 @@ def _gather(trace: Trace, parts: list[Trace]) -> None:
     trace.summary = _sum([part.summary for part in parts if part.summary is not None])
 
 
-def _rows(pipe: Connection, results: list[_Result]) -> Iterator[Row]:
-    while True:
+class _Source:
+    """What came from one process: rows in order, and the place before which no more will come."""
+
+    __slots__ = ("_pipe", "reached", "rows")
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self.rows: list[Row] = []
+        self.reached = 0
+
+    def receive(self, results: list[_Result]) -> None:
+        """Wait for more."""
         try:
-            data = pipe.recv_bytes()
+            data = self._pipe.recv_bytes()
         except EOFError:
             raise WorkerDied("a reading process ended early; try --jobs 1") from None
-        if data[:1] == b"R":
+        if data[:1] == _RESULT:
             results.append(pickle.loads(data[1:]))
-            return
-        yield from marshal.loads(data)
+            self.reached = _END
+        else:
+            self.reached, rows = marshal.loads(data)
+            self.rows += rows
+
+
+def _merge(sources: list[_Source], results: list[_Result]) -> Iterator[list[Row]]:
+    """Put the rows of all sources in order: as many at once as nothing can come before."""
+    reached = 0
+    while reached < _END:
+        min(sources, key=lambda source: source.reached).receive(results)
+        reached = min([source.reached for source in sources])
+        ready: list[Row] = []
+        for source in sources:
+            stop = bisect_left(source.rows, (reached,))
+            ready += source.rows[:stop]
+            del source.rows[:stop]
+        if ready:
+            ready.sort(key=_place)
+            yield ready
 
 
 def _work(
     path: str,
     options: Options,
     wanted: Callable[[Message], bool],
-    change: Callable[[Message], Message],
+    line: Callable[[Message], str],
     pipe: Connection,
 ) -> None:
     trace = Trace()
     result = _Result(trace)
     rows: list[Any] = []
-    lead = len('{"n":0')
+    told = time.monotonic()
     frame: Callable[[], int] = int
+    progress = options.progress
 
     def position(asked: Callable[[], int]) -> None:
         nonlocal frame
         frame = asked
+
+    def send(reached: int) -> None:
+        nonlocal told
+        pipe.send_bytes(marshal.dumps((reached, rows)))
+        rows.clear()
+        told = time.monotonic()
+
+    def tick(done: int, size: int | None) -> None:
+        if progress is not None:
+            progress(done, size)
+        if time.monotonic() - told > _PATIENCE:
+            send(frame() + 1)
 
     def on_message(message: Message) -> None:
         place = frame()
@@ -142,12 +187,11 @@ def _work(
             place += message.flow
             if not message.transport.startswith("http"):
                 place += _DATAGRAMS
-        text = change(message).as_json()[lead:] if wanted(message) else None
-        rows.append((place, text, message.malformed))
+        rows.append((place, line(message) if wanted(message) else None, message.malformed))
         if len(rows) >= _BATCH:
-            pipe.send_bytes(marshal.dumps(rows))
-            rows.clear()
+            send(place)
 
+    options.progress = tick
     try:
         trace.summary = read_messages(
             path, options, on_message, trace.add_session, trace.add_note, position=position
@@ -157,8 +201,8 @@ def _work(
     except BrokenPipeError:
         os._exit(0)  # the reader has gone; there is nobody to tell
     try:
-        pipe.send_bytes(marshal.dumps(rows))
-        pipe.send_bytes(b"R" + pickle.dumps(result))
+        send(_END - 1)
+        pipe.send_bytes(_RESULT + pickle.dumps(result))
     except BrokenPipeError:
         os._exit(0)  # as above
 

@@ -13,6 +13,8 @@ Path = tuple[str | int, ...]
 _PIECE = re.compile(r"([^.\[\]]+)|\[(\d{1,9})\]")
 # members of one hostile message that are looked at
 _MOST = 200_000
+_FEW = 1000
+_NESTED = frozenset({dict, list})
 
 
 def parse_path(text: str) -> Path:
@@ -55,6 +57,24 @@ def find(value: Any, path: Path) -> list[Any]:
 
 
 def _named(value: Any, name: str) -> list[Any]:
+    """Return the members of a name: one is found without a look at the order, which costs."""
+    pending: list[Any] = [value]
+    hits: list[Any] = []
+    for one in pending:  # which grows
+        if isinstance(one, dict):
+            if name in one:
+                hits.append(one[name])
+            pending += [below for below in one.values() if below.__class__ in _NESTED]
+        elif isinstance(one, list):
+            pending += [below for below in one if below.__class__ in _NESTED]
+        if len(pending) > _FEW or len(hits) > 1:
+            return _named_in_order(value, name)
+    if hits and isinstance(hits[0], dict | list):
+        return _named_in_order(value, name)
+    return hits
+
+
+def _named_in_order(value: Any, name: str) -> list[Any]:
     found: list[Any] = []
     pending = [value]
     left = _MOST

@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from dissectors.link.capture import CaptureError
 from dissectors.link.keylog import KeyLog
 from dissectors.trace.message import Message
 from dissectors.trace.parallel import WorkerDied, rows_of
 from dissectors.trace.read import Options, Trace, read_messages
-from dissectors.trace.render import MACHINE_FORMS, Style, make
+from dissectors.trace.render import MACHINE_FORMS, LineRenderer, Renderer, Style, make
 from dissectors.trace.render.sessions import closing_lines
 from sgprobe.cli.command import UserError
 
@@ -46,26 +46,37 @@ def load_keys(paths: list[str]) -> KeyLog:
     return keys
 
 
-def show_in_parallel(path: str, style: Style, options: Options, choice: Choice, jobs: int) -> int:
-    """Print a large capture as NDJSON from several processes."""
+def show_in_parallel(
+    path: str, form: str, style: Style, options: Options, choice: Choice, jobs: int
+) -> int:
+    """Print a large capture as NDJSON or CSV from several processes."""
     trace = Trace()
     malformed = number = shown = 0
     _as_utf8()
-    write = sys.stdout.write
+    renderer = cast(LineRenderer, _renderer(form, style))
+    sys.stdout.flush()  # a process takes with it what is not written
+    write, change, numbered = sys.stdout.write, choice.change, renderer.numbered
+
+    def line(message: Message) -> str:
+        return renderer.line(change(message))
+
     progress = options.progress = Progress() if sys.stderr.isatty() else None
     try:
-        for text, bad in rows_of(path, options, choice.wanted, choice.change, jobs, trace):
-            number += 1
-            malformed += bad
-            if text is not None:
-                shown += 1
-                write(f'{{"n":{number}{text}\n')
+        for rows in rows_of(path, options, choice.wanted, line, jobs, trace):
+            texts = []
+            for _, text, bad in rows:
+                number += 1
+                malformed += bad
+                if text is not None:
+                    shown += 1
+                    texts.append(numbered(text, number))
+            write("".join(texts))
     except (CaptureError, WorkerDied) as error:
         raise UserError(str(error)) from None
     finally:
         if progress is not None:
             progress.clear()
-    _close("ndjson", style, trace, number, shown, choice)
+    _close(form, style, trace, number, shown, choice)
     return 1 if malformed or trace.errors else 0
 
 
@@ -74,10 +85,7 @@ def show_capture(
 ) -> int:
     """Print a capture; 0 where all messages decode, 1 where some are malformed."""
     _as_utf8()
-    try:
-        renderer = make(form, sys.stdout, style)
-    except ValueError as error:
-        raise UserError(f"--fields: {error}", "such as n,type,counterValue") from None
+    renderer = _renderer(form, style)
     trace = Trace()
     malformed = number = shown = 0
     wanted, change, show = choice.wanted, choice.change, renderer.message
@@ -112,6 +120,13 @@ def show_capture(
     renderer.finish(trace)
     _close(form, style, trace, number, shown, choice)
     return 1 if malformed or trace.errors else 0
+
+
+def _renderer(form: str, style: Style) -> Renderer:
+    try:
+        return make(form, sys.stdout, style)
+    except ValueError as error:
+        raise UserError(f"--fields: {error}", "such as n,type,counterValue") from None
 
 
 def _as_utf8() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dissectors.asn1 import codec
-from dissectors.asn1.apart import gate, meets
+from dissectors.asn1.apart import gate, seeker
 from dissectors.asn1.fits import Fitting, groups, regular_fit
 from dissectors.asn1.versions import SPECS
 
@@ -72,7 +72,8 @@ def test_gates_are_met_and_passed() -> None:
             decoded = newest.decode(name, row.data)
             if decoded.findings:
                 continue
-            if meets(gate(newest.schema, older.schema, name), decoded.value):
+            seek = seeker(gate(newest.schema, older.schema, name))
+            if seek is not None and seek(decoded.value):
                 met += 1
             else:
                 passed += 1

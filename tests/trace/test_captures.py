@@ -18,6 +18,8 @@ from dissectors.link.keylog import KeyLog
 from dissectors.trace.message import Message
 from dissectors.trace.parallel import rows_of
 from dissectors.trace.read import Options, Trace, read_trace
+from dissectors.trace.render import Style
+from dissectors.trace.render.lines import NdjsonForm
 
 NAMES = sorted(index())
 SCHEMA = json.loads((Path(dissectors.trace.__file__).parent / "message.schema.json").read_text())
@@ -105,10 +107,12 @@ def test_the_schema_refuses_what_is_no_message() -> None:
 )
 def test_two_processes_print_what_one_does(name: str) -> None:
     row, both = index()[name], Trace()
-    rows = rows_of(
-        str(FOLDER / row["file"]), options(row), lambda message: True, lambda m: m, 2, both
+    form = NdjsonForm(io.StringIO(), Style())
+    walk = rows_of(
+        str(FOLDER / row["file"]), options(row), lambda message: True, form.line, 2, both
     )
-    text = "".join(f'{{"n":{n}{line}\n' for n, (line, _) in enumerate(rows, 1))
+    rows = [line for batch in walk for _, line, _ in batch]
+    text = "".join(form.numbered(line or "", n) for n, line in enumerate(rows, 1))
     assert text == golden(name)
     alone = trace(name)
     assert both.summary is not None

@@ -39,6 +39,16 @@ class Renderer(Protocol):
         """Print what comes last; `trace` has the sessions and notes."""
 
 
+class LineRenderer(Renderer, Protocol):
+    """A form of lines, which other processes can make before the messages have their numbers."""
+
+    def line(self, message: Message) -> str:
+        """Return the text of a message less its number."""
+
+    def numbered(self, line: str, number: int) -> str:
+        """Return that text with the number."""
+
+
 # form: module and class; imported when asked for
 FORMS = {
     "tree": ("dissectors.trace.render.tree", "TreeForm"),

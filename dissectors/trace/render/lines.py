@@ -8,6 +8,8 @@ from dissectors.trace.message import Message
 from dissectors.trace.read import Trace
 from dissectors.trace.render import Style
 
+_NUMBER = '{"n":0'
+
 
 class NdjsonForm:
     """One object a line."""
@@ -18,6 +20,14 @@ class NdjsonForm:
     def message(self, message: Message) -> None:
         """Print one message."""
         self._write(message.as_json() + "\n")
+
+    def line(self, message: Message) -> str:
+        """Return a line that waits for its number."""
+        return message.as_json()[len(_NUMBER) :] + "\n"
+
+    def numbered(self, line: str, number: int) -> str:
+        """Return a line with its number."""
+        return f'{{"n":{number}{line}'
 
     def finish(self, trace: Trace) -> None:
         """Nothing comes last."""

@@ -29,15 +29,33 @@ class CsvForm:
     def __init__(self, out: TextIO, style: Style) -> None:
         fields = style.fields or _DEFAULT
         self._columns = [_column(name) for name in fields]
-        self._rows = csv.writer(out, lineterminator="\n")
-        self._rows.writerow([_cell(name) for name in fields])
+        self._write = out.write
+        # of which the return value is what it was given to write
+        self._quote = csv.writer(_Echo(), lineterminator="\n").writerow
+        self._write(self._quote([_cell(name) for name in fields]))
 
     def message(self, message: Message) -> None:
         """Print one row."""
-        self._rows.writerow([_cell(column(message)) for column in self._columns])
+        self._write(self.line(message))
+
+    def line(self, message: Message) -> str:
+        """Return one row as text."""
+        text: str = self._quote([_cell(column(message)) for column in self._columns])
+        return text
+
+    def numbered(self, line: str, number: int) -> str:
+        """Return a row as it is; it has no column of numbers where it is made ahead of them."""
+        return line
 
     def finish(self, trace: Trace) -> None:
         """Nothing comes last."""
+
+
+class _Echo:
+    """A file that hands back what is written to it."""
+
+    def write(self, text: str) -> str:
+        return text
 
 
 def _column(name: str) -> Callable[[Message], Any]:
