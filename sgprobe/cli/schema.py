@@ -1,7 +1,8 @@
-"""Print the JSON Schema of case files, for editors.
+"""Print the JSON Schema of case, steps or product files, for editors.
 
 sgprobe schema > case.schema.json
 sgprobe schema --steps > steps.schema.json
+sgprobe schema --product > product.schema.json
 sgprobe schema --vscode           the settings for the YAML extension
 """
 
@@ -12,11 +13,14 @@ import json
 
 from sgprobe.cases.schema import case_schema, steps_schema
 from sgprobe.data import data_dir
+from sgprobe.product.reference_page import shipped
+from sgprobe.product.schema import product_schema
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `sgprobe schema`."""
     parser.add_argument("--steps", action="store_true", help="the schema of steps files")
+    parser.add_argument("--product", action="store_true", help="the schema of product files")
     parser.add_argument("--vscode", action="store_true", help="the settings of the editor")
 
 
@@ -35,6 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
                 indent=2,
             )
         )
+        return 0
+    if arguments.product:
+        print(json.dumps(product_schema(shipped()), indent=1))
         return 0
     print(json.dumps(steps_schema() if arguments.steps else case_schema(), indent=1))
     return 0

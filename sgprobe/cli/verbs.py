@@ -28,6 +28,7 @@ VERBS = {
     "check": Verb("sgprobe.cli.check", "find what is wrong with cases, without a network"),
     "fmt": Verb("sgprobe.cli.fmt", "write cases in their one form"),
     "explain": Verb("sgprobe.cli.explain", "tell a case as prose, with a diagram"),
+    "ics": Verb("sgprobe.cli.ics", "make, verify or print the answers of a product file"),
     "schema": Verb("sgprobe.cli.schema", "print the JSON Schema of cases, for editors"),
 }
 

@@ -1,0 +1,228 @@
+"""What an operator can be asked for: verbs, their actions, inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from dissectors.spec.identity import IdentityError, iccid_octets, iccid_text
+
+# what goes to an adapter and comes back: JSON
+Value: TypeAlias = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb: what it does, its actions by name, and the outputs that it has to give."""
+
+    help: str
+    example: str
+    actions: Mapping[str, str]
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+
+
+# operations of an order to an eIM: the member that its text stands for
+OPERATIONS: dict[str, str] = {
+    "enable": "iccid",
+    "disable": "iccid",
+    "delete": "iccid",
+    "list-profiles": "iccid",
+    "get-rat": "",
+    "configure-immediate-enable": "smdp-address",
+    "set-fallback": "iccid",
+    "unset-fallback": "",
+    "set-default-smdp": "address",
+    "add-eim": "eim-id",
+    "update-eim": "eim-id",
+    "delete-eim": "eim-id",
+    "list-eim": "",
+    "get-data": "tags",
+    "download": "activation-code",
+}
+STATES = ("open", "done", "failed")
+
+VERBS: dict[str, Verb] = {
+    "order": Verb(
+        "Queue an order.",
+        "{enable: {rest: {post: /orders, body: {eid: $eid, enable: $iccid}}}}",
+        {
+            **dict.fromkeys(OPERATIONS, "eIM: an order of this one operation"),
+            "package": "eIM: an order of several operations, or one without a way of its own",
+            "profile": "SM-DP+: release a profile for download",
+            "event": "SM-DS: register an event",
+        },
+        {
+            "eid": "32 digits",
+            "operations": "a list of {op, and its members}, as of `sgprobe serve eim`",
+            "op": "of one operation: its name; its members are inputs, too",
+            "iccid": "18 to 20 digits",
+            "iccid-octets": "the same as in messages: nibbles swapped, in hex",
+        },
+        {
+            "order": "what names the order later",
+            "iccid": "profile: which one it is",
+            "matchingId": "profile: the matching id",
+            "activationCode": "profile: the whole code, where there is one",
+        },
+    ),
+    "outcome": Verb(
+        "Tell what became of an order.",
+        "{rest: {get: /orders, path: [$order], take: {state: body.state}}}",
+        {"order": "eIM: an order", "profile": "SM-DP+: a profile"},
+        {"order": "what `order` gave", "eid": "32 digits", "iccid": "18 to 20 digits"},
+        {"state": f"one of {', '.join(STATES)}", "reason": "why it failed"},
+        ("state",),
+    ),
+    "cancel": Verb(
+        "Take an order back.",
+        "{rest: {delete: /orders, path: [$order]}}",
+        {"order": "eIM: an order", "profile": "SM-DP+: a profile", "event": "SM-DS: an event"},
+        {"order": "what `order` gave", "eid": "32 digits", "iccid": "18 to 20 digits"},
+    ),
+    "restart": Verb(
+        "Start the product again, its store kept.",
+        "{command: [./restart.sh]}",
+        {"product": "the whole product"},
+        {},
+    ),
+    "trigger": Verb(
+        "Make the product act, or bring a state about.",
+        "{poll: {command: [./poll.sh]}}",
+        {
+            "poll": "IPA: ask the eIM for a package",
+            "download": "IPA: download the profile of an activation code",
+            "reset": "eUICC: cut the power and reset",
+            "inject": "eIM: send what waits to an IPA that listens",
+        },
+        {
+            "activation-code": "download: the code",
+            "is": "a state: the rows that it has to have",
+        },
+    ),
+    "clock": Verb(
+        "Move the product's clock.",
+        "{advance: {command: [./clock.sh, $seconds]}}",
+        {"advance": "by seconds", "set": "to a time"},
+        {"seconds": "how far", "time": "seconds since 1970"},
+    ),
+    "search_store": Verb(
+        "Look whether the product keeps or logs what it must not.",
+        "{command: [./search.sh, $octets]}",
+        {"octets": "octets in the store, the logs and the capture"},
+        {"octets": "what is looked for, in hex"},
+        {"found": "true or false", "where": "where it was found"},
+        ("found",),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to the operator."""
+
+    verb: str
+    action: str
+    given: dict[str, Value]
+
+
+# a trigger of a case: verb and action; others are actions of the verb `trigger`
+_TRIGGERS = {
+    "eim.cancel": ("cancel", "order"),
+    "smdp.order": ("order", "profile"),
+    "smdp.cancel": ("cancel", "profile"),
+    "smds.register": ("order", "event"),
+}
+# a state that a case brings about, and one that it compares
+_STATES = {"smdp.order": ("order", "profile"), "smds.events": ("order", "event")}
+_OUTCOMES = {"eim.queue": ("outcome", "order"), "smdp.order": ("outcome", "profile")}
+_OTHERS = ("eid", "operations", "expires-in")
+# members of an order that stand beside the operation in a case, and belong to it
+_BESIDE = {"enable": ("rollback",), "download": ("indirect", "code"), "add-eim": ("token",)}
+
+
+def of_trigger(name: str, given: Mapping[str, Value]) -> Call:
+    """Return what a `trigger` of a case asks for; its values are those of the case."""
+    if name == "eim.queue-package":
+        return _package(given)
+    _, _, word = name.partition(".")
+    if word == "restart":
+        return Call("restart", "product", dict(given))
+    verb, action = _TRIGGERS.get(name, ("trigger", word))
+    return Call(verb, action, _named(given))
+
+
+def of_state(name: str, row: Mapping[str, Value]) -> Call:
+    """Return what brings one row of a state about."""
+    if name in _STATES:
+        verb, action = _STATES[name]
+        return Call(verb, action, _named(row))
+    return Call("trigger", name, {"is": dict(row)})
+
+
+def of_outcome(name: str, given: Mapping[str, Value]) -> Call:
+    """Return what tells how a state is."""
+    verb, action = _OUTCOMES.get(name, ("outcome", name))
+    return Call(verb, action, _named(given))
+
+
+def _package(given: Mapping[str, Value]) -> Call:
+    operations = given.get("operations")
+    if operations is None:
+        operations = [{key: given[key]} for key in given if key in OPERATIONS]
+    listed = [_operation(one, given) for one in operations]
+    told: dict[str, Value] = {
+        key: value for key, value in given.items() if key in _OTHERS and key != "operations"
+    }
+    told["operations"] = listed
+    if len(listed) != 1:
+        return Call("order", "package", _named(told))
+    (only,) = listed
+    return Call("order", only["op"], _named({**told, **only}))
+
+
+def _operation(one: Mapping[str, Value], beside: Mapping[str, Value]) -> dict[str, Value]:
+    """Return an operation with its `op`; {enable: ICCID} is short for {op: enable, iccid: …}."""
+    if "op" in one:
+        return _digits(dict(one))
+    op = next(key for key in one if key in OPERATIONS)
+    value, member = one[op], OPERATIONS[op]
+    members: dict[str, Value] = {"op": op}
+    if isinstance(value, Mapping):
+        members.update(value)
+    elif member and value not in (None, "", "yes", True):
+        members[member] = value if member != "tags" or isinstance(value, list) else [value]
+    for name in _BESIDE.get(op, ()):
+        for source in (beside, one):
+            if name in source:
+                members[name] = _flag(source[name])
+    return _digits(members)
+
+
+def _flag(value: Value) -> Value:
+    return {"yes": True, "no": False}.get(value, value) if isinstance(value, str) else value
+
+
+def _digits(members: dict[str, Value]) -> dict[str, Value]:
+    """Return members whose ICCID stands in digits, as operators write it."""
+    iccid = members.get("iccid")
+    if isinstance(iccid, str):
+        try:
+            members["iccid"] = iccid_text(bytes.fromhex(iccid))
+        except (IdentityError, ValueError):
+            pass  # digits already, or no ICCID on purpose
+    return members
+
+
+def _named(given: Mapping[str, Value]) -> dict[str, Value]:
+    """Return inputs, the ICCID in both forms."""
+    told = _digits(dict(given))
+    iccid = told.get("iccid")
+    if isinstance(iccid, str):
+        try:
+            told["iccid-octets"] = iccid_octets(iccid).hex().upper()
+        except IdentityError:
+            told["iccid-octets"] = iccid
+    return told
