@@ -82,16 +82,22 @@ def write_tls(path: Path, keys: Path, sessions: int, version: int) -> int:
 
 
 def write_coap(path: Path, exchanges: int) -> int:
-    """Write CON requests with piggybacked answers, one in fifty sent again; return the messages."""
+    """Write devices of a few exchanges each, CON with piggybacked answers, one request in fifty
+    sent again; return the messages.
+    """
     rng = random.Random(7)
     pool = traffic.messages(rng, 4000)
     uri = opt.path_options("/gsma/rsp2/asn1")
     clock = 1_750_000_000_000_000
     with path.open("wb") as file:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
+        device = left = 0
         for number in range(exchanges):
             request, response = pool[number % len(pool)]
-            host = bytes((10, number >> 16 & 255, number >> 8 & 255, number & 255 or 1))
+            if not left:
+                device, left = device + 1, rng.choice((2, 4, 8))
+            left -= 1
+            host = bytes((10, 1 + (device >> 16), device >> 8 & 255, device & 255))
             mid, token = number & 0xFFFF, struct.pack("!I", number)
             ask = encode(CoapMessage(CON, 2, mid, token, opt.sort((*uri, FORMAT)), request))
             told = encode(CoapMessage(ACK, 0x44, mid, token, (FORMAT,) if response else (),

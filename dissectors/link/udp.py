@@ -111,16 +111,19 @@ class UdpFlows:
 
     def _evict(self) -> None:
         """Forget the quietest quarter of the flows."""
-        wanted = {}
-        for key, direction in self.directions.items():
-            if direction is not UNWANTED:
-                back = self.directions.get(reverse(key), direction)
-                wanted[min(key, reverse(key))] = max(direction.last, back.last)
-        for key in sorted(wanted, key=wanted.__getitem__)[: max(len(wanted) // 4, 1)]:
-            direction = self.directions.pop(key)
-            self.directions.pop(reverse(key), None)
-            if direction.sink is not None:
-                self._notes.count()
-                text = "too many flows are open; this quiet one is closed"
-                direction.sink.problem(finding(FLOW_EVICTED, text), ())
-                direction.sink.close()
+        last: dict[int, int] = {}
+        sinks: dict[int, DatagramFlow] = {}
+        for direction in self.directions.values():
+            sink = direction.sink
+            if sink is not None:
+                sinks[id(sink)] = sink
+                last[id(sink)] = max(last.get(id(sink), 0), direction.last)
+        quiet = sorted(last, key=last.__getitem__)[: max(len(last) // 4, 1)]
+        gone = set(quiet)
+        for key in [key for key, one in self.directions.items() if id(one.sink) in gone]:
+            del self.directions[key]
+        for place in quiet:
+            self._notes.count()
+            text = "too many flows are open; this quiet one is closed"
+            sinks[place].problem(finding(FLOW_EVICTED, text), ())
+            sinks[place].close()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from dissectors.asn1.versions import Spec
 from dissectors.finding import Finding, finding
 from dissectors.link.coap import options as opt
 from dissectors.link.coap.block import parse_block
+from dissectors.link.coap.options import Options
 from dissectors.link.coap.transfers import CoapTransfer, DatagramRecord
 from dissectors.link.stream import Flow
 from dissectors.spec.functions import Function
@@ -30,6 +32,7 @@ class CoapCarrier:
 
     __slots__ = (
         "_asked",
+        "_ends",
         "_flow",
         "_on_message",
         "_on_problem",
@@ -48,6 +51,7 @@ class CoapCarrier:
         spec: Spec | None,
     ) -> None:
         self._flow = flow
+        self._ends = (str(flow.client), str(flow.server))
         self._transport = "coaps" if secure else "coap"
         self._on_message = on_message
         self._on_problem = on_problem
@@ -69,7 +73,8 @@ class CoapCarrier:
         if transfer.code >= 0x20:
             self._response(transfer)
             return
-        body = Body(REQUEST, transfer.path, transfer.body, _media(transfer.content_format))
+        media = _media(_content_format(transfer.options))
+        body = Body(REQUEST, _path(transfer.options), transfer.body, media)
         found = recognise(body, self._spec)
         if found is None:
             return
@@ -87,8 +92,9 @@ class CoapCarrier:
             asked = self._asked.pop(request.number, None)
             if asked is None:
                 return  # the answer to something that is not ours
-            path = request.path
-        body = Body(RESPONSE, path, transfer.body, _media(transfer.content_format), asked)
+            path = _path(request.options)
+        media = _media(_content_format(transfer.options))
+        body = Body(RESPONSE, path, transfer.body, media, asked)
         # the payload of an error is a diagnostic text (RFC 7252 §5.5.2)
         found = recognise(body, self._spec) if transfer.code >> 5 == 2 else None
         if asked is not None and found is None:
@@ -99,7 +105,7 @@ class CoapCarrier:
 
     def _emit(self, transfer: CoapTransfer, found: Recognised, status: str | None) -> None:
         function, kind, name, specs, value, problems, is_json = found
-        source, target = self._flow.ends(transfer.side)
+        side = transfer.side
         sender, receiver = function.sender, function.receiver
         if kind == RESPONSE:
             sender, receiver = receiver, sender
@@ -110,8 +116,8 @@ class CoapCarrier:
             Message(
                 transfer.frames,
                 transfer.time,
-                str(source),
-                str(target),
+                self._ends[side],
+                self._ends[1 - side],
                 self._transport,
                 function.interface,
                 function.name,
@@ -131,6 +137,16 @@ class CoapCarrier:
         )
 
 
+@lru_cache(256)
+def _path(options: Options) -> str:
+    return opt.uri_path(options)
+
+
+@lru_cache(256)
+def _content_format(options: Options) -> int | None:
+    return opt.first_uint(options, opt.CONTENT_FORMAT)
+
+
 def _goes_on(transfer: CoapTransfer) -> bool:
     """Say whether a request asks for a later block: what it asked is in an earlier one."""
     value = opt.first(transfer.options, opt.BLOCK2)
@@ -144,7 +160,7 @@ def _media(content_format: int | None) -> Media:
 
 def _departures(transfer: CoapTransfer, is_json: bool) -> list[Finding]:
     problems = []
-    number = transfer.content_format
+    number = _content_format(transfer.options)
     code = transfer.code
     success = code < 0x20 or code >> 5 == 2
     wanted = _JSON if is_json else _OCTETS

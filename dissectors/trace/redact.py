@@ -176,9 +176,7 @@ class Veil:
             )
             return carrier._replace(head=head, body=b"", request=None, problems=(), trailers=())
         if isinstance(carrier, CoapTransfer):
-            return dataclasses.replace(
-                carrier, body=b"", options=(), token=b"", request=None, findings=()
-            )
+            return carrier._replace(body=b"", options=(), token=b"", request=None, findings=())
         if isinstance(carrier, CardMessage):
             return dataclasses.replace(carrier, command=b"", response=b"", chains=(), problems=())
         return None

@@ -7,8 +7,8 @@ duplicates, and hands up whole requests and responses in order of completion.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from dissectors.finding import Finding, finding
 from dissectors.link.coap import codes
@@ -28,8 +28,7 @@ HOLD_SECONDS: Final = 1.0
 MAX_HELD: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(NamedTuple):
     """One message as it came: which way, in which frames, when, and what was wrong with it."""
 
     side: int
@@ -331,8 +330,10 @@ class Conversation:
         if message is None:
             return None
         pending.goes_on = None
-        asked = replace(sight, side=1 - sight.side, message=message, frames=pending.frames)
-        pending.ref = self._tell(replace(asked, findings=()), None, ())
+        asked = sight._replace(
+            side=1 - sight.side, message=message, frames=pending.frames, findings=()
+        )
+        pending.ref = self._tell(asked, None, ())
         return pending.ref
 
     # Answers that were captured before their question.

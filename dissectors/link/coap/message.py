@@ -31,6 +31,11 @@ MAX_EXTENSION = 269 + 65535
 MAX_FINDINGS = 16  # per message: a datagram of 64 kB holds as many wrong options
 
 
+# Options by the bytes that they were read from: so many, each no longer than this.
+_KNOWN, _MOST_KNOWN = 1024, 128
+_known: dict[bytes, Options] = {}
+
+
 class CoapEncodeError(ValueError):
     """A message that RFC 7252 has no bytes for; `encode_raw` emits what it can all the same."""
 
@@ -99,6 +104,13 @@ def decode(data: bytes) -> tuple[CoapMessage | None, Findings]:
         text = f"token of {token_length} bytes, {size - 4} are there"
         found.append(finding(codes.TOKEN_CUT, text, "token", 4))
         return CoapMessage(kind, code, mid, token), tuple(found)
+    # Options are much alike: what was read once without fault up to its payload marker is known.
+    begin = position
+    marker = data.find(b"\xff", begin, begin + _MOST_KNOWN)
+    if 0 <= marker < size - 1:
+        known = _known.get(data[begin:marker])
+        if known is not None:
+            return CoapMessage(kind, code, mid, token, known, data[marker + 1 :]), tuple(found)
     options: list[Option] = []
     payload = b""
     number = 0
@@ -113,6 +125,8 @@ def decode(data: bytes) -> tuple[CoapMessage | None, Findings]:
                 payload = data[position:]
                 if not payload:
                     found += _one(codes.EMPTY_PAYLOAD, "marker, then nothing", "payload", start)
+                elif not found and start == marker:
+                    _remember(data[begin:marker], tuple(options))
                 break
             try:
                 delta, position = _extended(data, delta, position)
@@ -145,6 +159,12 @@ def decode(data: bytes) -> tuple[CoapMessage | None, Findings]:
         options.append(option)
         position = end
     return CoapMessage(kind, code, mid, token, tuple(options), payload), tuple(found)
+
+
+def _remember(encoded: bytes, options: Options) -> None:
+    if len(_known) >= _KNOWN:
+        _known.clear()
+    _known[encoded] = options
 
 
 class _Cut(Exception):

@@ -127,6 +127,10 @@ class Body:
         )
 
 
+# what most flows have: they share it, for an ordered map of its own costs each of them microseconds
+_NONE: Final[OrderedDict[TransferKey, Body]] = OrderedDict()
+
+
 class Bodies:
     """The bodies that one side has in the making, the longest untouched first."""
 
@@ -135,8 +139,7 @@ class Bodies:
     def __init__(self, limits: Limits, budget: Budget) -> None:
         self._limits = limits
         self._budget = budget
-        self._open: OrderedDict[TransferKey, Body] = OrderedDict()
-        self._done: OrderedDict[TransferKey, Body] = OrderedDict()
+        self._open = self._done = _NONE
 
     def __iter__(self) -> Iterator[Body]:
         return iter(tuple(self._open.values()))
@@ -150,6 +153,8 @@ class Bodies:
         over = self._budget.held > self._budget.max_held
         limit = 0 if over else self._limits.max_body
         body.assembly = Assembly(limit, self._limits.max_ahead)
+        if self._open is _NONE:
+            self._open, self._done = OrderedDict(), OrderedDict()
         self._open[body.key] = body
 
     def add(self, body: Body, block: Block, message: CoapMessage, frames: Frames) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from dissectors.finding import Finding
 from dissectors.link.coap import options as opt
@@ -16,8 +16,7 @@ LEAST_SHARE: Final = 8
 Missing = tuple[tuple[int, int | None], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RequestRef:
+class RequestRef(NamedTuple):
     """The request that a response answers, less its body; `frames` are of its first datagram."""
 
     number: int
@@ -32,8 +31,7 @@ class RequestRef:
         return opt.uri_path(self.options)
 
 
-@dataclass(frozen=True, slots=True)
-class CoapTransfer:
+class CoapTransfer(NamedTuple):
     """One application message, put together from all its blocks.
 
     `number` counts the transfers of a flow from 1, in the order in which they started. `type`,
