@@ -110,7 +110,9 @@ def load_purposes(root: Path | None = None) -> Purposes:
     found = Purposes()
     if (folder / "official.yaml").is_file():
         _official(found, folder / "official.yaml", problems)
-    for path in sorted((folder / "catalogue").glob("*.yaml")):
+    # SGP.41 stands last
+    files = (folder / "catalogue").glob("*.yaml")
+    for path in sorted(files, key=lambda one: (one.name.startswith("ifpp"), one.name)):
         node = mapping_of(path, problems, near)
         if node is not None:
             _file(found, node, problems)
@@ -215,6 +217,7 @@ def _condition(node: Mapping, problems: Problems) -> str:
             ics.parse(condition)
         except ics.ExpressionError as error:
             problems.add(value.source, str(error), error.hint)
+            return ""
     return condition
 
 
