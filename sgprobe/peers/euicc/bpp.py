@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from enum import Enum, auto
 
@@ -9,10 +10,10 @@ from dissectors.asn1.model import Value
 from dissectors.asn1.tlv import TlvError, length_octets, read_tlv, split
 from sgprobe.crypto.bsp import Bsp, read_replace_session_keys
 from sgprobe.crypto.errors import CryptoError, SegmentError
-from sgprobe.crypto.kdf import KEY_OCTETS, KEY_TYPE_AES, agree
+from sgprobe.crypto.kdf import KEY_OCTETS, KEY_TYPE_AES
 from sgprobe.crypto.signing import SMDP_SIGN
 from sgprobe.peers.effects import CardFailure
-from sgprobe.peers.euicc import installation, installing, memory, metadata
+from sgprobe.peers.euicc import factory_loading, installation, installing, memory, metadata
 from sgprobe.peers.euicc.dialect import faults
 from sgprobe.peers.euicc.elements import NO_MEMORY
 from sgprobe.peers.euicc.interpreter import Aborted, Interpreter, response
@@ -57,11 +58,15 @@ _COMMANDS = {
 class Loader:
     """One package while it is loaded: keys, place, and what has been put together so far."""
 
-    __slots__ = ("about", "bsp", "dp", "interpreter", "left", "metadata", "room", "stage", "whole")
+    __slots__ = ("about", "bsp", "digest", "dp", "interpreter", "left", "metadata", "room", "size",
+                 "stage", "whole")  # fmt: skip
 
-    def __init__(self, bsp: Bsp, about: Installation, whole: int) -> None:
+    def __init__(self, bsp: Bsp, about: Installation, first: bytes, whole: int) -> None:
         self.bsp = bsp
         self.about = about
+        # of what has come so far
+        self.digest = hashlib.sha256(first)
+        self.size = len(first)
         # octets of the whole package that are still to come, and of the part that has begun
         self.whole = whole
         self.left = 0
@@ -102,7 +107,7 @@ def _fail(turn: Turn, loader: Loader, reason: int, sima: bytes | None = None) ->
 
 def _begin(turn: Turn, octets: bytes) -> bytes:
     """Take the header of the package with InitialiseSecureChannel. SGP.22 §5.5.1."""
-    server, agreed = turn.session.server, turn.session.agreed
+    server, agreed, load = turn.session.server, turn.session.agreed, turn.session.factory
     if server is None or agreed is None:
         raise CardFailure(CONDITIONS)
     about = Installation(
@@ -111,16 +116,18 @@ def _begin(turn: Turn, octets: bytes) -> bytes:
         agreed.certificate.oid or server.oid,
         server.identity.ci.hex(),
         "initialiseSecureChannel",
+        key_ref=load.ref if load is not None else None,
     )
     if turn.session.loader is not None and turn.chip.rules.on("EUICC.BPP-STRUCTURE"):
         return _fail(turn, turn.session.loader, BAD_STRUCTURE)
     try:
         whole, channel = _heads(octets)
+        factory_loading.check_channel(turn, channel)
         bsp = _secure_channel(turn, server, agreed, channel)
     except Refused as refusal:
         turn.session.forget_server()
         return installation.failure(turn, about, refusal.reason)
-    turn.session.loader = Loader(bsp, about, whole - len(channel))
+    turn.session.loader = Loader(bsp, about, octets, whole - len(channel))
     # from here on a power cut is told: SGP.22 §2.5.6, installFailedDueToInterruption
     turn.draft.put(about)
     return b""
@@ -176,7 +183,8 @@ def _secure_channel(turn: Turn, server: Server, agreed: Agreed, raw: bytes) -> B
         raise Refused(BAD_SIGNATURE)
     try:
         point = bytes.fromhex(value["smdpOtpk"])
-        keys = agree(agreed.key, point, bytes.fromhex(template["hostId"]), turn.chip.ecasd.eid)
+        host_id = bytes.fromhex(template["hostId"])
+        keys = agreed.session_keys(point, host_id, turn.chip.ecasd.eid)
     except CryptoError:
         raise Refused(INCORRECT_INPUT) from None
     return Bsp(keys)
@@ -185,6 +193,8 @@ def _secure_channel(turn: Turn, server: Server, agreed: Agreed, raw: bytes) -> B
 def _segment(turn: Turn, loader: Loader, octets: bytes) -> bytes:
     strict = turn.chip.rules.on("EUICC.BPP-STRUCTURE")
     loader.whole -= len(octets)
+    loader.size += len(octets)
+    loader.digest.update(octets)
     if strict and loader.whole < 0:
         raise Refused(BAD_STRUCTURE)
     tag = octets[:1]
@@ -262,6 +272,7 @@ def _metadata(turn: Turn, loader: Loader, octets: bytes) -> None:
         return
     loader.metadata = metadata.check(turn, loader.metadata)
     loader.about = replace(loader.about, iccid=loader.metadata["iccid"])
+    factory_loading.check_metadata(turn, loader)
     loader.stage = Stage.KEYS_OR_ELEMENTS
 
 
@@ -283,4 +294,5 @@ def _profile(turn: Turn, loader: Loader, octets: bytes) -> bytes:
     interpreter.feed(_open(turn, loader, octets))
     if loader.left:
         return b""
+    factory_loading.check_whole(turn, loader)
     return installing.install(turn, loader, interpreter)

@@ -11,8 +11,9 @@ from dissectors.spec.identity import iccid_octets
 from sgprobe.crypto.keys import Curve
 from sgprobe.crypto.pki import TestPki
 from sgprobe.peers.euicc.config import Config
-from sgprobe.peers.euicc.ecasd import ecasd
+from sgprobe.peers.euicc.ecasd import Ecasd, ecasd
 from sgprobe.peers.euicc.euicc import Euicc
+from sgprobe.peers.euicc.factory_rules import FACTORY_RULES
 from sgprobe.peers.euicc.profiles import free_aid
 from sgprobe.peers.euicc.records import Package, Profile, Settings
 from sgprobe.peers.euicc.rules import RULES
@@ -68,15 +69,27 @@ def build(
 
     Profiles are put in only where the store is empty: a store that holds this eUICC wins.
     """
-    chosen = config or Config()
     identity = ecasd([pki[curve] for curve in curves], name)
     memory = MemoryStore() if store is None else store
-    _manufacture(chosen, memory, identity.eid.hex(), identity.identities[0].ci.hex(), profiles)
-    rules = Rules(RULES, frozenset(off))
-    return Euicc(chosen, memory, identity, rules, entropy or random.Random(name))
+    source = entropy or random.Random(name)
+    return manufacture(config or Config(), memory, identity, off, profiles, source)
 
 
-def _manufacture(
+def manufacture(
+    config: Config,
+    store: Store,
+    identity: Ecasd,
+    off: Iterable[str] = (),
+    profiles: Iterable[Preloaded] = (),
+    entropy: Entropy | None = None,
+) -> Euicc:
+    """Return an eUICC of any identity, with profiles put in where the store is empty."""
+    _preload(config, store, identity.eid.hex(), identity.identities[0].ci.hex(), profiles)
+    rules = Rules((*RULES, *FACTORY_RULES), frozenset(off))
+    return Euicc(config, store, identity, rules, entropy or random.SystemRandom())
+
+
+def _preload(
     config: Config, store: Store, eid: str, ci: str, profiles: Iterable[Preloaded]
 ) -> None:
     state = State(store, f"euicc/{eid}")

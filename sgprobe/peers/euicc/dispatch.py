@@ -17,6 +17,7 @@ from sgprobe.peers.euicc import (
     download,
     eims,
     emergency,
+    factory,
     fallback,
     immediate,
     info,
@@ -148,8 +149,11 @@ def dispatch(turn: Turn, command: bytes) -> bytes:
     if command[:2] == bpp.BPP or (turn.session.loader is not None and command[:1] in bpp.PARTS):
         # the pieces of a package are no whole TLVs
         return bpp.load(turn, command)
-    spoken = turn.chip.dialect
-    entry = _table(spoken).get(command_tag(command))
+    factory.guard(turn, command)
+    spoken, tag = turn.chip.dialect, command_tag(command)
+    if tag[:1] == factory.FIRST_OCTET:
+        return factory.command(turn, tag, command)
+    entry = _table(spoken).get(tag)
     if entry is None:
         raise CardFailure(REFERENCE_NOT_FOUND)
     closed = entry.local and not turn.chip.config.local_management

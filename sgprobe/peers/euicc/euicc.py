@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sgprobe.peers.euicc import installation, notifications
+from sgprobe.peers.euicc import factory_state, installation, notifications
 from sgprobe.peers.euicc.config import Config
 from sgprobe.peers.euicc.dialect import dialect
 from sgprobe.peers.euicc.dispatch import dispatch
@@ -95,6 +95,7 @@ class Euicc:
 
     def _finish(self, turn: Turn) -> None:
         notifications.flush(turn)
+        factory_state.settle(turn)
         try:
             self._state.commit(turn.draft)
         except BaseException:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dissectors.asn1.model import Value
 from dissectors.asn1.tlv import tlv
 from sgprobe.crypto.signing import EUICC_SIGN_PIR
-from sgprobe.peers.euicc import notifications
+from sgprobe.peers.euicc import factory_loading, notifications
 from sgprobe.peers.euicc.records import Installation, Notification
 from sgprobe.peers.euicc.turn import Turn
 
@@ -29,6 +29,7 @@ def result(turn: Turn, about: Installation, final: Value) -> bytes:
     signed = tlv("BF37", data, EUICC_SIGN_PIR.sign(identity.key, data))
     note = Notification(seq, notifications.INSTALL, about.address, about.iccid, signed.hex())
     notifications.keep(turn, note)
+    factory_loading.ended(turn, about, final, seq, signed)
     return signed
 
 

@@ -197,6 +197,8 @@ class Installation(Kept):
     ci: str
     command: str
     iccid: str | None = None
+    # the one-time key of a package that was bound beforehand
+    key_ref: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sgprobe.crypto.certificates import Certificate
-from sgprobe.crypto.keys import PrivateKey
+from sgprobe.crypto.ifpp_keys import Hybrid, session_keys
+from sgprobe.crypto.kdf import SessionKeys
+from sgprobe.crypto.keys import PrivateKey, ecdh
 from sgprobe.peers.euicc.ecasd import Identity
 from sgprobe.peers.euicc.records import Profile, Settings
 
@@ -40,6 +42,24 @@ class Agreed:
     certificate: Certificate
     key: PrivateKey = field(repr=False)
     point: bytes
+    # what a package that was bound beforehand may add to the agreement
+    hybrid: Hybrid | None = field(default=None, repr=False)
+
+    def session_keys(self, peer: bytes, host_id: bytes, eid: bytes) -> SessionKeys:
+        """Return the keys of the package; `peer` is the server's one-time point."""
+        return session_keys(ecdh(self.key, peer), host_id, eid, self.hybrid)
+
+
+@dataclass(frozen=True, slots=True)
+class FactoryLoad:
+    """What a load context (FF41) says of the package that is to come."""
+
+    ref: str
+    iccid: str
+    # SHA-256 of BF23 and of BF36, and how long BF36 is
+    channel: bytes
+    package: bytes
+    length: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +87,7 @@ class Session:
     challenge: bytes | None = None
     server: Server | None = None
     agreed: Agreed | None = None
+    factory: FactoryLoad | None = None
     loader: Loader | None = None
     fresh: Fresh | None = None
     refresh_pending: bool = False
@@ -76,4 +97,5 @@ class Session:
         """Drop the RSP session: a new one begins with a new challenge."""
         self.server = None
         self.agreed = None
+        self.factory = None
         self.loader = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
+from sgprobe.peers.euicc.factory_records import FACTORY_KINDS
 from sgprobe.peers.euicc.records import KINDS, Kept, Settings
 from sgprobe.peers.store import Changes, Store
 
@@ -24,7 +25,7 @@ class State:
     def reload(self) -> None:
         """Read everything from the store, as after a power cut."""
         self._tables = {}
-        for kind in KINDS:
+        for kind in (*KINDS, *FACTORY_KINDS):
             prefix = f"{self._prefix}/{kind.kind}/"
             self._tables[kind.kind] = {
                 key[len(prefix) :]: kind(**self._store.get(key)) for key in self._store.keys(prefix)
@@ -68,6 +69,14 @@ class Draft:
         if changed is not None and key in changed:
             return cast("T | None", changed[key])
         return cast("T | None", self._tables[kind.kind].get(key))
+
+    def before(self, kind: type[T], key: str = "") -> T | None:
+        """Return a record as it was when the command began, or None."""
+        return cast("T | None", self._tables[kind.kind].get(key))
+
+    def touched(self, kind: type[Kept]) -> list[str]:
+        """Return the keys of the records of a kind that this command has put or removed."""
+        return list(self.changed.get(kind.kind, ()))
 
     def all(self, kind: type[T]) -> list[T]:
         """Return all records of a kind in the order of their keys."""

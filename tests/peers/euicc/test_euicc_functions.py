@@ -32,6 +32,7 @@ from sgprobe.peers.effects import CardFailure
 from sgprobe.peers.euicc.build import Preloaded
 from sgprobe.peers.euicc.config import Limits
 from sgprobe.peers.euicc.dialect import VERSIONS
+from sgprobe.peers.euicc.factory_rules import FACTORY_RULES
 from sgprobe.peers.euicc.rules import RULES
 from sgprobe.peers.euicc.values import inner
 
@@ -62,8 +63,9 @@ def test_every_rule_is_asked_and_every_question_is_in_the_table():
     room = Path(sgprobe.peers.euicc.__file__).parent
     sources = "".join(one.read_text() for one in room.glob("*.py") if one.name != "rules.py")
     asked = set(re.findall(r'"(EUICC\.[A-Z0-9-]+)"', sources))
-    assert asked == {rule.name for rule in RULES}
-    assert all(rule.clause and rule.text for rule in RULES)
+    table = (*RULES, *FACTORY_RULES)
+    assert asked == {rule.name for rule in table}
+    assert all(rule.clause and rule.text for rule in table)
 
 
 # eIM configuration

@@ -1,0 +1,1 @@
+"""The EUM: eUICCs personalised with certificates and one-time keys, and their data given away."""
