@@ -82,8 +82,8 @@ def leaf(name: str, good: bool, expected: str, actual: str, **more: Any) -> dict
 def difference(hostile: str = "") -> dict[str, Any]:
     """Return a tree with good and bad elements."""
     signed = leaf("euiccPackageSigned", False, "", "", inside=[
-        leaf("eimId", True, "acme", "acme", line=25),
-        leaf("counterValue", False, "integer greater than 41", hostile or "41", line=26,
+        leaf("eimId", True, "acme", "acme", line=27),
+        leaf("counterValue", False, "integer greater than 41", hostile or "41", line=28,
              hint=hostile or "not greater"),
         leaf("euiccPackage", True, "", "", inside=[
             leaf("psmoList", True, "", "", inside=[
@@ -93,9 +93,9 @@ def difference(hostile: str = "") -> dict[str, Any]:
         leaf(hostile or "eimTransactionId", True, "absent", "absent"),
     ])  # fmt: skip
     wrong = leaf("eimSignature", False, "signature by keys.eim (brainpoolP256r1)",
-                 "3a9c1f…e1 (64 bytes)", line=29,
+                 "3a9c1f…e1 (64 bytes)", line=31,
                  hint="verifies under keys.eim-nist: wrong key")  # fmt: skip
-    request = leaf("euiccPackageRequest", False, "", "", inside=[signed, wrong], line=23)
+    request = leaf("euiccPackageRequest", False, "", "", inside=[signed, wrong], line=25)
     return leaf("", False, "", "", inside=[request])
 
 
@@ -164,7 +164,7 @@ def _steps(
                         {"eidValue": EID}, (), (9,), "2", False)  # fmt: skip
     yield e.StepEnded(item, "2", "pass", at + 0.02, 0.12, messages=(1,))
     title = f"{role} -> {peer}: GetEimPackageResponse"
-    yield e.StepStarted(item, "3", "steps", title, at + 0.02, 0.12, 22, 30)
+    yield e.StepStarted(item, "3", "steps", title, at + 0.02, 0.12, 22, 31)
     problem = {
         "code": "der.length-not-minimal",
         "severity": "error",

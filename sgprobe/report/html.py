@@ -1,0 +1,249 @@
+"""report.html: what a certifier files and an engineer opens; one file, failures first."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from typing import TextIO
+
+from sgprobe.events import Verdict
+from sgprobe.report.compare import Comparison
+from sgprobe.report.junit import iso
+from sgprobe.report.messages import role_name
+from sgprobe.report.page import esc, facts, page, rows, table, template
+from sgprobe.report.page_item import article, yaml_lines
+from sgprobe.report.run import COUNTS, GRAVITY, SYMBOLS, WORDS, Item, Run, counted
+from sgprobe.report.text import duration, many, plain
+
+# so many failures stand open when the page is opened
+_OPEN = 12
+_TITLES = {
+    Verdict.FAIL: "Failed: the product broke an expectation",
+    Verdict.ERROR: "Errors: the bench or a case is at fault",
+    Verdict.INCONCLUSIVE: "Inconclusive: what was to be seen could not be brought about",
+    Verdict.PASS: "Passed",
+    Verdict.NOT_APPLICABLE: "Not applicable",
+}
+
+
+def write_html(run: Run, out: TextIO, comparison: Comparison | None = None) -> None:
+    """Write a run as one page."""
+    before, after = page(f"{run.product()}: sgprobe report", "\0", template("report.js"))
+    out.write(before)
+    numbers = {item.id: number for number, item in enumerate(run.by_gravity(), 1)}
+    out.write(_head(run))
+    out.write(_tiles(run))
+    out.write(_index(run, numbers))
+    if comparison is not None:
+        out.write(_compared(comparison, numbers))
+    out.write('<main id="main" tabindex="-1">\n')
+    out.write(_filter(run))
+    opened = 0
+    for verdict in GRAVITY:
+        items = [item for item in run.items if item.verdict is verdict]
+        if not items:
+            continue
+        # what passed is folded away: a reader looks at it on purpose
+        quiet = verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE)
+        tag, title = ("details", "summary") if quiet else ("section", "div")
+        out.write(f'<{tag} class="verdict"><{title}><h2>{_TITLES[verdict]} ({len(items)})</h2>'
+                  f"</{title}>\n")  # fmt: skip
+        if verdict is Verdict.NOT_APPLICABLE:
+            out.write(_reasons(items))
+        for item in items:
+            grave = verdict in (Verdict.FAIL, Verdict.ERROR)
+            opened += grave
+            case = run.cases.get(item.started.case)
+            number = numbers[item.id]
+            out.write(article(item, number, case, opened=grave and opened <= _OPEN))
+        out.write(f"</{tag}>\n")
+    out.write(_not_run(run))
+    out.write("</main>\n")
+    out.write(_by(run, "role", lambda item: (role_name(item.started.iut),)))
+    out.write(_by(run, "clause", lambda item: item.started.clauses))
+    out.write(_cases(run))
+    out.write(_reproduce(run))
+    out.write(after)
+
+
+def _head(run: Run) -> str:
+    counts = run.counts()
+    applicable = len(run.items) - counts["not_applicable"]
+    specs = ", ".join(spec.replace("@", " v") for spec in run.head.specs)
+    if counts["failed"]:
+        said = f"{counts['failed']} of {applicable} applicable items failed"
+    elif not applicable:
+        said = "nothing was judged"
+    elif counts["passed"] == applicable and run.complete:
+        said = f"all {applicable} applicable items passed"
+    else:
+        said = f"nothing failed; {counts['passed']} of {applicable} applicable items passed"
+    parts = [f"sgprobe {run.head.sgprobe}", specs, iso(run.head.at), duration(run.seconds)]
+    out = f"<header><h1>{esc(run.product())}: {said}</h1>\n"
+    out += f'<p class="faint">{esc(" · ".join(part for part in parts if part))}</p>\n'
+    out += "".join(f'<p class="banner" role="note">{esc(text)}</p>\n' for text in run.problems)
+    return out + "</header>\n"
+
+
+def _tiles(run: Run) -> str:
+    counts = run.counts()
+    out = '<ul class="tiles" aria-label="Items by verdict">'
+    for verdict in GRAVITY:
+        name = COUNTS[verdict]
+        out += (
+            f'<li class="{verdict.value}"><b>{counts[name]}</b>'
+            f'<span><span aria-hidden="true">{SYMBOLS[verdict]}</span> {WORDS[verdict]}</span></li>'
+        )
+    return out + "</ul>\n"
+
+
+def _index(run: Run, numbers: dict[str, int]) -> str:
+    """List what did not pass, a line for each case: a planted fault stands on the first screen."""
+    groups: dict[tuple[str, Verdict], list[Item]] = {}
+    for item in run.by_gravity():
+        if item.verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE):
+            groups.setdefault((item.started.case, item.verdict), []).append(item)
+    if not groups:
+        return ""
+    cells = []
+    for (case, verdict), items in list(groups.items())[:200]:
+        first = items[0]
+        count = many(len(items), "variant") if len(items) > 1 or first.started.variant else ""
+        known = " (known deviation)" if first.ended and first.ended.deviation else ""
+        cells.append((
+            f'<span class="{verdict.value}">{SYMBOLS[verdict]} {WORDS[verdict]}{known}</span>',
+            f'<a href="#i{numbers[first.id]}">{esc(case)}</a>',
+            count,
+            esc(first.started.title, 200),
+            esc(first.reason.split("\n")[0], 200),
+        ))  # fmt: skip
+    head = ("verdict", "case", "how many", "a conforming product", "what came")
+    more = f"<p>and {len(groups) - 200} more cases</p>" if len(groups) > 200 else ""
+    return f"<h2>What did not pass</h2>\n{table(head, rows(cells), 'index')}{more}\n"
+
+
+def _compared(comparison: Comparison, numbers: dict[str, int]) -> str:
+    out = "<h2>Against the baseline</h2>\n"
+    if not comparison.changes:
+        return out + f"<p>No verdict changed in {many(comparison.same, 'item')}.</p>\n"
+    for title, changes in comparison.groups():
+        out += f"<details open><summary>{title}: {len(changes)}</summary><ul>"
+        for one in changes[:500]:
+            before = WORDS[one.before] if one.before is not None else "not there"
+            after = WORDS[one.after] if one.after is not None else "not there"
+            name = esc(one.item)
+            if one.item in numbers:
+                name = f'<a href="#i{numbers[one.item]}">{name}</a>'
+            out += f"<li>{name}: {before} → {after}</li>"
+        out += "</ul></details>\n"
+    return out
+
+
+def _filter(run: Run) -> str:
+    roles = sorted({item.started.iut for item in run.items})
+    clauses = sorted({clause for item in run.items for clause in item.started.clauses})
+    boxes = "".join(
+        f'<label><input type="checkbox" name="verdict" value="{verdict.value}" checked> '
+        f"{WORDS[verdict]}</label>"
+        for verdict in GRAVITY
+    )
+    return (
+        '<form id="filter" hidden aria-label="Filter the items">'
+        f"<fieldset><legend>Verdict</legend>{boxes}</fieldset>"
+        f"<label><span>Role under test</span>{_select('role', roles)}</label>"
+        f"<label><span>Clause</span>{_select('clause', clauses)}</label>"
+        '<label><span>Words</span><input type="search" name="text" autocomplete="off"></label>'
+        '<button type="reset">Show all</button>'
+        '<output id="shown" aria-live="polite"></output></form>\n'
+    )
+
+
+def _select(name: str, values: list[str]) -> str:
+    options = "".join(f'<option value="{esc(value)}">{esc(value)}</option>' for value in values)
+    return f'<select name="{name}"><option value="">all</option>{options}</select>'
+
+
+def _reasons(items: list[Item]) -> str:
+    found = Counter(item.reason.split("\n")[0] or "no reason was given" for item in items)
+    cells = [(str(count), esc(reason)) for reason, count in found.most_common(200)]
+    return table(("#items", "why"), rows(cells)) + "\n"
+
+
+def _not_run(run: Run) -> str:
+    if not run.not_run:
+        return ""
+    names = "".join(f"<li>{esc(ident)}</li>" for ident in run.not_run[:2000])
+    return (
+        f"<details class='verdict'><summary><h2>Did not run ({len(run.not_run)})</h2></summary>"
+        f"<ul>{names}</ul></details>\n"
+    )
+
+
+def _by(run: Run, name: str, keys: Callable[[Item], tuple[str, ...]]) -> str:
+    found: dict[str, Counter[Verdict]] = {}
+    for item in run.items:
+        for key in keys(item):
+            found.setdefault(plain(key), Counter())[item.verdict] += 1
+    if not found:
+        return ""
+    body = "".join(
+        f"<tr><th scope='row'>{esc(key)}</th>"
+        + "".join(
+            f'<td class="n {verdict.value}">{count[verdict] or "<span class=faint>·</span>"}</td>'
+            for verdict in GRAVITY
+        )
+        + "</tr>"
+        for key, count in sorted(found.items())
+    )
+    head = (name, *(f"#{WORDS[verdict]}" for verdict in GRAVITY))
+    return (
+        f"<details{' open' if len(found) <= 12 else ''}><summary><h2>Verdicts by {name}</h2>"
+        f"</summary>{table(head, body)}</details>\n"
+    )
+
+
+def _cases(run: Run) -> str:
+    used = {item.started.case for item in run.items}
+    cases = [case for ident, case in run.cases.items() if ident in used]
+    if not cases:
+        return ""
+    out = f"<details><summary><h2>Cases as they were run ({len(cases)})</h2></summary>\n"
+    for case in cases:
+        lines = case.text.rstrip("\n").split("\n")[:2000]
+        shown = yaml_lines(lines, 1, len(lines), set())
+        out += (
+            f'<details id="case-{esc(case.case)}"><summary>{esc(case.case)} '
+            f'<span class="faint">{esc(case.file)}</span></summary>'
+            f'<pre class="yaml">{shown}</pre></details>\n'
+        )
+    return out + "</details>\n"
+
+
+def _reproduce(run: Run) -> str:
+    head = run.head
+    pairs = [
+        ("command", f"<code>{esc(' '.join(head.command))}</code>"),
+        ("seed", str(head.seed)),
+        ("run", esc(head.run)),
+        ("bench", esc(f"sgprobe {head.sgprobe}, Python {head.python}, {head.platform}")),
+        ("specifications", esc(", ".join(head.specs))),
+        ("SHOULDs", "count" if head.strict else "are warnings"),
+        ("plan", f"<code>{esc(head.plan)}</code>"),
+    ]
+    pairs += [
+        (f"SHA-256 of {name}", f"<code>{esc(value)}</code>") for name, value in head.hashes.items()
+    ]
+    scenario = sum(item.ended.scenario_seconds for item in run.items if item.ended)
+    pairs.append(("time", f"{duration(run.seconds)}; {duration(scenario)} on scenario clocks"))
+    out = f"<h2>To run it again</h2>\n{facts(pairs)}\n"
+    for title, values in (("Product", head.product), ("ICS", head.ics), ("IXIT", head.ixit)):
+        if values:
+            cells = [(esc(str(name)), esc(_value(value))) for name, value in values.items()]
+            out += f"<h3>{title}</h3>\n{table(('name', 'value'), rows(cells))}\n"
+    counts = ", ".join(counted(v, run.counts()[COUNTS[v]]) for v in GRAVITY)
+    return out + f'<p class="faint">{esc(counts)}</p>\n'
+
+
+def _value(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
