@@ -1,0 +1,356 @@
+"""The SM-DPf as one object: requests in, answers out; deliveries lie in a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sgprobe.crypto.ifpp import Binder
+from sgprobe.crypto.ifpp_issue import binder as test_binder
+from sgprobe.crypto.ifpp_keys import available
+from sgprobe.crypto.pki import CertificateSet, Credential
+from sgprobe.exchange import Request, Response
+from sgprobe.peers.delivery.files import MANIFEST, Folder
+from sgprobe.peers.delivery.manifest import MAX_SHARD
+from sgprobe.peers.effects import Procedure
+from sgprobe.peers.es9 import json_binding
+from sgprobe.peers.es9.euicc import EuiccJudge
+from sgprobe.peers.es9.json_binding import BadMember, NotJson
+from sgprobe.peers.es9.mutual import RandomSource
+from sgprobe.peers.es9.party import Party, smdp_party
+from sgprobe.peers.es9.status import Refusal
+from sgprobe.peers.profiles.library import ProfileType
+from sgprobe.peers.rules import Rules
+from sgprobe.peers.smdpf import intake, outbox, reports
+from sgprobe.peers.smdpf.binder import Press, Runner, one_by_one
+from sgprobe.peers.smdpf.front import FIELD_NOTIFICATION, Front
+from sgprobe.peers.smdpf.jobs import Jobs
+from sgprobe.peers.smdpf.members import Members, listed, need_octets, octets
+from sgprobe.peers.smdpf.orders import TYPES, Orders
+from sgprobe.peers.smdpf.records import Entry, Job, Order, State, Work
+from sgprobe.peers.smdpf.requests import Requests
+from sgprobe.peers.smdpf.results import Results, Unproved
+from sgprobe.peers.smdpf.rules import PREFIX, RULES
+from sgprobe.peers.smdpf.status import refuse
+from sgprobe.peers.store import Store
+
+_JOURNAL = 200
+_MAX_REMOVALS = 10_000
+# answers to calls that are kept, for calls that come again
+_CALLS = ("order", "withdraw", "batch", "request", "removals")
+_WEEK = 7 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What an SM-DPf is made of."""
+
+    party: Party
+    signer: Credential
+    binder: Binder
+    folder: Path
+    # of the subscriptions and profile protection keys
+    seed: str = field(default="sgprobe", repr=False)
+    types: Mapping[str, ProfileType] = field(default_factory=lambda: TYPES)
+    shard_entries: int = MAX_SHARD
+    # until what a final report with gaps leaves open is UNKNOWN
+    delay: float = _WEEK
+    off: frozenset[str] = frozenset()
+
+
+def make_setup(
+    certificates: CertificateSet, folder: Path, name: str = "dp", **changes: Any
+) -> Setup:
+    """Return an SM-DPf of the test PKI, "dp" or "dp2"; it stands under the SM-DP+'s certificate.
+
+    No public text has a role of its own for it.
+    """
+    party = smdp_party([certificates], name)
+    hybrid = len(available()) == 3
+    made = Setup(
+        party,
+        certificates[f"{name}pb"],
+        test_binder(certificates, f"{name}pb", with_quantum=hybrid),
+        folder,
+    )
+    return replace(made, **changes)
+
+
+class SmDpf:
+    """A simulated SM-DPf; `random` gives octets, `runner` binds in this process or in many."""
+
+    def __init__(
+        self, setup: Setup, store: Store, random: RandomSource, runner: Runner = one_by_one
+    ) -> None:
+        self.setup = setup
+        self.store = store
+        self.rules = Rules(RULES, setup.off)
+        self.runner = runner
+        judge = EuiccJudge(setup.party, self.rules, PREFIX)
+        self._orders = Orders(self.rules, setup.types, random)
+        self._intake = intake.Intake(self.rules, judge)
+        self._requests = Requests(self.rules, self._intake, random)
+        self.jobs = Jobs(
+            self.rules, store, setup.folder,
+            Press(setup.binder, setup.party.address, setup.seed),
+            setup.signer, setup.party, setup.types, random, setup.shard_entries,
+        )  # fmt: skip
+        self._results = Results(self.rules, setup.party.oid)
+        self._reports = reports.Reports(self.rules, self._results, setup.delay, self.jobs.entries)
+        # what was refused lately, for people and tests; no secrets
+        self.journal: deque[tuple[str, str]] = deque(maxlen=_JOURNAL)
+        self._front = Front(self._call, lambda: self.rules.on("SMDPF.REQUESTER"))
+
+    @property
+    def address(self) -> str:
+        """The name of the server."""
+        return self.setup.party.address
+
+    def answer(self, request: Request, now: float, caller: str | None = None) -> Response:
+        """Answer one HTTP request; `caller` is who the TLS certificate names."""
+        if request.path == FIELD_NOTIFICATION:
+            return self._notified(request)
+        return self._front.answer(request, now, caller)
+
+    # --- functions ---
+
+    def _call(
+        self,
+        name: str,
+        parts: tuple[str, ...],
+        members: Members | None,
+        requester: str,
+        body: bytes,
+        now: float,
+    ) -> Members | Folder:
+        if name == "file":
+            return self._file(parts, requester)
+        work = Work(self.store)
+        try:
+            answer = self._once(work, name, parts, members, requester, body, now)
+        except Refusal as refusal:
+            self.journal.append((name, str(refusal)))
+            work.commit_refused()
+            raise
+        work.commit()
+        return answer
+
+    def _once(
+        self,
+        work: Work,
+        name: str,
+        parts: tuple[str, ...],
+        members: Members | None,
+        requester: str,
+        body: bytes,
+        now: float,
+    ) -> Members:
+        """Perform a call, or answer as before where it came already. Binding §5."""
+        if members is None or name not in _CALLS or not self.rules.on("SMDPF.IDEMPOTENT"):
+            return self._perform(work, name, parts, members, requester, body, now)
+        call = str(members["header"]["functionCallIdentifier"])
+        key = f"call/{hashlib.sha256(f'{requester}/{name}/{call}'.encode()).hexdigest()}"
+        content = {one: value for one, value in members.items() if one != "header"}
+        asked = hashlib.sha256(json.dumps([parts, content], sort_keys=True).encode()).hexdigest()
+        known = work.get(key)
+        if known is not None:
+            if known[0] != asked:
+                raise refuse("call-other", call[:64])
+            answered: Members = known[1]
+            return answered
+        answer = self._perform(work, name, parts, members, requester, body, now)
+        work.put(key, [asked, answer])
+        return answer
+
+    def _perform(
+        self,
+        work: Work,
+        name: str,
+        parts: tuple[str, ...],
+        members: Members | None,
+        requester: str,
+        body: bytes,
+        now: float,
+    ) -> Members:
+        given = members or {}
+        match name:
+            case "order":
+                return self._orders.place(work, requester, given)
+            case "show-order":
+                return self._orders.show(work, requester, parts[0])
+            case "withdraw":
+                return self._orders.withdraw(work, requester, parts[0], given)
+            case "batch":
+                dm = str(given.get("dmId") or "")[:256]
+                return self._intake.take(work, need_octets(given, "batch"), dm, now)
+            case "request":
+                return self._requests.take(work, requester, given, now)
+            case "job":
+                return self._requests.show(work, requester, parts[0])
+            case "report":
+                raw = body if members is None else _report(given)
+                return self._reports.take(work, raw, now)
+            case "gaps":
+                return self._reports.gaps(work, parts[0])
+            case _:
+                return self._reports.removals(work, _removals(given))
+
+    def _file(self, parts: tuple[str, ...], requester: str) -> Folder:
+        name, file = parts
+        delivery = Work(self.store).delivery(name)
+        if delivery is None or not delivery.ready:
+            raise refuse("delivery-unknown", name)
+        if delivery.dm != requester and self.rules.on("SMDPF.DATA-DM"):
+            raise refuse("not-allowed", "another device maker's delivery")
+        if file == MANIFEST:
+            self.jobs.hand_over(name)
+        return self.jobs.files(name)
+
+    def _notified(self, request: Request) -> Response:
+        """HandleNotification: a device reports from the field. SGP.22 §5.6.4, FLOW-OPT."""
+        try:
+            pending = json_binding.read_object(request.body).get("pendingNotification")
+            raw = json_binding.read_base64(pending) if isinstance(pending, str) else b""
+        except (NotJson, BadMember):
+            return Response(400)
+        self.field_result(raw)
+        return Response(204)
+
+    # --- for the host, the command line and tests ---
+
+    def call(self, name: str, requester: str, members: Members, now: float, *parts: str) -> Members:
+        """Perform a function by name, without HTTP; raises its refusal."""
+        if "header" not in members:
+            number = (self.store.get("calls") or 0) + 1
+            self.store.commit({"calls": number})
+            header = {
+                "functionRequesterIdentifier": requester,
+                "functionCallIdentifier": f"own-{number}",
+            }
+            members = {"header": header, **members}
+        answer = self._call(name, parts, members, requester, b"", now)
+        assert isinstance(answer, dict)
+        return answer
+
+    def step(self, now: float) -> Job | None:
+        """Do one chunk of the first binding job; None where there is none."""
+        return self.jobs.step(now, self.runner)
+
+    def work(self, now: float, told: Callable[[Job], None] = lambda job: None) -> None:
+        """Do all binding jobs, as long as the HSM answers."""
+        before: Job | None = None
+        while (job := self.step(now)) is not None and job != before:
+            told(job)
+            before = job
+
+    def field_result(self, raw: bytes) -> str:
+        """Take a result that comes from the field; return the rule that it breaks, or ""."""
+        work = Work(self.store)
+        try:
+            self._reports.apply(work, self._results.judge(work, raw))
+        except (Unproved, Refusal) as error:
+            self.journal.append(("HandleNotification", str(error)))
+            return error.rule if isinstance(error, Unproved) else error.status.name
+        work.commit()
+        return ""
+
+    def tick(self, now: float) -> int:
+        """Do what time asks for; return how many entries have become UNKNOWN. RB-54."""
+        count = 0
+        for key in list(self.store.keys("stations/")):
+            work = Work(self.store)
+            count += self._reports.give_up(work, key.partition("/")[2], now)
+            work.commit()
+        return count
+
+    def notify(self) -> Procedure[int]:
+        """Tell the MSPs what they have not heard yet. FLOW-16."""
+        return outbox.notify(self.store, self.address)
+
+    def hand_over(self, delivery: str) -> Folder:
+        """Give a delivery to the device maker without HTTP."""
+        self.jobs.hand_over(delivery)
+        return self.jobs.files(delivery)
+
+    def protect(self, name: str, count: int) -> Order:
+        """Protect profiles ahead of binding, in bulk: the eUICCs are not known yet."""
+        work = Work(self.store)
+        order = work.order(name)
+        if order is None:
+            raise refuse("order-unknown", name)
+        protected = min(order.count, max(order.protected, order.used) + count)
+        order = work.save_order(replace(order, protected=protected))
+        work.commit()
+        return order
+
+    def compromised(self, batch: str) -> list[str]:
+        """Take an EUM's word that the keys of a batch are known to others. INO1."""
+        work = Work(self.store)
+        withdrawn = []
+        for iccid in intake.compromise(work, batch):
+            entry = work.entry(iccid)
+            if entry is None or work.state(entry) not in (
+                State.BOUND, State.DELIVERED, State.UNKNOWN
+            ):  # fmt: skip
+                continue
+            entry = work.move(entry, State.WITHDRAWN, reason="the key is compromised")
+            order = work.order(entry.order)
+            if order is not None:
+                outbox.tell(work, order, "compromised", entry, reason=f"batch {batch}")
+            withdrawn.append(iccid)
+        work.commit()
+        return withdrawn
+
+    def affected(self, certificate: bytes) -> list[Entry]:
+        """Return what is bound under a certificate and not proved installed. INO5."""
+        name = hashlib.sha256(certificate).hexdigest()
+        found = []
+        work = Work(self.store)
+        for key in self.store.keys("entry/"):
+            entry = work.entry(key.partition("/")[2])
+            if entry is not None and entry.signer == name and work.state(entry) in (
+                State.BOUND, State.DELIVERED, State.UNKNOWN
+            ):  # fmt: skip
+                found.append(entry)
+        return found
+
+    def order(self, name: str) -> Order | None:
+        """Return an order as it stands."""
+        return Work(self.store).order(name)
+
+    def entry(self, iccid: str) -> Entry | None:
+        """Return the entry of a profile that is bound."""
+        return Work(self.store).entry(iccid)
+
+    def state(self, iccid: str) -> State | None:
+        """Return the state of a profile, None where no order has its ICCID."""
+        work = Work(self.store)
+        entry = work.entry(iccid)
+        if entry is not None:
+            return work.state(entry)
+        found = work.order_of(iccid)
+        if found is None:
+            return None
+        order, place = found
+        return State.PROTECTED if place < order.protected else State.PREPARED
+
+
+def _report(members: Members) -> bytes:
+    value = members.get("report")
+    if isinstance(value, str):
+        return octets(value, "report")
+    return reports.from_json(value)
+
+
+def _removals(members: Members) -> list[tuple[str, bytes]]:
+    found = []
+    for one in listed(members, "removals", _MAX_REMOVALS):
+        if not isinstance(one, dict) or not isinstance(one.get("iccid"), str):
+            raise refuse("element-invalid", "removals: iccid and evidence")
+        found.append((one["iccid"], octets(one.get("evidence"), "evidence")))
+    return found
