@@ -44,18 +44,14 @@ class Weight(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Official:
-    """An official test case; without a name, `topic` says what its section is about."""
+    """An official test case; with a `topic`, a section or item that is no case we know by name."""
 
     key: str
     document: str
     section: str
     mark: str
+    role: str = ""
     topic: str = ""
-
-    @property
-    def printable(self) -> bool:
-        """Return whether the name may stand in a report as official."""
-        return self.mark == "certain" and not self.topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +97,16 @@ class Purposes:
     official: dict[str, Official] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
+    def official_names(self, ident: str, role: str) -> tuple[str, ...]:
+        """Return the names that a report may print: certain ones of cases for that role."""
+        row = self.rows.get(ident)
+        found = []
+        for name in row.official if row is not None else ():
+            case = self.official.get(name.split(" #")[0])
+            if case is not None and case.role == role and case.mark == "certain":
+                found.append(name)
+        return tuple(found)
+
 
 @lru_cache(maxsize=8)
 def load_purposes(root: Path | None = None) -> Purposes:
@@ -128,14 +134,18 @@ def section_of(clause: str) -> tuple[str, str]:
 
 def _official(found: Purposes, path: Path, problems: Problems) -> None:
     for key, value in entries(mapping_of(path, problems, near), "official cases", problems):
-        only(value, ("document", "section", "topic", "mark"), problems)
+        only(value, ("document", "section", "role", "topic", "mark"), problems)
         found.official[key.text] = Official(
             key.text,
             text(value, "document", problems),
             text(value, "section", problems, need=False),
             word(value, "mark", MARKS, problems),
+            word(value, "role", m.ROLES, problems),
             text(value, "topic", problems, need=False),
         )
+        if (value.get("role") is None) == (value.get("topic") is None):
+            told = f"{shown(key.text)} needs the 'role' of a case, or a 'topic'"
+            problems.add(key.source, told)
 
 
 def _file(found: Purposes, node: Mapping, problems: Problems) -> None:
