@@ -1,10 +1,12 @@
-"""Decodes large captures and compares with tshark in the same run.
+"""Decodes large captures and compares with tshark in the same run, in turns.
 
-    python benchmarks/captures.py [http|values|tls12|tls13|coap] [--exchanges N] [--runs N]
+    python benchmarks/captures.py [http|values|tls12|tls13|coap|big ...] [--exchanges N] [--runs N]
 
 tshark needs the SGP.32 dissector (4.6 or later): name it with TSHARK=/path/to/tshark. Where it is
 absent, the rival is asn1tools behind dpkt, where these are installed, and the output says so.
-Every figure is a whole process: start, decode, output written to a file.
+Every figure is a whole process: start, decode, output written to a file; `one` is --jobs 1, `both`
+as many processes as cores. `big` is 1.2 GB of HTTP without a rival: seconds to the first message
+and to the last, and the resident memory of all processes.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ from dissectors.link.coap.codes import ACK, CON
 from dissectors.link.coap.message import CoapMessage, encode
 
 FORMAT = (opt.CONTENT_FORMAT, b"\x2a")
-SIZES = {"http": 100_000, "values": 100_000, "tls12": 2_000, "tls13": 2_000, "coap": 50_000}
+SIZES = {"http": 100_000, "values": 100_000, "tls12": 8_000, "tls13": 8_000, "coap": 50_000}
+BIG = 1_480_000
+Figures = dict[str, list[float]]
 
 
 def write_tls(path: Path, keys: Path, sessions: int, version: int) -> int:
@@ -119,17 +123,32 @@ def _udp(src: bytes, sport: int, dst: bytes, dport: int, data: bytes) -> bytes:
     return b"\2\0\0\0\0\1\2\0\0\0\0\2\x08\0" + ip + udp
 
 
-def timed(command: list[str], out: Path, runs: int) -> tuple[float, int]:
-    """Return the median seconds of a command and the largest resident size in MB."""
-    seconds, peak = [], 0
-    for _ in range(runs):
-        start = time.perf_counter()
-        with out.open("wb") as file:
-            process = subprocess.Popen(command, stdout=file, stderr=subprocess.DEVNULL)
-            _, _, usage = os.wait4(process.pid, 0)
-        seconds.append(time.perf_counter() - start)
-        peak = max(peak, usage.ru_maxrss // 1024)
-    return statistics.median(seconds), peak
+def environment(folder: Path) -> dict[str, str]:
+    """Return the environment of an installed program: compiled modules are kept, output is
+    buffered.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return kept | {"PYTHONPYCACHEPREFIX": str(folder / "pyc")}
+
+
+def timed(command: list[str], out: Path, env: dict[str, str]) -> float:
+    """Return the seconds of a command."""
+    start = time.perf_counter()
+    with out.open("wb") as file:
+        subprocess.run(command, stdout=file, stderr=subprocess.DEVNULL, env=env, check=False)
+    return time.perf_counter() - start
+
+
+def resident(pid: int) -> int:
+    """Return the resident bytes of a process and its children; what they share counts twice."""
+    total = 0
+    try:
+        total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            total += resident(int(child))
+    except OSError:
+        pass  # it has ended meanwhile
+    return total
 
 
 def lines_of(path: Path) -> int:
@@ -157,40 +176,79 @@ def compare(kind: str, count: int, runs: int, folder: Path) -> None:
         expected = write_tls(capture, keys, count, 0x0303 if kind == "tls12" else 0x0304)
     ours = [sys.executable, "-m", "sgprobe", "decode", str(capture)]
     if kind == "values":
-        ours += ["--as", "csv", "--fields", "n,eidValue,counterValue", "--spec", "SGP.32@1.2"]
+        ours += ["--as", "csv", "--fields", "frames,eidValue,counterValue", "--spec", "SGP.32@1.2"]
     else:
         ours += ["--as", "ndjson"]
     if kind.startswith("tls"):
         ours += ["--keylog", str(keys)]
-    ours_s, ours_mb = timed(ours, out, runs)
-    found = lines_of(out) - (kind == "values")
-    size = capture.stat().st_size >> 20
-    print(f"{kind}: {size} MB, {expected} messages; ours {found} in {ours_s:.2f} s, {ours_mb} MB")
-    if found != expected:
-        sys.exit(f"{kind}: {found} messages found, {expected} written")
+    commands = {"one": [*ours, "--jobs", "1"], "both": ours}
     tshark = find_tshark()
-    if tshark is None:
-        _without_tshark(capture, out, runs, ours_s)
-        return
+    if tshark is not None:
+        commands["tshark"] = _rival(tshark, kind, capture, keys)
+    elif kind.startswith("tls"):
+        print("no tshark that knows SGP.32 (set TSHARK=...), and no other rival for TLS")
+    else:
+        print("no tshark that knows SGP.32 (set TSHARK=...); the rival is asn1tools behind dpkt")
+        script = Path(__file__).with_name("rival_asn1tools.py")
+        commands["asn1tools"] = [sys.executable, str(script), str(capture)]
+    env = environment(folder)
+    figures: Figures = {name: [] for name in commands}
+    for turn in range(runs + 1):
+        for name, command in commands.items():
+            seconds = timed(command, out, env)
+            if turn:  # the first turn warms caches
+                figures[name].append(seconds)
+            found = lines_of(out) - (kind == "values")
+            if name in ("one", "both") and found != expected:
+                sys.exit(f"{kind}: {found} messages found, {expected} written")
+    _print(kind, capture, expected, figures)
+
+
+def _print(kind: str, capture: Path, messages: int, figures: Figures) -> None:
+    medians = {name: statistics.median(seconds) for name, seconds in figures.items()}
+    *_, rival = medians
+    size, load = capture.stat().st_size >> 20, os.getloadavg()[0]
+    print(f"{kind}: {size} MB, {messages} messages, load {load:.1f}")
+    for name, seconds in medians.items():
+        spread = f"{min(figures[name]):.2f} to {max(figures[name]):.2f} s"
+        ratio = medians[rival] / seconds
+        print(f"    {name:9} {seconds:6.2f} s ({spread}), {rival} takes {ratio:.2f} times as long")
+
+
+def _rival(tshark: str, kind: str, capture: Path, keys: Path) -> list[str]:
     rival = [tshark, "-r", str(capture), "-n", "-o", "tcp.reassemble_out_of_order:TRUE"]
     if kind.startswith("tls"):
         rival += ["-o", f"tls.keylog_file:{keys}"]
     if kind == "coap":
         rival += ["-d", "media_type==application/octet-stream,sgp32"]
     if kind == "values":
-        rival += ["-Y", "sgp32", "-T", "fields", "-e", "frame.number",
-                  "-e", "sgp32.eidValue", "-e", "sgp32.counterValue"]  # fmt: skip
-    else:
-        rival += ["-Y", "sgp32", "-T", "json", "-j", "sgp32"]
-    rival_s, rival_mb = timed(rival, out, runs)
-    print(f"    tshark {rival_s:.2f} s, {rival_mb} MB: {rival_s / ours_s:.1f} times ours")
+        return [*rival, "-Y", "sgp32", "-T", "fields", "-e", "frame.number",
+                "-e", "sgp32.eidValue", "-e", "sgp32.counterValue"]  # fmt: skip
+    return [*rival, "-Y", "sgp32", "-T", "json", "-j", "sgp32"]
 
 
-def _without_tshark(capture: Path, out: Path, runs: int, ours_s: float) -> None:
-    print("    no tshark that knows SGP.32 (set TSHARK=…); rival: asn1tools behind dpkt")
-    script = Path(__file__).with_name("rival_asn1tools.py")
-    seconds, memory = timed([sys.executable, str(script), str(capture)], out, runs)
-    print(f"    asn1tools + dpkt {seconds:.2f} s, {memory} MB: {seconds / ours_s:.1f} times ours")
+def big(exchanges: int, folder: Path) -> None:
+    """Decode one capture of more than a gigabyte and print memory and the first message."""
+    capture = folder / "big.cap"
+    expected = traffic.write_http(capture, exchanges)
+    command = [sys.executable, "-m", "sgprobe", "decode", str(capture), "--as", "ndjson"]
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(folder))
+    assert process.stdout is not None
+    first, found, peak, looked = 0.0, 0, 0, start
+    while chunk := os.read(process.stdout.fileno(), 1 << 20):
+        now = time.perf_counter()
+        first = first or now - start
+        found += chunk.count(b"\n")
+        if now - looked > 0.2:
+            looked = now
+            peak = max(peak, resident(process.pid))
+    status = process.wait()
+    seconds = time.perf_counter() - start
+    print(f"big: {capture.stat().st_size >> 20} MB, load {os.getloadavg()[0]:.1f}, exit {status}")
+    print(f"    {found} of {expected} messages in {seconds:.1f} s, the first after {first:.2f} s")
+    print(f"    {peak >> 20} MB resident at most, all processes together")
+    capture.unlink()
 
 
 def main() -> None:
@@ -200,7 +258,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        for kind in arguments.kinds or list(SIZES):
+        for kind in arguments.kinds:
+            if kind == "big":
+                big(arguments.exchanges or BIG, Path(folder))
+                continue
             compare(kind, arguments.exchanges or SIZES[kind], arguments.runs, Path(folder))
 
 

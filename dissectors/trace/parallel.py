@@ -28,7 +28,7 @@ _BATCH = 256
 # rows wait for others no longer than this
 _PATIENCE = 0.25
 # under this size a second process costs more than it saves
-WORTH_IT = 24 << 20
+WORTH_IT = 8 << 20
 # at the end of a capture TCP connections are closed first, then flows of datagrams
 _DATAGRAMS = 1 << 40
 _END = 1 << 62
