@@ -157,6 +157,12 @@ def test_the_catalogue_loads_fast() -> None:
         ("official.yaml", "  role: smdp\n", "", "needs the 'role' of a case, or a 'topic'"),
         ("official.yaml", "O_S_TRID:", "O_S_TRIT:", "does not stand in official.yaml"),
         (NOT_YET, "GEP-001: later", "GEP-001: soon", "'soon' is not one of later"),
+        (
+            NOT_YET,
+            "ESIPA-EIM-GEP-007",
+            "ESIPA-EIM-GEP-006: later\nESIPA-EIM-GEP-007",
+            "and stands in",
+        ),
         (NOT_YET, "ESIPA-EIM-GEP-001: later\n", "", "has no case for eim and no state"),
         (NOT_YET, "ESIPA-EIM-GEP-001: l", "ESIPA-EIM-GEP-000: l", "is no row of the catalogue"),
         (NOT_YET, "ES9C-CLI-IAU-001:", "ES9C-CLI-IAU-001[ipa]:", "no case for eim and no state"),
