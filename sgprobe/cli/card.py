@@ -23,6 +23,7 @@ from sgprobe.cli.specs import add_spec, chosen_spec
 from sgprobe.cli.tape import add_tape, tape_path
 from sgprobe.crypto.keys import RSP_CURVES
 from sgprobe.host.cards import (
+    READERS,
     CardPlan,
     Facts,
     find_reader,
@@ -41,7 +42,6 @@ from sgprobe.links.tape import Tape
 from sgprobe.peers.ipa.es10 import CardFault
 from sgprobe.peers.rules import RuleError
 
-READERS = "pcsc[:NAME], tcp:HOST:PORT, at:PATH, at-aid:PATH, stdio:COMMAND"
 _AGAIN = 1.0  # seconds until a reader that went away is looked for again
 
 

@@ -1,7 +1,8 @@
-"""Act as an IPA with a simulated eUICC: poll an eIM, listen to it, or download a profile.
+"""Act as an IPA with a simulated eUICC or a card: poll an eIM, listen to it, download a profile.
 
 sgprobe ipa poll --eim https://127.0.0.1:8443 --trust ci.pem --tape run.pcapng
 sgprobe ipa poll --eim coaps://127.0.0.1:5684
+sgprobe ipa poll --eim https://127.0.0.1:8443 --card pcsc    the eUICC in a reader
 sgprobe ipa listen --eim coaps://127.0.0.1:5684        the eIM injects packages, until Ctrl-C
 sgprobe ipa download '1$testsmdpplus1.example.com$ABC' --at testsmdpplus1.example.com=127.0.0.1:8444
 sgprobe ipa poll --eim https://eim.lab:8443 --eim-key eim.pem --db card.sqlite
@@ -19,17 +20,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dissectors.asn1 import codec
-from dissectors.spec.identity import iccid_text
 from sgprobe.cli.coap import add_coap, chosen_coap
 from sgprobe.cli.command import UserError
 from sgprobe.cli.serve import known_place
 from sgprobe.cli.specs import add_spec, chosen_spec
 from sgprobe.cli.tape import add_tape, tape_path
 from sgprobe.crypto.keys import RSP_CURVES
+from sgprobe.host.cards import READERS, find_reader, profile_line
 from sgprobe.host.device import Device, DeviceError, EimPlace, Plan, read_public_key
 from sgprobe.host.directory import COAPS, HTTPS, Coap
 from sgprobe.host.stand import TEST_EUICCS
-from sgprobe.peers.euicc.records import Profile
 from sgprobe.peers.ipa.download import Loaded, Stopped
 from sgprobe.peers.rules import RuleError
 
@@ -61,6 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                              help="where a server is")  # fmt: skip
         command.add_argument("--euicc", default="euicc", choices=TEST_EUICCS,
                              help="which eUICC of the test PKI")  # fmt: skip
+        command.add_argument("--card", metavar="READER",
+                             help=f"a card in place of it: {READERS}")  # fmt: skip
         command.add_argument("--show-euicc", action="store_true",
                              help="mutual TLS with the eUICC's certificate")  # fmt: skip
         command.add_argument("--token", action="store_true", help="ask for an association token")
@@ -83,6 +85,12 @@ def run(arguments: argparse.Namespace) -> int:
     for name in arguments.rule_off:
         if not name.startswith(("EUICC.", "IPA.")):
             raise UserError(f"--rule-off {name}: the rules here are EUICC.… and IPA.…")
+        if arguments.card and name.startswith("EUICC."):
+            raise UserError(f"--rule-off {name}: the eUICC of --card keeps its own rules")
+    try:
+        reader = find_reader(arguments.card) if arguments.card else None
+    except ValueError as error:
+        raise UserError(f"--card: {error}", f"readers are {READERS}") from None
     try:
         device = Device(
             Plan(
@@ -100,6 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
                 frozenset(arguments.rule_off),
                 show_euicc=arguments.show_euicc,
                 coap=Coap(chosen_coap(arguments)),
+                reader=reader,
             )
         )
     except RuleError as error:
@@ -107,7 +116,10 @@ def run(arguments: argparse.Namespace) -> int:
     except (DeviceError, OSError) as error:
         raise UserError(str(error)) from None
     act = {"poll": _poll, "listen": _listen, "download": _download}[arguments.command]
-    return asyncio.run(_act(device, act, arguments))
+    try:
+        return asyncio.run(_act(device, act, arguments))
+    except DeviceError as error:
+        raise UserError(str(error)) from None
 
 
 def _eim(arguments: argparse.Namespace) -> EimPlace | None:
@@ -125,12 +137,10 @@ Act = Callable[[Device, argparse.Namespace], Awaitable[bool]]
 
 async def _act(device: Device, act: Act, arguments: argparse.Namespace) -> int:
     async with device:
-        print(f"EID {device.euicc.eid}")
+        print(f"EID {await device.eid()}")
         good = await act(device, arguments)
-        for one in device.euicc.draft().all(Profile):
-            state = "enabled" if one.enabled else "disabled"
-            name = one.metadata.get("profileName", "")
-            print(f"profile {iccid_text(bytes.fromhex(one.iccid))}  {state:<9} {name}")
+        for one in await device.profiles():
+            print(f"profile {profile_line(one)}")
         if device.plan.tape is not None:
             print(f"capture {device.plan.tape}")
     return 0 if good else 1

@@ -31,6 +31,7 @@ from sgprobe.peers.store import MemoryStore, SqliteStore
 T = TypeVar("T")
 # EUICCInfo2 grows by optional members alone
 _INFO = "SGP.22@2.5"
+READERS = "pcsc[:NAME], tcp:HOST:PORT, at:PATH, at-aid:PATH, stdio:COMMAND"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,18 @@
-"""One device on its own: an IPA with a simulated eUICC in its slot, for `sgprobe ipa`."""
+"""One device on its own: an IPA with an eUICC in its slot, for `sgprobe ipa`."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from dissectors.asn1 import codec
 from dissectors.asn1.model import Value
 from sgprobe.crypto.keys import Curve
 from sgprobe.crypto.pki import TestPki
@@ -19,18 +20,19 @@ from sgprobe.host.certificate import self_signed
 from sgprobe.host.conduct import Conductor
 from sgprobe.host.directory import COAPS, HTTPS, PORTS, Coap, Directory, Place
 from sgprobe.host.serve import identity, thoughtful, url
-from sgprobe.links.card import CardLink
+from sgprobe.links.card import CardLink, CardStatus, ReaderGone
+from sgprobe.links.card_slot import Reader
 from sgprobe.links.clock import Clock, WallClock
 from sgprobe.links.coap_link import CoapLink
 from sgprobe.links.https_server import HttpsServer
 from sgprobe.links.tape import Tape
 from sgprobe.links.tls import TlsSettings
-from sgprobe.peers.effects import Say
+from sgprobe.peers.effects import CardFailure, Procedure, Say
 from sgprobe.peers.euicc.build import Preloaded, build
 from sgprobe.peers.euicc.card import Card
 from sgprobe.peers.euicc.config import Config as EuiccConfig
+from sgprobe.peers.euicc.euicc import Euicc
 from sgprobe.peers.euicc.values import bit_string
-from sgprobe.peers.ipa.associations import association
 from sgprobe.peers.ipa.config import (
     DIRECT,
     INDIRECT,
@@ -41,12 +43,18 @@ from sgprobe.peers.ipa.config import (
     Patience,
 )
 from sgprobe.peers.ipa.config import Config as IpaConfig
+from sgprobe.peers.ipa.es10 import CardFault
 from sgprobe.peers.ipa.ipa import Ipa
 from sgprobe.peers.store import MemoryStore, SqliteStore, Store
 
 _NAME = "ipa.example.com"
 # somebody waits at the command line: a device in the field has more patience
 _PATIENCE = Patience(tries=3, first_pause=1.0)
+_WAYS = {
+    HTTPS: frozenset({RETRIEVE_HTTPS, INJECT_HTTPS}),
+    COAPS: frozenset({RETRIEVE_COAPS, INJECT_COAPS}),
+}
+T = TypeVar("T")
 
 
 class DeviceError(ValueError):
@@ -65,7 +73,7 @@ class EimPlace:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What device to make."""
+    """What device to make; with a `reader` the eUICC is the card in it, and none is simulated."""
 
     curve: str = "p256"
     version: str = "1.2"
@@ -82,6 +90,7 @@ class Plan:
     off: frozenset[str] = frozenset()
     show_euicc: bool = False
     coap: Coap = field(default_factory=Coap)
+    reader: Reader | None = None
     say: Callable[[Say], None] = field(default=lambda said: None)
 
 
@@ -107,21 +116,10 @@ class Device:
             scheme, address = _address(plan.eim.url)
             self.directory.add(plan.eim.name, Place(address, settings), scheme)
         card_store, ipa_store = self._stores()
-        first = Curve(plan.curve)
-        self.euicc = build(
-            self.pki,
-            EuiccConfig(version=plan.version),
-            name=plan.euicc,
-            curves=(first, Curve.BRAINPOOL if first is Curve.P256 else Curve.P256),
-            store=card_store,
-            off=(name for name in plan.off if name.startswith("EUICC.")),
-            profiles=(Preloaded("8949000000000000005", "A", enabled=True),
-                      Preloaded("8949000000000000013", "B")),
-        )  # fmt: skip
-        self.card = Card(self.euicc)
+        self._card = Card(self._euicc(card_store)) if plan.reader is None else None
         features = frozenset({INDIRECT} if plan.indirect else {DIRECT, INDIRECT})
         off = frozenset(name for name in plan.off if not name.startswith("EUICC."))
-        ways = frozenset({RETRIEVE_HTTPS, INJECT_HTTPS, RETRIEVE_COAPS, INJECT_COAPS})
+        ways = _WAYS[HTTPS if plan.eim is None else _address(plan.eim.url)[0]]
         self.ipa = Ipa(
             IpaConfig(version=plan.version, features=features, off=off, protocols=ways,
                       patience=_PATIENCE),
@@ -130,10 +128,22 @@ class Device:
             self.directory.certificate,
         )  # fmt: skip
         self._listeners: list[HttpsServer | CoapLink] = []
-        self.conductor = Conductor(self.directory, self.clock,
-                                   CardLink(self._transmit, tape=self.tape), plan.say)  # fmt: skip
-        if plan.eim is not None:
-            self._associate(plan.eim)
+        self.link = CardLink(self._transmit, reset=plan.reader.reset if plan.reader else None,
+                             tape=self.tape)  # fmt: skip
+        self.conductor = Conductor(self.directory, self.clock, self.link, plan.say)
+
+    def _euicc(self, store: Store) -> Euicc:
+        first = Curve(self.plan.curve)
+        return build(
+            self.pki,
+            EuiccConfig(version=self.plan.version),
+            name=self.plan.euicc,
+            curves=(first, Curve.BRAINPOOL if first is Curve.P256 else Curve.P256),
+            store=store,
+            off=(name for name in self.plan.off if name.startswith("EUICC.")),
+            profiles=(Preloaded("8949000000000000005", "A", enabled=True),
+                      Preloaded("8949000000000000013", "B")),
+        )  # fmt: skip
 
     def _stores(self) -> tuple[Store, Store]:
         if self.plan.database is None:
@@ -146,23 +156,43 @@ class Device:
             self._keylog.write(line + b"\n")
 
     async def _transmit(self, apdu: bytes) -> bytes:
-        return self.card.apdu(apdu, self.clock.now())
+        if self.plan.reader is not None:
+            return await self.plan.reader.transmit(apdu)
+        assert self._card is not None
+        return self._card.apdu(apdu, self.clock.now())
 
-    def _es10(self, request: str, response: str, value: Value) -> Value:
-        iot = codec.load(f"SGP.32@{self.plan.version}")
-        command = iot.encode(request, value)
-        return iot.decode(response, self.euicc.command(command, self.clock.now())).value
+    # --- the eUICC ---
 
-    def _associate(self, eim: EimPlace) -> None:
+    async def bench(self, procedure: Procedure[T]) -> T:
+        """Have something of the eUICC that is no part of the play; raises DeviceError.
+
+        What is asked of a simulated eUICC does not stand in the capture.
+        """
+        link = self.link if self.plan.reader is not None else CardLink(self._transmit)
+        try:
+            answer = await Conductor(self.directory, self.clock, link).run(procedure)
+            if link is not self.link:
+                await link.close()
+        except (CardStatus, CardFailure, CardFault) as error:
+            raise DeviceError(f"the card: {error}") from None
+        return answer
+
+    async def eid(self) -> str:
+        """Return the EID."""
+        return await self.bench(self.ipa.means.es10.eid())
+
+    async def profiles(self) -> list[Value]:
+        """Return the profiles."""
+        return await self.bench(self.ipa.means.es10.profiles())
+
+    async def _associate(self, eim: EimPlace) -> None:
         """Let the eUICC know the eIM, as AddInitialEim does in a factory, if it knows none yet."""
         scheme, _ = _address(eim.url)
-        told = self._es10("GetEimConfigurationDataRequest", "GetEimConfigurationDataResponse", {})
-        for one in told["eimConfigurationDataList"]:
-            if one["eimId"] == eim.eim_id:
-                known = association(one).address(self.ipa.config.protocols) or ""
-                if known.partition(":")[0] != scheme:
-                    text = f"the eUICC knows {eim.eim_id} at {known}: take another --db"
-                    raise DeviceError(text)
+        for one in await self.bench(self.ipa.associations()):
+            if one.eim_id == eim.eim_id:
+                if one.address(self.ipa.config.protocols) is None:
+                    text = f"the eUICC does not know {eim.eim_id} at {scheme}://"
+                    raise DeviceError(f"{text}: take another --db")
                 return
         public = eim.public_key
         if public is None:
@@ -180,8 +210,7 @@ class Device:
             config["eimSupportedProtocol"] = bit_string({RETRIEVE_COAPS, INJECT_COAPS})
         if self.plan.token:
             config["associationToken"] = -1
-        answer = self._es10("AddInitialEimRequest", "AddInitialEimResponse",
-                            {"eimConfigurationDataList": [config]})  # fmt: skip
+        answer = await self.bench(self.ipa.add_initial_eim([config]))
         if "addInitialEimOk" not in answer:
             raise DeviceError(f"the eUICC refuses the eIM: {answer['addInitialEimError']}")
 
@@ -208,12 +237,26 @@ class Device:
         return await self.conductor.run(self.ipa.errands())
 
     async def __aenter__(self) -> Device:
+        try:
+            if self.plan.eim is not None:
+                await self._associate(self.plan.eim)
+        except BaseException:
+            await self._close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._close()
+
+    async def _close(self) -> None:
         for server in self._listeners:
             await server.stop()
         await self.directory.close()
+        if self.plan.reader is not None:
+            # a card that is gone has nothing left to close
+            with contextlib.suppress(ReaderGone):
+                await self.link.close()
+            await self.plan.reader.close()
         if self.tape is not None:
             self.tape.close()
         if self._keylog is not None:

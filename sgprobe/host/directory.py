@@ -142,7 +142,7 @@ class Directory:
                 carries=place.carries,
             )
 
-        return CoapClient(place.address, link)
+        return CoapClient(place.address, link, self._clock)
 
     def certificate(self, address: str) -> bytes | None:
         """Return the certificate that the server at an address has shown in TLS."""

@@ -8,6 +8,7 @@ import ctypes.util
 import fcntl
 import os
 import random
+import shlex
 import shutil
 import socket
 import subprocess
@@ -32,6 +33,10 @@ from sgprobe.host.cards import (
     read_facts,
     served,
 )
+from sgprobe.host.device import Device, DeviceError, EimPlace
+from sgprobe.host.device import Plan as DevicePlan
+from sgprobe.host.world import ICCID_B, World
+from sgprobe.host.world import Plan as WorldPlan
 from sgprobe.links.at_port import AtReader, PtyModem
 from sgprobe.links.card import CardStatus, ReaderGone
 from sgprobe.links.card_slot import ServedCard
@@ -39,6 +44,7 @@ from sgprobe.links.card_tcp import VPCD_PORT, CardServer, TcpReader, VirtualCard
 from sgprobe.links.lpac import StdioReader, run_lpac
 from sgprobe.links.pcsc import PcscReader
 from sgprobe.links.tape import Tape
+from sgprobe.peers.eim.operations import Download, Enable
 from sgprobe.peers.es9.party import smdp_party
 from sgprobe.peers.smdp.server import Setup, SmDp
 from sgprobe.peers.store import MemoryStore
@@ -85,6 +91,118 @@ def test_over_stdio() -> None:
     """Our own driver is the program at the other end."""
     command = [sys.executable, "-m", "sgprobe", "card", "serve", "lpac", "--tape", "none"]
     check(asyncio.run(read_facts(StdioReader(command))))
+
+
+# --- our IPA with a card at each link ---
+
+
+@contextlib.asynccontextmanager
+async def at_link(link: str, slot: ServedCard) -> AsyncIterator[str]:
+    """Put a card at a link; give the name of its reader."""
+    if link == "tcp":
+        async with CardServer(slot) as server:
+            yield "tcp:{}:{}".format(*server.address)
+    else:
+        async with PtyModem(slot) as modem:
+            yield f"{link}:{modem.path}"
+
+
+def eim_world() -> World:
+    """An eIM and an SM-DP+ that know the first eUICC; the IPA and eUICC of it are not used."""
+    return World(WorldPlan(indirect=True))
+
+
+async def play(world: World, reader: str, tape: Path | None = None) -> list[str]:
+    """Have an IPA with a card enable a profile and download another; return what the card holds."""
+    eid = world.euicc.eid
+    bought = world.smdp.order("small")
+    address = world.smdp.setup.party.address
+    orders = [
+        world.eim.order(eid, one, now=world.clock.now()).id
+        for one in (
+            Enable(ICCID_B),
+            Download(smdp=address, matching_id=bought.matching_id, indirect=True),
+        )
+    ]
+    url = world.addresses[world.eim_setup.eim_id]
+    place = EimPlace(url, world.eim_setup.eim_id, world.eim_setup.eim_id)
+    plan = DevicePlan(eim=place, tape=tape, reader=find_reader(reader), token=True, indirect=True)
+    async with Device(plan) as device:
+        assert await device.eid() == eid
+        reports = await device.conductor.run(device.ipa.poll())
+        assert [one.trouble for one in reports] == [""]
+        assert [str(world.eim.outcome(one).state) for one in orders] == ["done", "done"]
+        return [profile_line(one) for one in await device.profiles()]
+
+
+HELD = ["8949000000000000005  disabled  A", "8949000000000000013  enabled   B"]
+
+
+def check_play(held: list[str], tape: Path) -> None:
+    assert held[:2] == HELD
+    assert len(held) == 3
+    messages = read_trace(str(tape)).messages
+    assert not [one.type for one in messages if one.malformed]
+    types = [one.type for one in messages if one.transport == "apdu"]
+    # what the IPA did to the card stands in the capture as GSMTAP, its bench work too
+    for wanted in ("AddInitialEimRequest", "EuiccPackageRequest", "BoundProfilePackage"):
+        assert types.count(wanted) == 1
+
+
+@pytest.mark.parametrize("link", ["tcp", "at", "at-aid"])
+def test_our_ipa_drives_a_card(link: str, tmp_path: Path) -> None:
+    tape = tmp_path / "ipa.pcapng"
+
+    async def work() -> list[str]:
+        async with eim_world() as world, at_link(link, served(make_card(CardPlan()))) as reader:
+            return await play(world, reader, tape)
+
+    check_play(asyncio.run(work()), tape)
+
+
+def test_our_ipa_drives_a_card_of_another_program(tmp_path: Path) -> None:
+    tape, own = tmp_path / "ipa.pcapng", tmp_path / "card.pcapng"
+    command = [sys.executable, "-m", "sgprobe", "card", "serve", "lpac", "--tape", str(own)]
+
+    async def work() -> list[str]:
+        async with eim_world() as world:
+            return await play(world, f"stdio:{shlex.join(command)}", tape)
+
+    check_play(asyncio.run(work()), tape)
+    # the other side's capture tells the same of the card
+    theirs = [m.type for m in read_trace(str(own)).messages]
+    assert theirs.count("BoundProfilePackage") == 1
+
+
+def test_our_ipa_drives_a_card_by_pcsc(pcscd: None, tmp_path: Path) -> None:
+    pytest.importorskip("smartcard", reason="pyscard is not installed")
+    tape = tmp_path / "ipa.pcapng"
+
+    async def work() -> list[str]:
+        async with eim_world() as world, in_the_slot():
+            return await play(world, "pcsc:Virtual PCD 00 00", tape)
+
+    check_play(asyncio.run(work()), tape)
+
+
+def test_a_card_that_leaves_in_the_middle() -> None:
+    """The IPA says what has happened; no half of a capture, no traceback."""
+
+    async def work() -> None:
+        async with eim_world() as world:
+            server = CardServer(served(make_card(CardPlan())))
+            await server.start()
+            place = EimPlace(world.addresses[world.eim_setup.eim_id], world.eim_setup.eim_id,
+                             world.eim_setup.eim_id)  # fmt: skip
+            reader = find_reader("tcp:{}:{}".format(*server.address))
+            async with Device(DevicePlan(eim=place, reader=reader)) as device:
+                await server.stop()
+                (report,) = await device.conductor.run(device.ipa.poll())
+                assert "eUICC" in report.trouble
+                with pytest.raises(DeviceError, match="the card: "):
+                    await device.eid()
+
+    asyncio.run(work())
 
 
 def test_an_euicc_that_was_kept(tmp_path: Path) -> None:
@@ -273,8 +391,12 @@ def test_lpac_reads_our_eid_by_pcsc(pcscd: None) -> None:
         async with in_the_slot():
             process = await asyncio.create_subprocess_exec(
                 str(LPAC), "chip", "info", stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
                 env={**os.environ, "LPAC_APDU": "pcsc"})  # fmt: skip
-            return (await asyncio.wait_for(process.communicate(), 20))[0]
+            out, said = await asyncio.wait_for(process.communicate(), 20)
+            if not out and b"No APDU driver found" in said:
+                pytest.skip("this lpac has no driver for PC/SC")
+            return out
 
     assert EID.encode() in asyncio.run(work())
 

@@ -215,7 +215,7 @@ def test_an_eim_on_a_database_of_another_binding(tmp_path: Path) -> None:
         assert run(*poll, https)[0] == 0
         code, _, err = run(*poll, coaps)
         assert code == 4
-        assert "knows eim.example.com at https://eim.example.com: take another --db" in err
+        assert "does not know eim.example.com at coaps://: take another --db" in err
 
 
 def rest(eim: dict[str, Any], method: str, path: str, body: object = None) -> tuple[int, Any]:
@@ -252,6 +252,12 @@ def test_a_poll_of_an_eim_and_its_database(tmp_path: Path) -> None:
         (("serve", "eim", "--coap-format", "x"), "expected a number or none"),
         (("serve", "eim", "--coap-path", "x"), "a path begins with /"),
         (("ipa", "poll", "--eim", "nonsense"), "expected https://HOST:PORT"),
+        (("ipa", "poll", "--eim", "https://x", "--card", "usb:1"), "no reader is named 'usb:1'"),
+        (("ipa", "poll", "--eim", "https://x", "--card", "tcp:127.0.0.1:9"), "the card: "),
+        (
+            ("ipa", "poll", "--eim", "https://x", "--card", "pcsc", "--rule-off", "EUICC.COUNTER"),
+            "keeps its own rules",
+        ),
         (
             ("ipa", "poll", "--eim", "https://127.0.0.1:1", "--rule-off", "SMDP.X"),
             "EUICC.… and IPA.",
