@@ -66,6 +66,7 @@ class DtlsSession:
         self.flip = flip  # 1 where the flow's opener is the server of this session
         self.epoch = epoch  # of the records that this handshake protects
         self.tracker = tracker
+        tracker.flip = flip
         self.client_random = b""
         self.connection_ids: tuple[bytes, bytes] | None = None
         self.assembler = MessageAssembler()

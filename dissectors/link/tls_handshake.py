@@ -127,6 +127,7 @@ class ServerHello:
     extensions: dict[int, bytes]
     retry: bool  # a HelloRetryRequest
     faults: tuple[HandshakeError, ...]
+    compression: int = 0  # the method chosen; 0 is none
 
 
 def _vector(data: bytes, start: int, width: int) -> tuple[bytes, int]:
@@ -256,7 +257,14 @@ def read_server_hello(body: bytes) -> ServerHello:
     random = body[2:34]
     suite = body[at] << 8 | body[at + 1]
     return ServerHello(
-        version, random, session_id, suite, extensions, random == _RETRY_RANDOM, tuple(faults)
+        version,
+        random,
+        session_id,
+        suite,
+        extensions,
+        random == _RETRY_RANDOM,
+        tuple(faults),
+        body[at + 2],
     )
 
 
@@ -305,6 +313,11 @@ def read_psk_identity(body: bytes) -> bytes:
 def read_named_curve(body: bytes) -> int:
     """Return the group of an ECDHE ServerKeyExchange (RFC 8422 §5.4), or 0."""
     return body[1] << 8 | body[2] if len(body) > 3 and body[0] == 3 else 0
+
+
+def read_server_point(body: bytes) -> bytes:
+    """Return the public key of an ECDHE ServerKeyExchange (RFC 8422 §5.4), or nothing."""
+    return body[4 : 4 + body[3]] if len(body) > 4 and body[0] == 3 else b""
 
 
 class MessageCutter:

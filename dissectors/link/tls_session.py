@@ -113,6 +113,8 @@ class SessionInfo:
     moved_to: tuple[Flow, ...]  # flows that joined by connection ID
     needed: tuple[str, ...]  # key log lines that would open what stayed closed, without secrets
     reason: str  # why records stayed closed
+    flip: int = 0  # 1 where the flow's opener is the server
+    server_key: bytes = b""  # the server's half of an ephemeral key exchange
 
     @property
     def client_random(self) -> bytes:
@@ -157,10 +159,11 @@ class SessionInfo:
     def as_dict(self) -> dict[str, object]:
         """Return the session by names, for a report."""
         client = self.client
+        asks, answers = self.flow.ends(self.flip)
         return {
             "flow": self.flow.number,
-            "client": str(self.flow.client),
-            "server": str(self.flow.server),
+            "client": str(asks),
+            "server": str(answers),
             "session": self.number,
             "protocol": self.protocol,
             "frames": [self.first_frame, self.last_frame],

@@ -363,7 +363,7 @@ class TlsStream:
         server, client = self._sides
         client.side, server.side = 0, 1
         self._sides = (client, server)
-        self._flip = self._early.side = 1
+        self._flip = self._early.side = self._tracker.flip = 1
 
     def _begin(self, d: Direction, body: bytes, frames: tuple[int, ...], time: float) -> None:
         """Start a new session unless this ClientHello continues the current one."""
@@ -380,6 +380,7 @@ class TlsStream:
         self._tracker = SessionTracker(
             self._flow, number, "tls", self._keys, self._psk, frames, time
         )
+        self._tracker.flip = self._flip
         self._shut.begin()
 
     def _hello_known(self) -> None:

@@ -25,6 +25,7 @@ from dissectors.link.tls_handshake import (
     read_named_curve,
     read_psk_identity,
     read_server_hello,
+    read_server_point,
     read_ticket,
     version_name,
 )
@@ -58,6 +59,7 @@ class SessionTracker:
         "_master",
         "_openers",
         "_psk",
+        "_server_key",
         "_tickets",
         "_transcript",
         "_transcript_bytes",
@@ -66,6 +68,7 @@ class SessionTracker:
         "closed",
         "early_data",
         "first_frame",
+        "flip",
         "flow",
         "full",
         "identity",
@@ -107,6 +110,7 @@ class SessionTracker:
         self.identity = b""
         self.full = False  # a message of a full TLS 1.2 handshake was seen
         self._curve = 0
+        self._server_key = b""
         self._certificates: list[tuple[bytes, ...]] = [(), ()]
         self._alerts: list[Alert] = []
         self._tickets: list[bytes] = []
@@ -115,6 +119,7 @@ class SessionTracker:
         self._transcript: dict[tuple[int, int], bytes] = {}
         self._transcript_bytes = 0
         self._hello_sequence = 0
+        self.flip = 0  # 1 where the flow's opener is the server
         self.missing: set[str] = set()
         self.unproven = False  # openers were made and no record has proved them right
         self.wrong = False
@@ -202,6 +207,7 @@ class SessionTracker:
             chosen = self._suite()
             if chosen is not None and chosen.ecdhe and not chosen.psk:
                 self._curve = read_named_curve(body)
+                self._server_key = read_server_point(body)
         elif kind == Message.SERVER_HELLO_DONE:
             self.full = True
         elif kind == Message.CLIENT_KEY_EXCHANGE:
@@ -423,7 +429,14 @@ class SessionTracker:
             moved_to=tuple(self.moved_to),
             needed=self.needed(),
             reason=reason if self.closed else "",
+            flip=self.flip,
+            server_key=self._key_share(),
         )
+
+    def _key_share(self) -> bytes:
+        if self.tls13 and self.server is not None:  # RFC 8446 §4.2.8: group, length, key
+            return self.server.extensions.get(Extension.KEY_SHARE, b"")[4:]
+        return self._server_key
 
     def _group(self) -> int:
         if self.server is not None:

@@ -75,6 +75,7 @@ def _answer(role: str, sender: str, answer: m.Answer, run: Run) -> p.PlannedAnsw
         if message is None:
             return None
     context = run.context(sending=True, of=message)
+    context.partial = True
     after = compile_time(answer.after, context)
     if message is None or answer.message is None:
         return p.PlannedAnswer(answer, None, None, None, (), after)

@@ -94,11 +94,13 @@ class Row:
 class Rows:
     """All rows of a capture in the order of time; `left_out` counts those beyond the limit.
 
-    `notes` say what of the capture could not be read, such as records without keys.
+    `sealed` are the first frames of sessions of which nothing could be opened, `notes` what else
+    the dissector finds wrong with the capture.
     """
 
     rows: tuple[Row, ...] = ()
     left_out: int = 0
+    sealed: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
 
     def of(self, names: tuple[str, ...]) -> tuple[str, list[Row]]:

@@ -16,7 +16,6 @@ from dissectors.link.gsmtap import TYPE_SIM, Gsmtap, GsmtapError, SimSubtype, sp
 from dissectors.link.http import HttpMessage
 from dissectors.link.keylog import KeyLog
 from dissectors.link.stream import Flow
-from dissectors.link.tls_session import SessionInfo
 from dissectors.trace.message import RESPONSE, Message
 from dissectors.trace.read import add_secrets
 from sgprobe.engine.carrier_fields import (
@@ -50,7 +49,8 @@ def read_rows(
     witness.scanned = add_secrets(path, witness.keys, witness.note)
     read_capture(path, witness)
     rows = _Rows(seen, roles or Roles())
-    return Rows(rows.made(), seen.left_out, tuple(seen.notes))
+    sealed = tuple(one.first_frame for one in seen.sessions if one.closed and not one.opened)
+    return Rows(rows.made(), seen.left_out, sealed, tuple(seen.notes))
 
 
 class _Rows:
@@ -59,16 +59,17 @@ class _Rows:
     def __init__(self, seen: Seen, roles: Roles) -> None:
         self._seen = seen
         self._roles = roles
-        self._coap_octets: dict[int, list[int]] = defaultdict(lambda: [0, 0])
-        for flow, record in seen.records:
-            self._coap_octets[flow.number][record.side] += record.size
-        self._by_flow: dict[int, list[tuple[int, SessionInfo, Fields]]] = defaultdict(list)
-        for session in seen.sessions:
-            entry = (session.first_frame, session, self._session_fields(session))
+        self._by_flow: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for index, session in enumerate(seen.sessions):
             for flow in (session.flow, *session.moved_to):
-                self._by_flow[flow.number].append(entry)
+                self._by_flow[flow.number].append((session.first_frame, index))
         for entries in self._by_flow.values():
-            entries.sort(key=lambda entry: entry[0])
+            entries.sort()
+        octets = self._octets()
+        self._fields = [
+            session_fields(session, (octets[index][0], octets[index][1]))
+            for index, session in enumerate(seen.sessions)
+        ]
 
     def made(self) -> tuple[Row, ...]:
         """Return all rows in the order of time; what is of one time stays as it came."""
@@ -86,21 +87,35 @@ class _Rows:
         source, target = flow.ends(side)
         return self._ends(str(source), str(target))
 
-    def _session_fields(self, session: SessionInfo) -> Fields:
-        number = session.flow.number
-        octets = self._seen.octets.get(number)
-        if session.protocol == "dtls":
-            octets = self._coap_octets[number]
-        return session_fields(session, None if octets is None else (octets[0], octets[1]))
+    def _session_of(self, flow: int, frames: tuple[int, ...]) -> int | None:
+        """Return the session that protects what came in some frames of a flow."""
+        entries = self._by_flow.get(flow)
+        if not entries or not frames:
+            return None
+        at = bisect_right(entries, frames[0], key=lambda entry: entry[0])
+        return entries[max(at - 1, 0)][1]
+
+    def _octets(self) -> dict[int, list[int]]:
+        """Return the octets of application data of each session: by its client, by its server."""
+        found: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+        for flow, record in self._seen.records:
+            index = self._session_of(flow.number, record.frames)
+            if index is not None:
+                role = record.side ^ self._seen.sessions[index].flip
+                found[index][role] += record.size
+        for index, session in enumerate(self._seen.sessions):
+            if session.protocol == "tls":
+                counted = self._seen.octets.get(session.flow.number, [0, 0])
+                found[index] = counted[::-1] if session.flip else counted
+        return found
 
     def _inside(self, flow: int, frames: tuple[int, ...]) -> tuple[Fields, frozenset[str]]:
         """Return the fields and traits that a session gives to what it protects."""
-        entries = self._by_flow.get(flow)
-        if not entries or not frames:
+        index = self._session_of(flow, frames)
+        if index is None:
             return {}, frozenset()
-        at = bisect_right(entries, frames[0], key=lambda entry: entry[0])
-        _, session, fields = entries[max(at - 1, 0)]
-        return fields, frozenset({session.protocol, "secured"})
+        protocol = self._seen.sessions[index].protocol
+        return self._fields[index], frozenset({protocol, "secured"})
 
     # --- messages ---
 
@@ -223,20 +238,21 @@ class _Rows:
                 "session",
                 (session.first_frame, session.last_frame),
                 session.time,
-                {**fields, **self._flow_ends(session.flow, 0), "transport": session.protocol},
+                {
+                    **fields,
+                    **self._flow_ends(session.flow, session.flip),
+                    "transport": session.protocol,
+                },
                 frozenset({session.protocol, "secured"}),
             )
-            for session, fields in self._each_session()
+            for session, fields in zip(self._seen.sessions, self._fields, strict=True)
         ]
-
-    def _each_session(self) -> list[tuple[SessionInfo, Fields]]:
-        return [(session, self._session_fields(session)) for session in self._seen.sessions]
 
     def _alerts(self) -> list[Row]:
         rows = []
-        for session, fields in self._each_session():
+        for session, fields in zip(self._seen.sessions, self._fields, strict=True):
             for alert in session.alerts:
-                mine = {**fields, **self._flow_ends(session.flow, alert.side)}
+                mine = {**fields, **self._flow_ends(session.flow, alert.side ^ session.flip)}
                 mine["transport"] = session.protocol
                 if alert.name:
                     mine["tls.alert"] = alert.name

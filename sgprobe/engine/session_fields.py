@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from dissectors.link.tls_handshake import Extension, group_name, version_name
+from dissectors.link.tls_handshake import group_name, version_name
 from dissectors.link.tls_session import SessionInfo
 from dissectors.link.tls_suites import suite_name
+from sgprobe.crypto.certificates import read_certificate
+from sgprobe.crypto.errors import CertificateError
 
 _SIGNATURE_ALGORITHMS = 13
 # IANA "TLS SignatureScheme", in the names of RFC 8446 §4.2.3 and RFC 8734 §3
@@ -31,18 +33,20 @@ _SCHEMES = {
     0x081B: "ecdsa_brainpoolP384r1tls13_sha384",
     0x081C: "ecdsa_brainpoolP512r1tls13_sha512",
 }
+# RFC 5280 §4.2.1.12
+_PURPOSES = {"1.3.6.1.5.5.7.3.1": "serverAuth", "1.3.6.1.5.5.7.3.2": "clientAuth"}
 # IANA "TLS Cipher Suites": NULL, RC4, DES, 3DES and EXPORT suites, whose names are not all known
 # here. Up to 0x2E all suites are of these kinds, or take a key exchange without an ephemeral key.
 _WEAK_TO = 0x2E
 _WEAK = frozenset(
-    {0x8A, 0x8B, 0x8E, 0x8F, 0x92, 0x93, 0xC001, 0xC002, 0xC003, 0xC006, 0xC007, 0xC008, 0xC00B,
-     0xC00C, 0xC00D, 0xC010, 0xC011, 0xC012, 0xC015, 0xC016, 0xC017, 0xC018, 0xC019, 0xC01A,
-     0xC01B, 0xC01C, 0xC033, 0xC034, 0xC039, 0xC03A, 0xC03B}
+    {*range(0x60, 0x67), 0x8A, 0x8B, 0x8E, 0x8F, 0x92, 0x93, 0xC001, 0xC002, 0xC003, 0xC006,
+     0xC007, 0xC008, 0xC00B, 0xC00C, 0xC00D, 0xC010, 0xC011, 0xC012, *range(0xC015, 0xC01D),
+     0xC033, 0xC034, 0xC039, 0xC03A, 0xC03B}
 )  # fmt: skip
 _WEAK_WORDS = ("_NULL_", "_RC4_", "_DES", "_3DES_", "_EXPORT", "_anon_", "TLS_RSA_WITH_")
 
 
-def session_fields(session: SessionInfo, octets: tuple[int, int] | None) -> dict[str, Any]:
+def session_fields(session: SessionInfo, octets: tuple[int, int]) -> dict[str, Any]:
     """Return the fields of a session; `octets` of application data are those of client, server."""
     found: dict[str, Any] = {"tls.client-certificate": bool(session.certificates[0])}
     if session.client is not None:
@@ -52,9 +56,10 @@ def session_fields(session: SessionInfo, octets: tuple[int, int] | None) -> dict
         found["tls.cipher"] = suite_name(session.server.suite)
         found["tls.resumed"] = session.resumption or "no"
         found["tls.extended-master-secret"] = session.extended_master_secret
-        share = session.server.extensions.get(Extension.KEY_SHARE, b"")
-        if len(share) > 4:  # RFC 8446 §4.2.8: group, length, key
-            found["tls.server-key"] = share[4:].hex()
+        found["tls.compression"] = session.server.compression
+    if session.server_key:
+        found["tls.server-key"] = session.server_key.hex()
+    found |= _certificate(session.certificates[1])
     if session.group:
         found["tls.group"] = group_name(session.group)
     if session.alpn:
@@ -63,10 +68,36 @@ def session_fields(session: SessionInfo, octets: tuple[int, int] | None) -> dict
         found["dtls.cookie"] = session.client is not None and bool(session.client.cookie)
         found["dtls.connection-id"] = any(session.connection_ids or ())
         found["dtls.retransmissions"] = session.retransmissions
-    # what stayed closed may be data as well: then nothing is said of it
-    if octets is not None and not session.closed:
+    # without keys nothing is known of the data; what stays closed beside what opens is damaged
+    if session.opened or not session.closed:
         found["tls.client-octets"], found["tls.server-octets"] = octets
     return found
+
+
+def _certificate(chain: tuple[bytes, ...]) -> dict[str, Any]:
+    """Return what the server's own certificate says; no more than that it is there, if broken."""
+    if not chain:
+        return {}
+    found: dict[str, Any] = {"tls.certificate.chain": len(chain)}
+    try:
+        leaf = read_certificate(chain[0])
+    except CertificateError:
+        return found
+    return found | {
+        "tls.certificate.names": list(leaf.dns),
+        "tls.certificate.registered-ids": list(leaf.rids),
+        "tls.certificate.policies": list(leaf.policies),
+        "tls.certificate.key-usage": sorted(map(_usage, leaf.key_usage or ())),
+        "tls.certificate.extended-key-usage": sorted(
+            _PURPOSES.get(oid, oid) for oid in leaf.extended_usage or ()
+        ),
+    }
+
+
+def _usage(name: str) -> str:
+    """Return a key usage as X.509 writes it: `digital_signature` is `digitalSignature`."""
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
 
 
 def _offered(session: SessionInfo) -> dict[str, Any]:

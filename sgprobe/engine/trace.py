@@ -100,7 +100,7 @@ class _Rule:
             name for one in (self.where, *self.tests) if one is not None for name in _names(one)
         )
         self.names = tuple(names)
-        self.left_out = rows.left_out
+        self.whole = rows
         self.unit, self.rows = rows.of(self.names)
 
     def outcome(self) -> TraceOutcome:
@@ -117,15 +117,27 @@ class _Rule:
             told = self._judge(self._selected())
         except _Inconclusive as error:
             return TraceOutcome(self.rule, Verdict.INCONCLUSIVE, str(error))
-        # what was not looked at may change every verdict but that of a row that was seen
-        open_ended = told.verdict is Verdict.PASS and self.quantifier not in ("some", "first")
-        if self.left_out and (open_ended or (told.verdict is Verdict.FAIL and self._may_follow())):
-            text = f"{told.text}; but {self.left_out} more rows of the capture were not looked at"
+        unseen = self._unseen()
+        if unseen and self._may_change(told.verdict):
+            text = f"{told.text}; but {unseen}"
             return replace(told, verdict=Verdict.INCONCLUSIVE, text=text)
         return told
 
-    def _may_follow(self) -> bool:
-        return self.quantifier in ("some", "last", "in-order", "count")
+    def _unseen(self) -> str:
+        """Say what of the capture was not looked at."""
+        if self.whole.left_out:
+            return f"{self.whole.left_out} more rows of the capture were not looked at"
+        # a handshake shows itself without keys, what it protects does not
+        hidden = self.unit in ("message", "http") or any(n.startswith("coap.") for n in self.names)
+        if self.whole.sealed and hidden:
+            return f"the sessions that begin in frame {_listed(self.whole.sealed)} stayed closed"
+        return ""
+
+    def _may_change(self, verdict: Verdict) -> bool:
+        """Say whether rows that were not seen could change a verdict."""
+        if verdict is Verdict.PASS:
+            return self.quantifier not in ("some", "first")
+        return verdict is Verdict.FAIL and self.quantifier in ("some", "last", "in-order", "count")
 
     def _judge(self, selected: list[Row]) -> TraceOutcome:
         match self.quantifier:
