@@ -252,7 +252,7 @@ def test_a_poll_of_an_eim_and_its_database(tmp_path: Path) -> None:
         (("serve", "eim", "--coap-format", "x"), "expected a number or none"),
         (("serve", "eim", "--coap-path", "x"), "a path begins with /"),
         (("ipa", "poll", "--eim", "nonsense"), "expected https://HOST:PORT"),
-        (("ipa", "poll", "--eim", "https://x", "--card", "usb:1"), "no reader is named 'usb:1'"),
+        (("ipa", "poll", "--eim", "https://x", "--card", "usb:1"), "no reader is named by 'usb:1'"),
         (("ipa", "poll", "--eim", "https://x", "--card", "tcp:127.0.0.1:9"), "the card: "),
         (
             ("ipa", "poll", "--eim", "https://x", "--card", "pcsc", "--rule-off", "EUICC.COUNTER"),
