@@ -14,7 +14,7 @@ from dissectors.finding import Finding, finding
 from dissectors.link.apdu_message import CardKind, CardMessage
 from dissectors.spec.functions import ES10A, ES10B, ES10C, FUNCTIONS, Function
 from dissectors.trace import codes
-from dissectors.trace.message import REQUEST, RESPONSE, Message
+from dissectors.trace.message import REQUEST, RESPONSE, Message, Recognised
 from dissectors.trace.recognise import first_tag
 
 Read = tuple[Decoded, tuple[str, ...]]
@@ -48,6 +48,39 @@ def _by_tag() -> dict[bytes, tuple[Candidate, ...]]:
     return {tag: tuple(candidates.values()) for tag, candidates in found.items()}
 
 
+def _choose(
+    candidates: tuple[Candidate, ...], command: bytes, spec: Spec | None
+) -> tuple[Function, tuple[str, ...], Read]:
+    """Return the function that a command fits best, with its decoding."""
+    tried: list[tuple[int, int, Candidate, Read]] = []
+    for candidate in candidates:
+        function, names = candidate
+        assert function.request is not None
+        found = decode_fitting(function.request, command, names, spec)
+        tried.append((len(found[0].findings), len(tried), candidate, found))
+    _, _, (function, names), found = min(tried, key=lambda one: one[:2])
+    return function, names, found
+
+
+def recognise_command(command: bytes, spec: Spec | None = None) -> Recognised | None:
+    """Find what a whole command TLV is; None where its tag is no command's."""
+    candidates = _by_tag().get(first_tag(command), ())
+    if not candidates:
+        return None
+    function, _, (decoded, specs) = _choose(candidates, command, spec)
+    return Recognised(function, REQUEST, decoded.type, specs, decoded.value, decoded.findings)
+
+
+def recognise_answer(
+    function: Function, answer: bytes, spec: Spec | None = None
+) -> Recognised | None:
+    """Read the answer to a command; None where the card answered a status word alone."""
+    if not answer or function.response is None:
+        return None
+    decoded, specs = decode_fitting(function.response, answer, function.specs, spec)
+    return Recognised(function, RESPONSE, decoded.type, specs, decoded.value, decoded.findings)
+
+
 class CardCarrier:
     """Turns what one card is asked and answers into eSIM messages."""
 
@@ -72,7 +105,7 @@ class CardCarrier:
         if not candidates:
             self._unknown(card)
             return
-        function, names, request = self._choose(candidates, card.command)
+        function, names, request = _choose(candidates, card.command, self._spec)
         self._emit(card, function, REQUEST, request, card.command, card.problems)
         response: Read | None = None
         problems: tuple[Finding, ...] = ()
@@ -82,19 +115,6 @@ class CardCarrier:
         elif card.sw & 0xFF00 not in _DONE:
             problems = (finding(codes.STATUS, f"status word {card.status} and no data"),)
         self._emit(card, function, RESPONSE, response, card.response, problems)
-
-    def _choose(
-        self, candidates: tuple[Candidate, ...], command: bytes
-    ) -> tuple[Function, tuple[str, ...], Read]:
-        """Return the function that a command fits best, with its decoding."""
-        tried: list[tuple[int, int, Candidate, Read]] = []
-        for candidate in candidates:
-            function, names = candidate
-            assert function.request is not None
-            found = decode_fitting(function.request, command, names, self._spec)
-            tried.append((len(found[0].findings), len(tried), candidate, found))
-        _, _, (function, names), found = min(tried, key=lambda one: one[:2])
-        return function, names, found
 
     def _unknown(self, card: CardMessage) -> None:
         function = _NO_COMMAND

@@ -180,7 +180,8 @@ def _message(step: m.MessageStep, run: Run) -> p.PlannedMessage | None:
     context = run.context(sending=not expect, of=message)
     template: Template | None = None
     if step.fields is not None:
-        context.partial = False
+        # what a step leaves out of what we send is the default of the role
+        context.partial = not expect
         template = compile_fields(step.fields, type_, context, step.exact)
     _same_as(step, expect, run)
     _direction(step, expect, run)

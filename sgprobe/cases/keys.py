@@ -104,8 +104,8 @@ COMMON = (
 
 # the key of a message step is its arrow, `ipa -> eim`; these stand beside it
 MESSAGE = (
-    Key("fields", Kind.FIELDS, "Values when we send, a template when we expect; what is not named "
-        "is free.", "{eidValue: $eid}"),
+    Key("fields", Kind.FIELDS, "A template when we expect: what is not named is free. When we "
+        "send, values: what is not named is the default of the role.", "{eidValue: $eid}"),
     Key("exactly", Kind.FIELDS, "As `fields`, and nothing else may be present.",
         "{eimPackageError: noEimPackageAvailable}"),
     Key("within", Kind.DURATION, "The time limit, in scenario time.", "10 s"),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from cryptography import x509
 
 from sgprobe.exchange import Request, Response
+from sgprobe.links.clock import Clock, WallClock
 from sgprobe.links.coap_link import CoapLink
 from sgprobe.links.https_client import Unreachable
 from sgprobe.links.tape import Address
@@ -17,14 +18,18 @@ from sgprobe.links.tape import Address
 class CoapClient:
     """Asks one server; `make` gets the own host to bind to, and returns the link."""
 
-    def __init__(self, address: Address, make: Callable[[str], CoapLink]) -> None:
+    def __init__(
+        self, address: Address, make: Callable[[str], CoapLink], clock: Clock | None = None
+    ) -> None:
         self._address = address
         self._make = make
+        self._clock = clock or WallClock()
         self._opening: asyncio.Task[tuple[CoapLink, Address]] | None = None
         self.server_chain: list[x509.Certificate] = []
 
     async def ask(self, request: Request) -> Response:
         """Send a request and return its answer; raises Unreachable."""
+        self._clock.touch()
         if self._opening is None:
             self._opening = asyncio.ensure_future(self._open())
         opening = self._opening
@@ -46,12 +51,14 @@ class CoapClient:
     async def _open(self) -> tuple[CoapLink, Address]:
         """Find the server, and open a socket that can reach it."""
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(*self._address, type=socket.SOCK_DGRAM)
-        family, _, _, _, place = found[0]
-        # what comes in is known by its address: a name will not do
-        address = str(place[0]), int(place[1])
-        link = self._make(_own_host(family, address))
-        await link.start()
+        # the system takes its own time for this
+        with self._clock.hold():
+            found = await loop.getaddrinfo(*self._address, type=socket.SOCK_DGRAM)
+            family, _, _, _, place = found[0]
+            # what comes in is known by its address: a name will not do
+            address = str(place[0]), int(place[1])
+            link = self._make(_own_host(family, address))
+            await link.start()
         return link, address
 
     async def close(self) -> None:

@@ -19,6 +19,10 @@ CLIENT, SERVER = 0, 1
 _RESET = struct.pack("ii", 1, 0)
 
 
+# RFC 1122 §4.2.3.5: TCP gives a connection up whose data nobody acknowledges; 15 retries of Linux
+_GIVEN_UP = 924.6
+
+
 class PipeUser(Protocol):
     """What stands above a pipe."""
 
@@ -220,6 +224,8 @@ class _Lane:
         self._queue: deque[tuple[float, Callable[[], None]]] = deque()
         self._alarm: Alarm | None = None
         self._last = 0.0
+        # when the oldest piece began to wait for a line that carries nothing
+        self._waiting_from = math.inf
 
     def put(self, data: bytes) -> None:
         """Send bytes on their way."""
@@ -231,6 +237,8 @@ class _Lane:
                 act()
             else:
                 self._queue.append((self._last, act))
+            if self._last == math.inf:
+                self._waiting_from = min(self._waiting_from, now)
         self._arm()
 
     def then(self, act: Callable[[], None]) -> None:
@@ -250,6 +258,12 @@ class _Lane:
     def back(self) -> None:
         """Let go of what waited for the line, in its order."""
         now = last = self._clock.now()
+        waited, self._waiting_from = now - self._waiting_from, math.inf
+        if waited > _GIVEN_UP:
+            self._queue.clear()
+            self._last = now
+            self._breaks()
+            return
         queue = self._queue.copy()
         self._queue.clear()
         for when, act in queue:

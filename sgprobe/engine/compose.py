@@ -1,0 +1,252 @@
+"""What the bench says: a step's values over the role's default, encoded, signed, then damaged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dissectors.asn1 import codec
+from dissectors.asn1 import model as asn1
+from dissectors.asn1.model import Value
+from dissectors.asn1.versions import Spec
+from sgprobe.cases import templates as t
+from sgprobe.cases.match import Unresolved
+from sgprobe.cases.messages import Message, schema
+from sgprobe.cases.paths import joined
+from sgprobe.cases.planned import Damage, Mutation
+from sgprobe.crypto.keys import PrivateKey
+from sgprobe.crypto.signing import RECIPES
+from sgprobe.engine import damage as damaging
+from sgprobe.engine import signatures, wire
+from sgprobe.engine.elements import Body, parent
+from sgprobe.engine.fill import ABSENT, PLACEHOLDER, Filler, Signing
+from sgprobe.engine.names import Names, plain
+from sgprobe.exchange import Request, Response
+
+# whose key a signature of that name is made with, where a step does not say
+_SIGNERS = {
+    "eimSignature": "keys.eim",
+    "serverSignature1": "keys.smdp-auth",
+    "smdpSignature2": "keys.smdp-pb",
+    "smdpSign": "keys.smdp-pb",
+}
+_EUICC = "keys.euicc"
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A message ready to be sent: its value before damage, and its body."""
+
+    value: Value
+    body: bytes
+
+
+@dataclass(slots=True)
+class Composer:
+    """Makes bodies in one version; names give values, keys and randomness."""
+
+    spec: Spec
+    names: Names
+
+    def compose(
+        self,
+        message: Message,
+        template: t.Template | None,
+        base: Value,
+        mutations: tuple[Mutation, ...],
+    ) -> Composed:
+        """Return the body of a message; raises Unresolved, EncodeError or DamageError."""
+        filler = Filler(self.names)
+        value = base if template is None else filler.fill(template, base)
+        if value is ABSENT:
+            raise Unresolved(f"{message.name} has no default; give all of it in `fields`")
+        signings = list(filler.signings)
+        if template is not None and base is not ABSENT:
+            signings += _resigned(value, base, {one.path for one in signings})
+        wanted = [(one, self._damage(one)) for one in mutations]
+        keys = {damaging.joined(one.path): damage.argument.removeprefix("$")
+                for one, damage in wanted if damage.word == "sign-with"}  # fmt: skip
+        signings = [replace(one, key=keys.pop(one.path, one.key)) for one in signings]
+        signings += [Signing(path, key) for path, key in keys.items()]
+        value = self._signed(message, value, signings)
+        body = wire.encode(message, self.spec, value)
+        return Composed(value, self._damaged(message, body, wanted))
+
+    def sign(self, type_name: str, value: dict[str, Any], name: str, key: str) -> Value:
+        """Return a value of a type with one signature at its top made."""
+        made = {**value, name: PLACEHOLDER}
+        octets = codec.load(self.spec).encode(type_name, made)
+        own = self.names.key(key)
+        assert isinstance(own, PrivateKey)
+        body = Body(octets, type_name, self.spec, False)
+        return {**made, name: signatures.sign(body, name, own, self.names.around()).hex()}
+
+    def damaged(self, message: Message, body: bytes, mutations: tuple[Mutation, ...]) -> bytes:
+        """Return a body that was made by a role, damaged."""
+        return self._damaged(message, body, [(one, self._damage(one)) for one in mutations])
+
+    def _damaged(
+        self, message: Message, body: bytes, wanted: list[tuple[Mutation, Damage]]
+    ) -> bytes:
+        version = wire.version_of(self.spec, message.function, is_json=message.json)
+        for mutation, damage in wanted:
+            if damage.word != "sign-with":
+                body = damaging.damage_body(
+                    body, message.type_name or "", version, mutation.path, damage,
+                    is_json=message.json,
+                )  # fmt: skip
+        return body
+
+    def _damage(self, mutation: Mutation) -> Damage:
+        if mutation.damage is not None:
+            return mutation.damage
+        point = self.names.variant.point(mutation.axis)
+        if point is None:
+            raise Unresolved(f"${mutation.axis} has no point in this variant")
+        written = plain(point.value)
+        if isinstance(written, str):
+            return Damage(written)
+        word, argument = next(iter(written.items()))
+        return Damage(word, str(argument))
+
+    def _signed(self, message: Message, value: Value, signings: list[Signing]) -> Value:
+        """Make the signatures, the inner ones first; each covers octets as they will travel."""
+        version = wire.version_of(self.spec, message.function, is_json=message.json)
+        for one in sorted(signings, key=lambda signing: -signing.path.count(".")):
+            key = self.names.key(one.key)
+            if not isinstance(key, PrivateKey):
+                raise Unresolved(f"${one.key} is a public key: nothing can be signed with it")
+            octets = wire.bare(
+                wire.encode(message, self.spec, value), message.function, is_json=message.json
+            )
+            body = Body(octets, message.type_name, version, message.json)
+            around = self.names.around()
+            signature = signatures.sign(body, one.path, key, around, one.over).hex()
+            value = _replaced(value, one.path, signature)
+        return value
+
+
+def _resigned(value: Value, base: Value, named: set[str]) -> list[Signing]:
+    """Return signatures of the default that no longer fit, since a step changed what they cover."""
+    found = []
+    for path, name, holder in _signatures(value, ""):
+        before = _at(base, parent(path))
+        if path in named or not isinstance(before, dict):
+            continue
+        parts = [part.name for part in RECIPES[name].parts]
+        if any(holder.get(part) != before.get(part) for part in parts if part in holder):
+            found.append(Signing(path, _SIGNERS.get(name, _EUICC)))
+    return found
+
+
+def _signatures(value: Value, path: str) -> list[tuple[str, str, dict[str, Any]]]:
+    found = []
+    if isinstance(value, dict):
+        for name, inside in value.items():
+            below = joined(path, name)
+            if name in RECIPES and isinstance(inside, str):
+                found.append((below, name, value))
+            found += _signatures(inside, below)
+    elif isinstance(value, list):
+        for index, inside in enumerate(value):
+            found += _signatures(inside, joined(path, index))
+    return found
+
+
+def _pieces(path: str) -> list[str | int]:
+    made: list[str | int] = []
+    for name in path.split(".") if path else ():
+        head, *indexes = name.split("[")
+        if head:
+            made.append(head)
+        made += [int(one.rstrip("]")) for one in indexes]
+    return made
+
+
+def _at(value: Value, path: str) -> Value:
+    for piece in _pieces(path):
+        try:
+            value = value[piece]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
+def _replaced(value: Value, path: str, new: Value) -> Value:
+    """Return a copy of a value with one element replaced."""
+    pieces = _pieces(path)
+    if not pieces:
+        return new
+    made: Any = dict(value) if isinstance(value, dict) else list(value)
+    rest = path_of(pieces[1:])
+    made[pieces[0]] = _replaced(made[pieces[0]], rest, new)
+    return made
+
+
+def path_of(pieces: list[str | int]) -> str:
+    """Return pieces as a path."""
+    return damaging.joined(tuple(pieces))
+
+
+# --- is a default needed at all? ---
+
+
+def needs_default(message: Message, spec: Spec, template: t.Template | None) -> bool:
+    """Say whether a step leaves something to the role: the role then has to do its work."""
+    if template is None:
+        return True
+    if message.json:
+        return True
+    type_ = message.type(spec)
+    return type_ is None or _leaves_open(template, type_, schema(spec, message))
+
+
+def _leaves_open(template: t.Template, type_: asn1.Type, types: asn1.Schema) -> bool:
+    if isinstance(template, t.Matcher):
+        return template.word == "built"
+    shape = types.shape(type_)
+    if isinstance(template, t.Members):
+        named = {member.name: member.template for member in template.members}
+        if isinstance(shape, asn1.Choice):
+            arms = {arm.name: arm.type for arm in shape.arms}
+            return any(_leaves_open(one, arms[name], types) for name, one in named.items()
+                       if name in arms)  # fmt: skip
+        if isinstance(shape, asn1.Sequence):
+            for field in shape.fields:
+                inside = named.get(field.name)
+                if inside is not None:
+                    if _leaves_open(inside, field.type, types):
+                        return True
+                elif not field.optional:
+                    return True
+        return False
+    if isinstance(template, t.AtIndexes):
+        return True
+    if isinstance(template, t.Elements) and isinstance(shape, asn1.ListOf):
+        return any(_leaves_open(one, shape.element, types) for one in template.elements)
+    return False
+
+
+# --- the binding ---
+
+
+def with_binding(carried: Request | Response, fields: dict[str, Any]) -> Any:
+    """Return a request or an answer with what a step says of its HTTP."""
+    headers = dict(carried.headers)
+    changes: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name.startswith("header."):
+            header = name.removeprefix("header.")
+            if header == "content-type":
+                changes["media"] = "" if value is ABSENT else str(value)
+                continue
+            headers = {key: one for key, one in headers.items() if key.lower() != header}
+            if value is not ABSENT:
+                headers[header] = str(value)
+        elif name == "status" and isinstance(carried, Response):
+            changes["status"] = int(value)
+        elif name in ("method", "path") and isinstance(carried, Request):
+            changes[name] = str(value)
+        else:
+            raise Unresolved(f"the bench cannot set http {name} here")
+    return replace(carried, headers=tuple(headers.items()), **changes)

@@ -1,0 +1,229 @@
+"""What a simulated device says by itself: requests to eIM, SM-DP+ and SM-DS, made by its eUICC."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from dissectors.asn1 import codec
+from dissectors.asn1.model import Value
+from dissectors.asn1.tlv import tlv
+from dissectors.asn1.versions import Spec, parse_spec
+from dissectors.spec.functions import ES11, ESIPA
+from sgprobe.cases.match import Unresolved
+from sgprobe.cases.messages import Message
+from sgprobe.crypto.keys import PrivateKey, sign
+from sgprobe.engine.elements import body_of
+from sgprobe.engine.heard import Heard, History
+from sgprobe.peers.ipa.config import Config as IpaConfig
+
+# one ES10 command to the eUICC, simulated or under test
+Card = Callable[[bytes], Awaitable[bytes]]
+_IAU, _ACL, _GBP, _CAN, _HNT = (
+    "InitiateAuthentication",
+    "AuthenticateClient",
+    "GetBoundProfilePackage",
+    "CancelSession",
+    "HandleNotification",
+)
+# ES10 commands by tag
+_LISTED = "RetrieveNotificationsListResponse"
+_NO_SESSION = "00" * 16
+_ZERO_SIGNATURE = tlv("5F37", bytes(64))
+
+
+@dataclass(slots=True)
+class DeviceSays:
+    """Makes the default of each request from what was said before, with the eUICC in the slot."""
+
+    spec: Spec
+    history: History
+    card: Card
+    eid: str
+    addresses: dict[str, str]
+    # signs for a eUICC that has nothing to sign
+    euicc_key: PrivateKey = field(repr=False)
+    matching_id: Callable[[], str] = lambda: ""
+    # what the device answers to requests for data, and to triggers
+    collect: Callable[[bytes], Awaitable[bytes]] | None = None
+
+    async def value(self, message: Message, receiver: str) -> Value:
+        """Return the default of a request; raises Unresolved where nothing leads to it."""
+        name = message.function.name
+        esipa = message.function.interface == ESIPA
+        match name:
+            case "GetEimPackage":
+                return {"eidValue": self.eid}
+            case "ProvideEimPackageResult":
+                return {"eidValue": self.eid, "eimPackageResult": await self._result()}
+            case "InitiateAuthentication":
+                return await self._initiate(receiver, esipa=esipa)
+            case "AuthenticateClient":
+                return await self._authenticate(esipa=esipa)
+            case "GetBoundProfilePackage":
+                return await self._prepare(esipa=esipa)
+            case "CancelSession":
+                return await self._cancel(esipa=esipa)
+            case "HandleNotification":
+                return {"pendingNotification": await self._notification()}
+        raise Unresolved(f"{message.name} has no default; give all of it in `fields`")
+
+    # --- packages of the eIM ---
+
+    async def _result(self) -> Value:
+        asked = self.history.last("GetEimPackage", request=False)
+        if asked is None:
+            raise Unresolved("no package of the eIM was received")
+        body = body_of(asked)
+        package = body.named("euiccPackageRequest")
+        if package is not None:
+            answer = await self.card(package)
+            return {"euiccPackageResult": self._read("EuiccPackageResult", answer)}
+        data = body.named("ipaEuiccDataRequest")
+        if data is not None and self.collect is not None:
+            answer = await self.collect(data)
+            return {"ipaEuiccDataResponse": self._read("IpaEuiccDataResponse", answer)}
+        trigger = body.named("profileDownloadTriggerRequest")
+        if trigger is not None:
+            return {"profileDownloadTriggerResult": self._triggered(trigger)}
+        raise Unresolved("the eIM's last answer holds no package")
+
+    def _triggered(self, trigger: bytes) -> Value:
+        """Say that the download of a trigger could not be done: undefined error."""
+        asked = self._read("ProfileDownloadTriggerRequest", trigger)
+        told: dict[str, Value] = {
+            "profileDownloadTriggerResultData": {
+                "profileDownloadError": {"profileDownloadErrorReason": "undefinedError"}
+            }
+        }
+        if "eimTransactionId" in asked:
+            told["eimTransactionId"] = asked["eimTransactionId"]
+        return told
+
+    # --- the eUICC's part of a download ---
+
+    async def _initiate(self, receiver: str, *, esipa: bool) -> Value:
+        challenge = self._read("GetEuiccChallengeResponse", await self.card(tlv("BF2E")))
+        info1 = self._read("EUICCInfo1", await self.card(tlv("BF20")))
+        told: dict[str, Value] = {"euiccChallenge": challenge["euiccChallenge"]}
+        told["euiccInfo1"] = info1
+        asked = self.history.last("GetEimPackage", request=False) if esipa else None
+        if not esipa:
+            told["smdsAddress" if receiver == "smds" else "smdpAddress"] = self.addresses[receiver]
+            if receiver == "smds":
+                # SGP.22 §5.8.1: the JSON member keeps the name of ES9+ in use
+                told["smdpAddress"] = told.pop("smdsAddress")
+            return told
+        trigger = body_of(asked).named("profileDownloadTriggerRequest") if asked else None
+        if trigger is not None:
+            value = self._read("ProfileDownloadTriggerRequest", trigger)
+            if "eimTransactionId" in value:
+                told["eimTransactionId"] = value["eimTransactionId"]
+        else:
+            told["smdpAddress"] = self.addresses["smdp"]
+        return told
+
+    async def _authenticate(self, *, esipa: bool) -> Value:
+        begun = self.history.last(_IAU, request=False)
+        if begun is None:
+            raise Unresolved("no session was opened: initiateAuthentication comes first")
+        body = body_of(begun)
+        parts = [body.named(name) for name in ("serverSigned1", "serverSignature1")]
+        ci = body.named("euiccCiPKIdToBeUsed") or body.named("euiccCiPKIdentifierToBeUsed")
+        parts += [ci, body.named("serverCertificate")]
+        if any(one is None for one in parts):
+            raise Unresolved("the server's answer to initiateAuthentication cannot be passed on")
+        context = body.named("ctxParams1") or self._context()
+        command = tlv("BF38", *(one for one in parts if one is not None), context)
+        answer = await self.card(command)
+        response = self._read("AuthenticateServerResponse", answer)
+        return {
+            "transactionId": self._transaction(begun),
+            "authenticateServerResponse": response,
+        }
+
+    def _context(self) -> bytes:
+        common: dict[str, Value] = {"deviceInfo": IpaConfig().device_info}
+        if self.matching_id():
+            common["matchingId"] = self.matching_id()
+        return self._rsp().encode("CtxParams1", {"ctxParamsForCommonAuthentication": common})
+
+    async def _prepare(self, *, esipa: bool) -> Value:
+        answered = self.history.last(_ACL, request=False)
+        begun = self.history.last(_IAU, request=False)
+        if begun is None:
+            raise Unresolved("no session was opened: initiateAuthentication comes first")
+        transaction = self._transaction(begun)
+        body = body_of(answered) if answered is not None else None
+        names = ("smdpSigned2", "smdpSignature2", "hashCc", "smdpCertificate")
+        parts = [body.named(name) if body is not None else None for name in names]
+        if any(one is None for one in (parts[0], parts[1], parts[3])):
+            return {"transactionId": transaction,
+                    "prepareDownloadResponse": self._unprepared(transaction)}  # fmt: skip
+        command = tlv("BF21", *(one for one in parts if one is not None))
+        answer = await self.card(command)
+        return {
+            "transactionId": transaction,
+            "prepareDownloadResponse": self._read("PrepareDownloadResponse", answer),
+        }
+
+    def _unprepared(self, transaction: str) -> Value:
+        """Sign a preparation that no SM-DP+ has asked for: the eUICC would refuse to."""
+        signed = {"transactionId": transaction, "euiccOtpk": "04" + "11" * 64}
+        rsp = self._rsp()
+        over = rsp.encode("EUICCSigned2", signed) + _ZERO_SIGNATURE
+        return {
+            "downloadResponseOk": {
+                "euiccSigned2": signed,
+                "euiccSignature2": sign(self.euicc_key, over).hex(),
+            }
+        }
+
+    async def _cancel(self, *, esipa: bool) -> Value:
+        begun = self.history.last(_IAU, request=False)
+        transaction = self._transaction(begun) if begun is not None else _NO_SESSION
+        command = tlv("BF41", tlv("80", bytes.fromhex(transaction)), tlv("81", b"\x00"))
+        answer = await self.card(command)
+        return {
+            "transactionId": transaction,
+            "cancelSessionResponse": self._read("CancelSessionResponse", answer),
+        }
+
+    async def _notification(self) -> Value:
+        answer = await self.card(tlv("BF2B"))
+        value = self._read(_LISTED, answer)
+        listed = value.get("notificationList") or value.get("notificationsAndEuiccPackageResults")
+        if isinstance(listed, dict):
+            listed = listed.get("notificationList")
+        if not listed:
+            raise Unresolved("the eUICC has no notification to deliver")
+        return listed[0]
+
+    # --- helpers ---
+
+    def _transaction(self, begun: Heard) -> str:
+        value = begun.value
+        for known in (value, *(one for one in _inner(value))):
+            if isinstance(known, dict) and isinstance(known.get("transactionId"), str):
+                return str(known["transactionId"]).lower()
+        signed = body_of(begun).named("serverSigned1")
+        if signed is not None:
+            return str(self._rsp().decode("ServerSigned1", signed).value["transactionId"])
+        raise Unresolved("the server named no transactionId")
+
+    def _rsp(self) -> codec.Codec:
+        spec = self.spec
+        return codec.load(parse_spec(spec.imports) if spec.imports else spec)
+
+    def _read(self, type_name: str, octets: bytes) -> Value:
+        loaded = codec.load(self.spec)
+        if type_name not in loaded:
+            loaded = codec.load("SGP.32@1.2") if type_name == _LISTED else self._rsp()
+        return loaded.decode(type_name, octets).value
+
+
+def _inner(value: Value) -> list[Value]:
+    return list(value.values()) if isinstance(value, dict) else []
+
+
+__all__ = ["ES11", "DeviceSays"]

@@ -1,0 +1,97 @@
+"""What a case runs on: the references on loopback, with an ear at every message of the product."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from dissectors.link.apdu import select, terminal_capability
+from sgprobe.exchange import Request, Response
+from sgprobe.host.serve import Handler
+from sgprobe.host.world import Plan as WorldPlan
+from sgprobe.host.world import World
+from sgprobe.links.card import ISDR, CardLink, CardStatus
+from sgprobe.links.tls import Identity, TlsSettings
+from sgprobe.peers.euicc.euicc import Euicc
+
+# role, request, what the role would answer -> what is answered
+Serve = Callable[[str, Request, Callable[[], Awaitable[Response]]], Awaitable[Response]]
+# command, what the eUICC answers to it -> what is answered
+Command = Callable[[bytes, Callable[[bytes], bytes]], bytes]
+HTTPS = "https"
+
+
+class TappedEuicc:
+    """A simulated eUICC whose every command is heard, and whose answers may be changed."""
+
+    def __init__(self, euicc: Euicc, heard: Command) -> None:
+        self._euicc = euicc
+        self._heard = heard
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._euicc, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("_euicc", "_heard"):
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self._euicc, name, value)
+
+    def command(self, command: bytes, now: float) -> bytes:
+        """Carry out one ES10 command."""
+        return self._heard(command, lambda changed: self._euicc.command(changed, now))
+
+
+class HeardWorld(World):
+    """The world of references; the case hears what servers and the card are asked."""
+
+    def __init__(self, plan: WorldPlan, serve: Serve) -> None:
+        self._serve = serve
+        super().__init__(plan)
+
+    async def _listen(
+        self,
+        role: str,
+        name: str,
+        own: Identity,
+        trust: TlsSettings,
+        handler: Handler,
+        binding: str = HTTPS,
+    ) -> None:
+        async def heard(request: Request, caller: object) -> Response:
+            return await self._serve(role, request, lambda: handler(request, caller))
+
+        await super()._listen(role, name, own, trust, heard, binding)
+
+
+class BasicChannel(CardLink):
+    """ES10 on the basic channel: the ISD-R is selected there, no channel is opened."""
+
+    async def open(self) -> None:
+        """Announce the device and select the ISD-R."""
+        await self.apdu(terminal_capability())
+        selected = await self._whole(select(ISDR, 0))
+        if not selected.ok:
+            raise CardStatus(selected.sw, "SELECT ISD-R")
+        self._open = True
+
+
+@dataclass(slots=True)
+class Inbox:
+    """What the product has said, in order; a step waits for what it expects."""
+
+    heard: list[Any] = field(default_factory=list)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def put(self, one: Any) -> None:
+        """Add what came."""
+        self.heard.append(one)
+        self._news.set()
+
+    async def more(self, than: int) -> None:
+        """Wait until there is more than so much."""
+        while len(self.heard) <= than:
+            self._news.clear()
+            await self._news.wait()

@@ -1,0 +1,339 @@
+"""Runs one plan from preamble to clean-up, tells it as events, and gives the verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dissectors.asn1.model import Value
+from dissectors.asn1.writer import EncodeError
+from sgprobe.cases import planned as p
+from sgprobe.cases.match import Unresolved
+from sgprobe.cases.suite import Suite
+from sgprobe.engine.damage import DamageError
+from sgprobe.engine.heard import Heard
+from sgprobe.engine.outcome import CannotJudge, StepFailed, Tally, tree
+from sgprobe.engine.rows import read_rows
+from sgprobe.engine.settings import settings_of
+from sgprobe.engine.stage import Setting
+from sgprobe.engine.steps import Done, Player
+from sgprobe.engine.talk import Talk
+from sgprobe.engine.trace import judge as judge_trace
+from sgprobe.events import (
+    Event,
+    ItemEnded,
+    ItemStarted,
+    MessageSeen,
+    Note,
+    StepEnded,
+    StepStarted,
+    Verdict,
+)
+from sgprobe.peers.effects import CardFailure, LinkFailure
+from sgprobe.yamlnode import Source
+
+Emit = Callable[[Event], None]
+_MOST_VALUE = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What reports say of an item besides what happened: from catalogue and requirements."""
+
+    interface: str = ""
+    function: str = ""
+    kind: str = ""
+    certainty: str = "certain"
+    requirements: tuple[dict[str, Any], ...] = ()
+    official: tuple[str, ...] = ()
+    # a failure only warns: the facts are not certain, or only a SHOULD asks for it
+    warns: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How items are run."""
+
+    seed: int = 1
+    out: Path | None = None
+    off: frozenset[str] = frozenset()
+    ixit: dict[str, Value] = field(default_factory=dict)
+    # longest real time of one item
+    limit: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The verdict of one item."""
+
+    item: str
+    verdict: Verdict
+    reason: str = ""
+    warnings: tuple[str, ...] = ()
+    checks: int = 0
+    seconds: float = 0.0
+
+
+class Item:
+    """One run of one plan."""
+
+    def __init__(
+        self, plan: p.Plan, suite: Suite, facts: Facts, options: Options, emit: Emit
+    ) -> None:
+        self.plan = plan
+        self.suite = suite
+        self.facts = facts
+        self.options = options
+        self.emit = emit
+        self.tally = Tally()
+        self.capture = self._capture_path()
+        self._step = ""
+        self._talk: Talk | None = None
+
+    def _capture_path(self) -> Path | None:
+        if self.options.out is None:
+            return None
+        name = re.sub(r"[^A-Za-z0-9=.-]+", "_", self.plan.id).strip("_")
+        return self.options.out / "captures" / f"{name}.pcapng"
+
+    # --- from outside ---
+
+    def run(self) -> Result:
+        """Run the plan in an event loop of its own."""
+        begun = time.monotonic()
+        self.emit(self._started())
+        try:
+            asyncio.run(asyncio.wait_for(self._run(), self.options.limit))
+        except TimeoutError:
+            self.tally.add(Verdict.ERROR, f"not over after {self.options.limit:g} s: given up")
+        except Exception as error:  # whatever is wrong with the bench is no fault of the product
+            self._broken(error)
+        seconds = time.monotonic() - begun
+        result = self._result(seconds)
+        self.emit(self._ended(result))
+        return result
+
+    def _broken(self, error: Exception) -> None:
+        lines = traceback.format_exception(error)
+        self._note("log", "".join(lines)[-4000:])
+        self.tally.add(Verdict.ERROR, f"the bench failed: {type(error).__name__}: {error}"[:500])
+
+    def _result(self, seconds: float) -> Result:
+        verdict, reason, warnings = self.tally.verdict, self.tally.reason, self.tally.warnings
+        if verdict is Verdict.FAIL and self.facts.warns:
+            warnings = [f"{self.facts.warns}: {reason}", *warnings]
+            verdict, reason = Verdict.PASS, ""
+        return Result(self.plan.id, verdict, reason, tuple(dict.fromkeys(warnings)),
+                      self.tally.checks, seconds)  # fmt: skip
+
+    # --- the run ---
+
+    async def _run(self) -> None:
+        compiled, variant = self.plan.compiled, self.plan.variant
+        setting = Setting(
+            compiled.role,
+            compiled.spec,
+            variant,
+            self.options.seed,
+            self.capture,
+            self.options.off,
+            settings_of(compiled.peers, variant),
+            self.suite,
+            self.options.ixit,
+        )
+        talk = Talk(setting, compiled.peers, self._on_heard)
+        self._talk = talk
+        talk.replies = [
+            one for one in p.walk((*compiled.given, *compiled.steps))
+            if isinstance(one, p.PlannedMessage) and not one.expect
+            and not one.message.request and one.receiver == compiled.role
+        ]  # fmt: skip
+        async with talk.stage:
+            player = Player(talk)
+            if await self._section(player, "given", compiled.given, Verdict.INCONCLUSIVE):
+                await self._section(player, "steps", compiled.steps, Verdict.FAIL)
+            await self._section(player, "cleanup", compiled.cleanup, None)
+            await talk.close()
+        for text in talk.stage.log:
+            self._note("log", text[:2000])
+        if compiled.trace and self.capture is not None:
+            self._trace(talk)
+
+    async def _section(
+        self, player: Player, name: str, steps: tuple[p.Planned, ...], failing: Verdict | None
+    ) -> bool:
+        """Play the steps of a section; the first that is not met ends it."""
+        for number, step in enumerate(steps, 1):
+            verdict = await self._play(player, name, str(number), step, failing)
+            if verdict is not Verdict.PASS and failing is not None:
+                return False
+        return True
+
+    async def _play(
+        self,
+        player: Player,
+        section: str,
+        number: str,
+        step: p.Planned,
+        failing: Verdict | None,
+    ) -> Verdict:
+        source = step.step.source
+        self._step = f"{section}.{number}"
+        self.emit(StepStarted(self.plan.id, self._step, section, title(step), time.time(),
+                              self._now(), source.line, source.end_line))  # fmt: skip
+        verdict, reason, done, failure = Verdict.PASS, "", Done(), None
+        before = self._said()
+        try:
+            done = await player.play(step)
+        except StepFailed as failed:
+            verdict = Verdict.INCONCLUSIVE if failed.unsure else (failing or Verdict.PASS)
+            reason, failure = str(failed), failed
+            if failing is Verdict.INCONCLUSIVE:
+                reason = f"preamble: {reason}"
+            if step.step.common.lenient and verdict is Verdict.FAIL:
+                verdict = Verdict.INCONCLUSIVE
+            if failing is None:
+                self.tally.warnings.append(f"clean-up: {reason}")
+        except (Unresolved, CannotJudge) as error:
+            verdict, reason = Verdict.INCONCLUSIVE, str(error)
+        except (LinkFailure, CardFailure) as error:
+            verdict, reason = Verdict.INCONCLUSIVE, f"the link died: {error}"
+        except (EncodeError, DamageError) as error:
+            verdict, reason = Verdict.ERROR, f"the case cannot be sent: {error}"
+        for kind, text in done.notes:
+            self._note(kind, text)
+        self.tally.warnings += done.warnings
+        if section == "steps":
+            self.tally.checks += done.checks
+        if verdict is not Verdict.PASS:
+            self.tally.add(verdict, self._placed(reason, source))
+        elif section == "steps":
+            self.tally.add(Verdict.PASS)
+        found = failure.match if failure is not None else done.match
+        messages = done.messages or tuple(range(before + 1, self._said() + 1))
+        self.emit(StepEnded(
+            self.plan.id, f"{section}.{number}", str(verdict), time.time(), self._now(), reason,
+            step.step.common.because, messages,
+            tree(found.root) if found is not None else None,
+            found.unnamed if found is not None else 0, done.checks,
+        ))  # fmt: skip
+        return verdict
+
+    def _placed(self, reason: str, source: Source) -> str:
+        return f"{reason} [{Path(source.file).name}:{source.line}]"
+
+    # --- the capture ---
+
+    def _trace(self, talk: Talk) -> None:
+        assert self.capture is not None
+        rows = read_rows(self.capture, talk.stage.roles)
+        for number, outcome in enumerate(
+            judge_trace(self.plan.compiled.trace, rows, talk.names), 1
+        ):
+            rule = outcome.rule.rule
+            step = f"trace.{number}"
+            name = rule.name or rule.quantifier
+            self.emit(StepStarted(self.plan.id, step, "trace", name, time.time(), self._now(),
+                                  rule.source.line, rule.source.end_line))  # fmt: skip
+            self.tally.checks += outcome.checks
+            reason = outcome.text if outcome.verdict is not Verdict.PASS else ""
+            if outcome.frames and reason:
+                reason += f" (frame {', '.join(map(str, outcome.frames[:5]))})"
+            self.tally.add(outcome.verdict, f"{name}: {reason}" if reason else "")
+            difference = outcome.difference
+            self.emit(StepEnded(
+                self.plan.id, step, str(outcome.verdict), time.time(), self._now(), reason,
+                rule.because, (), tree(difference) if difference is not None else None,
+                checks=outcome.checks,
+            ))  # fmt: skip
+
+    # --- events ---
+
+    def _now(self) -> float:
+        return self._talk.stage.world.clock.now() if self._talk is not None else time.time()
+
+    def _said(self) -> int:
+        return len(self._talk.history.said) if self._talk is not None else 0
+
+    def _note(self, kind: str, text: str) -> None:
+        self.emit(Note(self.plan.id, time.time(), self._now(), kind, text, self._step))
+
+    def _on_heard(self, heard: Heard) -> None:
+        value = heard.value if len(heard.octets) <= _MOST_VALUE else None
+        tape = self._talk.stage.world.tape if self._talk is not None else None
+        frame = getattr(tape, "frames", 0) if tape is not None else 0
+        self.emit(MessageSeen(
+            self.plan.id, heard.n, time.time(), heard.at, heard.sender, heard.receiver,
+            heard.transport, heard.function.interface, heard.function.name, heard.kind,
+            heard.shown, heard.status, heard.octets.hex(), value,
+            tuple(one.as_dict() for one in heard.problems), (frame,) if frame else (),
+            self._step, heard.product,
+        ))  # fmt: skip
+
+    def _started(self) -> ItemStarted:
+        case, variant, facts = self.plan.case, self.plan.variant, self.facts
+        return ItemStarted(
+            self.plan.id,
+            case.id,
+            time.time(),
+            case.title,
+            self.plan.compiled.role,
+            str(self.plan.spec),
+            case.source.file,
+            case.source.line,
+            Path(case.source.file).parent.parent.name,
+            facts.interface,
+            facts.function,
+            facts.kind,
+            facts.certainty,
+            tuple(map(str, case.clauses)),
+            facts.requirements,
+            facts.official,
+            variant.suffix.strip("[]"),
+            {name: point.label for name, point in variant.points},
+        )
+
+    def _ended(self, result: Result) -> ItemEnded:
+        capture = ""
+        if self.capture is not None and self.capture.exists():
+            capture = f"captures/{self.capture.name}"
+        return ItemEnded(
+            result.item,
+            str(result.verdict),
+            time.time(),
+            result.seconds,
+            result.reason,
+            warnings=result.warnings,
+            checks=result.checks,
+            capture=capture,
+            rerun=f"sgprobe run '{self.plan.id}' --seed {self.options.seed}",
+            reach="memory" if self.plan.compiled.role == "euicc" else "sockets",
+        )
+
+
+def title(step: p.Planned) -> str:
+    """Return what a person calls a step."""
+    match step:
+        case p.PlannedMessage():
+            return f"{step.sender} -> {step.receiver}: {step.message.name}"
+        case p.PlannedTrigger():
+            return f"trigger: {step.step.action.text}"
+        case p.PlannedState():
+            word = "assert" if step.step.compare else "state"
+            return f"{word}: {step.step.part.text}"
+        case p.PlannedLink():
+            return f"link: {step.role}"
+        case p.PlannedTime():
+            return f"{'advance' if step.step.virtual else 'wait'}: {step.step.amount.text}"
+        case p.PlannedQuiet():
+            return f"quiet: {step.role}"
+        case p.PlannedGroup():
+            return "either" if step.step.either else "any-order"
+        case p.PlannedCall():
+            return f"do: {step.step.call.text}"

@@ -1,0 +1,74 @@
+"""What becomes of an item: the algebra of verdicts, and what each section makes of a failure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sgprobe.cases.match import Difference, Match
+from sgprobe.events import Verdict
+
+
+class StepFailed(Exception):
+    """The product broke an expectation; `match` holds all differences, where there are any."""
+
+    def __init__(self, text: str, match: Match | None = None, *, unsure: bool = False) -> None:
+        super().__init__(text)
+        self.match = match
+        # nobody has failed: the bench could not judge
+        self.unsure = unsure
+
+
+class CannotJudge(Exception):
+    """The bench lacks something, or the link died: inconclusive."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has come of an item so far."""
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    checks: int = 0
+
+    def add(self, verdict: Verdict, reason: str = "") -> None:
+        """Add the outcome of a step; the reason of the worst is the reason of the item."""
+        self.verdicts.append(verdict)
+        self.reasons.append(reason)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return the worst outcome; without any check on the product's bytes, inconclusive."""
+        found = max(self.verdicts, key=list(_ORDER).index, default=Verdict.PASS)
+        if found is Verdict.PASS and not self.checks:
+            return Verdict.INCONCLUSIVE
+        return found
+
+    @property
+    def reason(self) -> str:
+        """Return why, in the words of the first of the worst."""
+        verdict = self.verdict
+        for one, reason in zip(self.verdicts, self.reasons, strict=True):
+            if one is verdict and reason:
+                return reason
+        if verdict is Verdict.INCONCLUSIVE and not self.checks:
+            return "no check was made on anything that the product sent"
+        return ""
+
+
+_ORDER = (Verdict.NOT_APPLICABLE, Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.ERROR)
+
+
+def tree(difference: Difference) -> dict[str, object]:
+    """Return a tree of differences as events carry it."""
+    return {
+        "path": difference.path,
+        "name": difference.name,
+        "good": difference.good,
+        "expected": difference.expected,
+        "actual": difference.actual,
+        "hint": difference.hint,
+        "line": difference.line,
+        "unsure": difference.unsure,
+        "inside": [tree(one) for one in difference.inside],
+    }

@@ -1,0 +1,263 @@
+"""The built-in references as a product: what an operator can make them do, and their state."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from dissectors.asn1.model import Value
+from dissectors.spec.identity import iccid_octets, iccid_text
+from sgprobe.cases.match import Unresolved
+from sgprobe.engine.end import HeardWorld
+from sgprobe.peers.eim.forms import FIELDS, Field, OrderError, from_members
+from sgprobe.peers.eim.operations import Operation
+from sgprobe.peers.euicc.records import Eim, Notification, Profile
+from sgprobe.peers.euicc.state import State
+
+Given = Mapping[str, Any]
+Act = Callable[[Given], Awaitable[dict[str, Value]]]
+# operations that have one argument, so that a case may write `enable: $iccid.b`
+_SHORT = {"enable": "iccid", "disable": "iccid", "delete": "iccid"}
+_EVENTS = ("install", "enable", "disable", "delete")
+
+
+class References:
+    """Triggers and states of the references in one world."""
+
+    def __init__(self, world: HeardWorld, told: Callable[[str], None]) -> None:
+        self.world = world
+        self.told = told
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self.orders: list[str] = []
+        self.matching_id = ""
+        self.iccid = ""
+        self._acts: dict[str, Act] = {
+            "ipa.poll": self._poll,
+            "ipa.download": self._download,
+            "ipa.restart": self._restart_device,
+            "euicc.reset": self._restart_device,
+            "eim.queue-package": self._queue,
+            "eim.cancel": self._cancel,
+            "eim.restart": self._restart_server,
+            "smdp.order": self._order,
+            "smdp.restart": self._restart_server,
+            "smds.restart": self._restart_server,
+        }
+
+    async def trigger(self, action: str, given: Given) -> dict[str, Value]:
+        """Make a reference act; raises Unresolved where it cannot."""
+        act = self._acts.get(action)
+        if act is None:
+            raise Unresolved(f"the reference has no action {action}")
+        return await act(given)
+
+    # --- the device ---
+
+    def background(self, work: Awaitable[Any]) -> None:
+        """Let something go on while the case waits for what comes of it."""
+        task = asyncio.ensure_future(self._watched(work))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _watched(self, work: Awaitable[Any]) -> None:
+        """Tell what a procedure of the product came to, for the log of the item."""
+        try:
+            outcome = await work
+        except Exception as error:
+            self.told(f"{type(error).__name__}: {error}")
+            raise
+        self.told(str(outcome))
+
+    async def _poll(self, given: Given) -> dict[str, Value]:
+        self.background(self.world.device.run(self.world.ipa.poll()))
+        return {}
+
+    async def _download(self, given: Given) -> dict[str, Value]:
+        code = str(given.get("activation-code") or self._activation_code())
+        self.background(self.world.device.run(self.world.ipa.download(code)))
+        return {}
+
+    def _activation_code(self) -> str:
+        if not self.matching_id:
+            raise Unresolved("no order: trigger smdp.order first, or give activation-code")
+        return f"1${self.world.smdp.setup.party.address}${self.matching_id}"
+
+    async def _restart_device(self, given: Given) -> dict[str, Value]:
+        for task in list(self.tasks):
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        self.world.card.reset()
+        return {}
+
+    async def _restart_server(self, given: Given) -> dict[str, Value]:
+        # what the server keeps is in its store; sessions that a restart would lose are not there
+        return {}
+
+    # --- the servers' operators ---
+
+    async def _queue(self, given: Given) -> dict[str, Value]:
+        operations = [operation(one) for one in _operations(given)]
+        eid = str(given.get("eid") or self.world.euicc.eid)
+        order = self.world.eim.order(eid, *operations, now=self.world.clock.now())
+        self.orders.append(order.id)
+        return {"order": order.id}
+
+    async def _cancel(self, given: Given) -> dict[str, Value]:
+        name = str(given.get("order") or (self.orders[-1] if self.orders else ""))
+        self.world.eim.cancel(name)
+        return {}
+
+    async def _order(self, given: Given) -> dict[str, Value]:
+        eid = given.get("eid")
+        made = self.world.smdp.order(
+            str(given.get("type") or "30k"),
+            eid=str(eid) if eid else None,
+            code=str(given["confirmation-code"]) if "confirmation-code" in given else None,
+            smds=str(given["smds"]) if "smds" in given else None,
+            matching_id=given.get("matching-id"),
+        )
+        self.matching_id, self.iccid = made.matching_id or "", made.iccid
+        return {"matchingId": self.matching_id, "iccid": _octets(made.iccid)}
+
+    # --- state ---
+
+    def read(self, part: str) -> list[dict[str, Value]]:
+        """Return the rows of a state; raises Unresolved where it cannot be seen."""
+        draft = self.world.euicc.draft()
+        match part:
+            case "euicc.profiles":
+                return [_profile(one) for one in draft.all(Profile)]
+            case "euicc.eims":
+                return [_eim(one) for one in draft.all(Eim)]
+            case "euicc.notifications":
+                return [_notification(one) for one in draft.all(Notification)]
+            case "eim.queue":
+                return [
+                    {"eid": one.eid, "order": one.id, "state": _order_state(str(one.state))}
+                    for one in self.world.eim.orders()
+                ]
+            case "smdp.order":
+                found = self.world.smdp.state(self.iccid)
+                return [_smdp_order(found)] if found is not None else []
+            case "smds.events":
+                return [
+                    {"eid": one.eid, "eventId": one.event_id, "rspServerAddress": one.address}
+                    for one in self.world.smds.events(self.world.euicc.eid)
+                ]
+        raise Unresolved(f"the bench lacks a view of {part}")
+
+    def bring(self, part: str, rows: list[dict[str, Value]]) -> None:
+        """Bring a state about; raises Unresolved where the bench cannot."""
+        state: State = self.world.euicc._state
+        draft = state.draft()
+        match part:
+            case "euicc.profiles":
+                wanted = {str(row["iccid"]).lower(): row for row in rows}
+                for profile in draft.all(Profile):
+                    row = wanted.pop(profile.iccid, None)
+                    if row is None:
+                        draft.remove(profile)
+                        continue
+                    enabled = row.get("state", "disabled") == "enabled"
+                    fallback = row.get("fallback") == "yes"
+                    draft.put(replace(profile, enabled=enabled, fallback=fallback))
+                if wanted:
+                    raise Unresolved(f"the eUICC has no profile {next(iter(wanted))}")
+            case "euicc.eims":
+                for row in rows:
+                    known = draft.find(Eim, str(row["eimId"]))
+                    if known is None:
+                        raise Unresolved(f"the eUICC does not know the eIM {row['eimId']}")
+                    counter = int(str(row.get("counterValue", known.counter)))
+                    draft.put(replace(known, counter=counter))
+            case _:
+                raise Unresolved(f"the bench cannot bring {part} about")
+        state.commit(draft)
+        self.world.euicc.reset()
+
+    async def stop(self) -> None:
+        """End what still goes on."""
+        for task in list(self.tasks):
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+def _operations(given: Given) -> list[dict[str, Any]]:
+    listed = given.get("operations")
+    if isinstance(listed, list):
+        return [dict(one) for one in listed]
+    if "op" in given:
+        return [{name: value for name, value in given.items() if name != "eid"}]
+    made = []
+    for op, member in _SHORT.items():
+        if op in given:
+            extra = {"rollback": given["rollback"]} if "rollback" in given else {}
+            made.append({"op": op, member: given[op], **extra})
+    if not made:
+        raise Unresolved("queue-package needs `enable`, `disable`, `delete`, `op` or `operations`")
+    return made
+
+
+def operation(members: dict[str, Any]) -> Operation:
+    """Return an operation from the texts of a case."""
+    known = {field.name: field for field in FIELDS.get(str(members.get("op")), ())}
+    typed = {name: _typed(known.get(name), name, value) for name, value in members.items()}
+    try:
+        return from_members(typed)
+    except OrderError as error:
+        raise Unresolved(f"queue-package: {error}") from None
+
+
+def _typed(field: Field | None, name: str, value: Any) -> Any:
+    if name == "iccid" and isinstance(value, str) and len(value) == 20:
+        return iccid_text(bytes.fromhex(value))
+    if value in ("yes", "true"):
+        return True
+    if value in ("no", "false"):
+        return False
+    if field is not None and field.type == "integer" and str(value).lstrip("-").isdigit():
+        return int(value)
+    return value
+
+
+def _octets(iccid: str) -> str:
+    return iccid_octets(iccid).hex() if len(iccid) < 20 else iccid.lower()
+
+
+def _profile(one: Profile) -> dict[str, Value]:
+    return {
+        "iccid": one.iccid,
+        "state": "enabled" if one.enabled else "disabled",
+        "fallback": "yes" if one.fallback else "no",
+    }
+
+
+def _eim(one: Eim) -> dict[str, Value]:
+    row: dict[str, Value] = {"eimId": one.id, "counterValue": one.counter}
+    if one.token is not None:
+        row["associationToken"] = one.token
+    return row
+
+
+def _notification(one: Notification) -> dict[str, Value]:
+    row: dict[str, Value] = {"seqNumber": one.seq}
+    if 0 <= one.event < len(_EVENTS):
+        row["operation"] = _EVENTS[one.event]
+    if getattr(one, "iccid", None):
+        row["iccid"] = one.iccid
+    return row
+
+
+def _order_state(state: str) -> str:
+    return {"done": "done", "failed": "failed"}.get(state, "open")
+
+
+def _smdp_order(one: Any) -> dict[str, Value]:
+    row: dict[str, Value] = {"iccid": _octets(one.iccid), "state": str(one.state)}
+    if one.eid:
+        row["eid"] = one.eid
+    if one.matching_id is not None:
+        row["matchingId"] = one.matching_id
+    return row

@@ -1,0 +1,307 @@
+"""The stage of one item: who is under test, who is simulated, and how they reach one another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dissectors.asn1.model import Value
+from dissectors.asn1.versions import Spec, parse_spec
+from dissectors.spec.identity import iccid_octets
+from sgprobe.cases.errors import Problems
+from sgprobe.cases.match import Unresolved
+from sgprobe.cases.packages import compile_package
+from sgprobe.cases.planned import Impairment
+from sgprobe.cases.suite import Suite
+from sgprobe.cases.variants import Variant
+from sgprobe.crypto import identities
+from sgprobe.engine.card_says import CardSays
+from sgprobe.engine.compose import Composer
+from sgprobe.engine.device_says import DeviceSays
+from sgprobe.engine.end import BasicChannel, Command, HeardWorld, Serve, TappedEuicc
+from sgprobe.engine.fill import Filler
+from sgprobe.engine.heard import History
+from sgprobe.engine.links import impairment_of
+from sgprobe.engine.names import Names
+from sgprobe.engine.references import References
+from sgprobe.engine.row import Roles
+from sgprobe.engine.settings import Settings, coap_knobs
+from sgprobe.host.world import ICCID_A, ICCID_B, IPA_NAME
+from sgprobe.host.world import Plan as WorldPlan
+from sgprobe.links.card import CardLink
+from sgprobe.peers.effects import Card as CardEffect
+from sgprobe.peers.euicc.records import Eim
+from sgprobe.peers.ipa import data as ipa_data
+
+# SGP.32 without a version of its own: what a case of SGP.22 is driven with
+_IOT = "1.2"
+_CURVES = {"nist-p256": "p256", "brainpool-p256r1": "brainpool"}
+_UNKNOWN_ICCID = "8949000000000000997"
+_KEYS = {
+    "keys.eim": "eim-sign",
+    "keys.euicc": "euicc",
+    "keys.stranger": "euicc2",
+    "keys.smdp-auth": "dpauth",
+    "keys.smdp-pb": "dppb",
+    "keys.smds-auth": "dsauth",
+}
+_CERTS = {
+    "certs.euicc": "euicc",
+    "certs.eim": "eim-sign",
+    "certs.smdp-auth": "dpauth",
+    "certs.smdp-pb": "dppb",
+    "certs.smds-auth": "dsauth",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What an item is played with."""
+
+    role: str
+    spec: Spec
+    variant: Variant
+    seed: int
+    capture: Path | None = None
+    off: frozenset[str] = frozenset()
+    peers: dict[str, Settings] = field(default_factory=dict)
+    suite: Suite | None = None
+    ixit: dict[str, Value] = field(default_factory=dict)
+
+
+class Stage:
+    """The references, one of which may be the product; an async context."""
+
+    def __init__(self, setting: Setting, serve: Serve, command: Command, history: History) -> None:
+        self.setting = setting
+        variant = setting.variant
+        self.curve = _CURVES[_label(variant, "curve", "nist-p256")]
+        self.binding = {"coap": "coaps"}.get(_label(variant, "binding", "https"), "https")
+        self.spec = setting.spec
+        iot = setting.spec if setting.spec.name == "SGP.32" else parse_spec(f"SGP.32@{_IOT}")
+        self.iot = iot
+        self.world = HeardWorld(self._plan(iot.version), serve)
+        self.log: list[str] = []
+        self.references = References(self.world, self.log.append)
+        self.history = history
+        if setting.role != "euicc":
+            tapped: Any = TappedEuicc(self.world.euicc, command)
+            self.world.card.euicc = tapped
+        kind = BasicChannel if _label(variant, "channel", "logical") == "basic" else CardLink
+        self.card = kind(self.world._transmit, tape=self.world.tape)
+        self.names = self._names()
+        self.device = DeviceSays(
+            iot if setting.spec.name == "SGP.32" else setting.spec,
+            history,
+            self.command,
+            self.world.euicc.eid,
+            self.addresses,
+            self.world.set["euicc"].key,
+            lambda: self.references.matching_id,
+            self._collect,
+        )
+
+        self.card_says = CardSays(
+            setting.spec,
+            history,
+            self.command,
+            lambda request: self.world.smdp.answer(request, self.world.clock.now()),
+            self.addresses["smdp"],
+            self.addresses["eim"],
+            self.world.euicc.eid,
+            self._last_counter,
+            lambda: self.references.matching_id,
+        )
+
+    def _plan(self, version: str) -> WorldPlan:
+        setting = self.setting
+        return WorldPlan(
+            curve=self.curve,
+            version=version,
+            seed=setting.seed,
+            tape=setting.capture,
+            off=setting.off,
+            binding=self.binding,
+            eim_knobs=coap_knobs(setting.peers.get("eim", {}), setting.seed),
+        )
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Return the names of the servers by role."""
+        world = self.world
+        return {
+            "eim": world.eim_setup.eim_id,
+            "smdp": world.smdp.setup.party.address,
+            "smds": world.smds.setup.party.address,
+        }
+
+    @property
+    def roles(self) -> Roles:
+        """Return who stands behind an address of the capture."""
+        servers = {}
+        for name, url in self.world.addresses.items():
+            role = next(role for role, known in self._named() if known == name)
+            servers[url.partition("://")[2]] = role
+        return Roles(servers)
+
+    def _named(self) -> list[tuple[str, str]]:
+        return [*self.addresses.items(), ("ipa", IPA_NAME)]
+
+    def url(self, role: str) -> str:
+        """Return where a role is asked; raises Unresolved where it has no address."""
+        name = self.addresses.get(role)
+        if name is None:
+            raise Unresolved(f"the bench has no way to ask {role}")
+        return f"{self.binding if role == 'eim' else 'https'}://{name}"
+
+    # --- names ---
+
+    def _names(self) -> Names:
+        world, own = self.world, self.world.set
+        names = Names(self.setting.variant, self.history, f"{self.setting.seed} case")
+        names.facts |= {
+            "eid": world.euicc.eid,
+            "eid.other": identities.EIDS[1],
+            "iccid.a": iccid_octets(ICCID_A).hex(),
+            "iccid.b": iccid_octets(ICCID_B).hex(),
+            "iccid.unknown": iccid_octets(_UNKNOWN_ICCID).hex(),
+            "eim.id": world.eim_setup.eim_id,
+            "smdp.address": self.addresses["smdp"],
+            "smds.address": self.addresses["smds"],
+            "certs.ci": own.ci.der.hex(),
+            "certs.eum": own["euicc"].intermediates[0].der.hex(),
+        }
+        names.facts |= {name: own[party].certificate.der.hex() for name, party in _CERTS.items()}
+        names.facts |= {f"ixit.{name}": value for name, value in self.setting.ixit.items()}
+        suite = self.setting.suite
+        for name in suite.packages if suite is not None else ():
+            names.lazy[f"packages.{name}"] = partial(self._package, name)
+        names.keys |= {name: own[party].key for name, party in _KEYS.items()}
+        names.lazy |= {
+            "eim.last-counter": self._last_counter,
+            "eim.association-token": lambda: self.token,
+            "smdp.matching-id": lambda: self.references.matching_id,
+            "smdp.iccid": lambda: self.references.iccid,
+        }
+        return names
+
+    def _package(self, name: str) -> Value:
+        """Return a package of suites/packages.yaml, addressed, counted and signed by the eIM."""
+        suite = self.setting.suite
+        if suite is None or name not in suite.packages:
+            raise Unresolved(f"there is no package {name}")
+        problems = Problems()
+        template = compile_package(suite, name, self.iot, problems)
+        if template is None or problems.errors:
+            raise Unresolved(f"the package {name} does not fit {self.iot}")
+        given = Filler(self.names).fill(template, {})
+        kind = suite.packages[name][0]
+        if kind != "EuiccPackageRequest":
+            return given
+        signed = {
+            "eimId": self.addresses["eim"],
+            "eidValue": self.world.euicc.eid,
+            "counterValue": self._last_counter() + 1,
+            "euiccPackage": given,
+        }
+        composer = Composer(self.iot, self.names)
+        return composer.sign(kind, {"euiccPackageSigned": signed}, "eimSignature", "keys.eim")
+
+    @property
+    def token(self) -> int | None:
+        """Return the association token that the eUICC has for the eIM."""
+        found = self.world.euicc.draft().find(Eim, self.addresses["eim"])
+        return found.token if found is not None else None
+
+    def _last_counter(self) -> int:
+        """Return the highest counter value of the eIM before the message that is judged."""
+        found = self.world.euicc.draft().find(Eim, self.addresses["eim"])
+        highest = found.counter if found is not None else 0
+        for heard in self.history.said:
+            if heard is self.names.current:
+                break
+            if heard.sender == "eim":
+                highest = max([highest, *_counters(heard.value)])
+        return highest
+
+    # --- the card ---
+
+    async def command(self, command: bytes) -> bytes:
+        """Send one ES10 command to the eUICC, over the card link."""
+        return await self.card.command(command)
+
+    async def _collect(self, request: bytes) -> bytes:
+        """Answer an IpaEuiccDataRequest as the reference IPA does."""
+        parties = [party for _, party in await self._run(self.world.ipa._parties()) if party]
+        if not parties:
+            raise Unresolved("the eUICC knows no eIM")
+        collected = await self._run(ipa_data.collect(parties[0], request))
+        return bytes(collected.answer)
+
+    async def _run(self, procedure: Any) -> Any:
+        """Run a procedure of the IPA that speaks to the card alone."""
+        outcome: Any = None
+        while True:
+            try:
+                effect = procedure.send(outcome)
+            except StopIteration as stop:
+                return stop.value
+            if not isinstance(effect, CardEffect):
+                raise Unresolved(f"the IPA wants {type(effect).__name__} for data of the eUICC")
+            outcome = await self.command(effect.command)
+
+    # --- what steps ask of the product and of the links ---
+
+    async def trigger(self, action: str, given: dict[str, Value]) -> dict[str, Value]:
+        """Make the product, or a simulated role, act."""
+        return await self.references.trigger(action, given)
+
+    def read(self, part: str) -> list[dict[str, Value]]:
+        """Return the rows of a state."""
+        return self.references.read(part)
+
+    def bring(self, part: str, rows: list[dict[str, Value]]) -> None:
+        """Bring a state about."""
+        self.references.bring(part, rows)
+
+    def link(self, role: str, wanted: Impairment) -> None:
+        """Put a link in a condition."""
+        if role not in self.world.lines:
+            raise Unresolved(f"the bench has no hand on the link to {role}")
+        self.world.reach(role, wanted.up)
+        self.world.impair(role, impairment_of(wanted, role, self.setting.role))
+
+    # --- life ---
+
+    async def __aenter__(self) -> Stage:
+        await self.world.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.references.stop()
+        await self.world.__aexit__()
+
+
+def _label(variant: Variant, axis: str, default: str) -> str:
+    point = variant.point(axis)
+    return point.label if point is not None else default
+
+
+def _counters(value: Value) -> list[int]:
+    """Return the counter values anywhere in a message."""
+    found: list[int] = []
+    pending: list[Value] = [value]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, dict):
+            if isinstance(one.get("counterValue"), int):
+                found.append(one["counterValue"])
+            pending += one.values()
+        elif isinstance(one, list):
+            pending += one
+    return found
+
+
+__all__ = ["Setting", "Stage"]

@@ -1,0 +1,484 @@
+"""Plays the steps of a plan one by one, and says what became of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dissectors.asn1.model import Value
+from dissectors.finding import Severity
+from sgprobe.cases import planned as p
+from sgprobe.cases import templates as t
+from sgprobe.cases.match import Difference, Match, Unresolved, match
+from sgprobe.engine.fill import Filler
+from sgprobe.engine.heard import Heard
+from sgprobe.engine.names import plain
+from sgprobe.engine.outcome import CannotJudge, StepFailed
+from sgprobe.engine.talk import Lost, Talk, Trouble
+from sgprobe.exchange import Request, Response
+from sgprobe.links.clock import ScenarioClock, deadline
+
+# how long an expected message may take where the case does not say
+_PATIENCE = 30.0
+_LISTED = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a step has come to: how many checks it made, on which messages, with what match."""
+
+    checks: int = 0
+    messages: tuple[int, ...] = ()
+    match: Match | None = None
+    notes: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+Tell = Callable[[p.Planned, str], Any]
+
+
+class Player:
+    """Plays steps; `nested` is told of the steps inside `do`, so that each is reported."""
+
+    def __init__(self, talk: Talk) -> None:
+        self.talk = talk
+        self.names = talk.names
+        self.cursor = 0
+        self.clock = talk.stage.world.clock
+
+    async def play(self, step: p.Planned) -> Done:
+        """Play one step; raises StepFailed, CannotJudge or Unresolved."""
+        match step:
+            case p.PlannedMessage():
+                return await self._for_each(step)
+            case p.PlannedTrigger():
+                return await self._trigger(step)
+            case p.PlannedState():
+                return self._state(step)
+            case p.PlannedLink():
+                return self._link(step)
+            case p.PlannedTime():
+                return await self._time(step)
+            case p.PlannedQuiet():
+                return await self._quiet(step)
+            case p.PlannedGroup():
+                return await (self._either(step) if step.step.either else self._any_order(step))
+            case p.PlannedCall():
+                return await self._call(step)
+
+    # --- messages ---
+
+    async def _for_each(self, step: p.PlannedMessage) -> Done:
+        each = step.step.for_each
+        if each is None:
+            return await self._message(step)
+        checks = 0
+        messages: tuple[int, ...] = ()
+        for value in list(self.names.value(each.text.removeprefix("$"))):
+            self.names.history.captured["each"] = value
+            done = await self._message(step)
+            checks, messages = checks + done.checks, (*messages, *done.messages)
+        self.names.history.captured.pop("each", None)
+        return Done(checks, messages)
+
+    async def _message(self, step: p.PlannedMessage) -> Done:
+        if step.expect:
+            return await self._expect(step)
+        if step.message.request:
+            return await self._send(step)
+        if step.receiver == self.talk.role:
+            before = len(self.talk.history.said)
+            if step in self.talk.replies:
+                # the request it answers has not come yet
+                await self._until_held(step)
+            if not self._answered(step):
+                await self.talk.reply(step)
+            return Done(messages=tuple(range(before + 1, len(self.talk.history.said) + 1)))
+        # between two simulated roles: what was asked was answered by the role itself
+        return Done()
+
+    def _answered(self, step: p.PlannedMessage) -> bool:
+        """Say whether the simulated card has given this answer already: it cannot wait."""
+        return step.sender == "euicc" and step not in self.talk.replies
+
+    async def _until_held(self, step: p.PlannedMessage) -> None:
+        try:
+            async with deadline(self.clock, _PATIENCE):
+                while step in self.talk.replies:
+                    await self.talk.inbox.more(len(self.talk.inbox.heard))
+        except TimeoutError:
+            raise StepFailed(f"no request came that {step.message.name} could answer") from None
+
+    async def _send(self, step: p.PlannedMessage) -> Done:
+        talk = self.talk
+        before = len(talk.history.said)
+        if step.step.same_as is not None:
+            carried, value = talk.sent[step.step.same_as.text]
+        else:
+            carried, value = await talk.prepare(step)
+        name = step.step.common.name
+        if name is not None:
+            talk.sent[name.text] = carried, value
+        for captured, path in step.captures:
+            self._capture(captured, path, value)
+        task = talk.ask(step, carried, value)
+        # an answer is awaited where a step expects it; here only until it was sent
+        while len(talk.history.said) == before and not task.done():
+            await asyncio.sleep(0)
+        if task.done() and not task.cancelled() and task.exception() is not None:
+            raise task.exception() or AssertionError
+        said = talk.history.said[before:]
+        return Done(messages=tuple(one.n for one in said if one.request))
+
+    async def _expect(self, step: p.PlannedMessage) -> Done:
+        limit = self.talk.seconds(step.within) if step.within is not None else _PATIENCE
+        begin = self.cursor
+        try:
+            async with deadline(self.clock, limit):
+                heard = await self._next(step)
+        except TimeoutError:
+            raise StepFailed(self._nothing(step, limit, begin)) from None
+        return self.judge(step, heard)
+
+    async def _next(self, step: p.PlannedMessage) -> Heard:
+        inbox = self.talk.inbox
+        at = self.cursor
+        while True:
+            await inbox.more(at)
+            one = inbox.heard[at]
+            at += 1
+            if isinstance(one, Trouble):
+                self.cursor = at
+                raise one.error
+            if isinstance(one, Lost):
+                if _is_answer(step, one):
+                    self.cursor = at
+                    raise StepFailed(f"no {step.message.name}: {one.text}")
+                continue
+            if isinstance(one, Heard) and self._matches(step, one):
+                self.cursor = at
+                return one
+            if step.step.next:
+                raise StepFailed(f"{one.shown} came before {step.message.name}")
+
+    def _matches(self, step: p.PlannedMessage, one: Heard) -> bool:
+        message = step.message
+        same = one.sender == step.sender and one.receiver == step.receiver
+        if not (same and one.is_(message.function, request=message.request)):
+            return False
+        return not message.request or one.json is message.json
+
+    def _nothing(self, step: p.PlannedMessage, limit: float, begin: int) -> str:
+        heard = self.talk.inbox.heard[begin:]
+        names = [one.shown for one in heard if isinstance(one, Heard)]
+        text = f"no {step.message.name} from {step.sender} within {limit:g} s"
+        if names:
+            more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+            text += f"; it sent {', '.join(names[:_LISTED])}{more}"
+        return text
+
+    def judge(self, step: p.PlannedMessage, heard: Heard) -> Done:
+        """Compare one message with what is expected of it."""
+        self.names.current = heard
+        try:
+            return self._judge(step, heard)
+        finally:
+            self.names.current = None
+
+    def _judge(self, step: p.PlannedMessage, heard: Heard) -> Done:
+        broken = [one for one in heard.problems if one.severity is Severity.ERROR]
+        warnings = tuple(f"{heard.shown}: {one.text}" for one in heard.problems
+                         if one.severity is not Severity.ERROR)  # fmt: skip
+        trees: list[Match] = []
+        for name, template in step.binding:
+            trees.append(_under(name, match(template, _binding(name, heard), self.names)))
+        if step.template is not None:
+            if heard.value is None:
+                raise StepFailed(self._unreadable(step, heard, broken))
+            trees.append(match(step.template, heard.value, self.names))
+        elif heard.value is None and step.message.type_name is not None and not step.binding:
+            raise StepFailed(self._unreadable(step, heard, broken))
+        whole = _joined(trees)
+        if whole is not None and not whole.good:
+            unsure = whole.root.unsure
+            raise StepFailed(_summary(whole), whole, unsure=unsure)
+        if broken:
+            raise StepFailed(f"{heard.shown} is malformed: {_listed(broken)}", whole)
+        for name, path in step.captures:
+            self._capture(name, path, heard.value)
+        return Done(whole.named if whole is not None else 1, (heard.n,), whole, (), warnings)
+
+    def _unreadable(self, step: p.PlannedMessage, heard: Heard, broken: list[Any]) -> str:
+        if heard.octets:
+            why = _listed(broken) or "it cannot be read"
+        else:
+            why = "the answer is empty"
+        status = f" (status {heard.status})" if heard.status is not None else ""
+        return f"no {step.message.name}: {why}{status}"
+
+    def _capture(self, name: str, path: p.Path, value: Value) -> None:
+        for place in path:
+            try:
+                value = value[place]
+            except (KeyError, IndexError, TypeError):
+                raise StepFailed(f"there is no {place} to capture as ${name}") from None
+        self.names.history.captured[name] = value
+
+    # --- groups ---
+
+    async def _any_order(self, step: p.PlannedGroup) -> Done:
+        waiting: list[p.PlannedMessage] = []
+        checks = 0
+        messages: tuple[int, ...] = ()
+        for branch in step.branches:
+            for one in branch:
+                if isinstance(one, p.PlannedMessage) and one.expect:
+                    waiting.append(one)
+                else:
+                    done = await self.play(one)
+                    checks += done.checks
+        inbox, at = self.talk.inbox, self.cursor
+        limit = max((self.talk.seconds(one.within) for one in waiting if one.within),
+                    default=_PATIENCE)  # fmt: skip
+        try:
+            async with deadline(self.clock, limit):
+                while waiting:
+                    await inbox.more(at)
+                    heard = inbox.heard[at]
+                    at += 1
+                    fits = [one for one in waiting
+                            if isinstance(heard, Heard) and self._matches(one, heard)]  # fmt: skip
+                    if not fits:
+                        continue
+                    chosen, done = self._best(fits, heard)
+                    waiting.remove(chosen)
+                    checks, messages = checks + done.checks, (*messages, *done.messages)
+        except TimeoutError:
+            names = ", ".join(one.message.name for one in waiting)
+            raise StepFailed(f"within {limit:g} s there was no {names}") from None
+        self.cursor = at
+        return Done(checks, messages)
+
+    def _best(self, fits: list[p.PlannedMessage], heard: Heard) -> tuple[p.PlannedMessage, Done]:
+        """Return the expectation that a message meets; where none is met, the first says why."""
+        failure: StepFailed | None = None
+        for one in fits:
+            try:
+                return one, self.judge(one, heard)
+            except StepFailed as failed:
+                failure = failure or failed
+        assert failure is not None
+        raise failure
+
+    async def _either(self, step: p.PlannedGroup) -> Done:
+        """Play the first branch whose first step is met; a quiet one is met by silence."""
+        firsts = [(branch[0], branch) for branch in step.branches if branch]
+        quiet = next((branch for one, branch in firsts if isinstance(one, p.PlannedQuiet)), None)
+        limits = [self.talk.seconds(one.within) for one, _ in firsts
+                  if isinstance(one, p.PlannedMessage) and one.within]  # fmt: skip
+        if quiet is not None:
+            assert isinstance(quiet[0], p.PlannedQuiet)
+            limits.append(self.talk.seconds(quiet[0].amount))
+        failure: StepFailed | None = None
+        at, inbox = self.cursor, self.talk.inbox
+        try:
+            async with deadline(self.clock, max(limits, default=_PATIENCE)):
+                while True:
+                    await inbox.more(at)
+                    heard = inbox.heard[at]
+                    at += 1
+                    for one, branch in firsts:
+                        if not (isinstance(one, p.PlannedMessage) and isinstance(heard, Heard)
+                                and self._matches(one, heard)):  # fmt: skip
+                            continue
+                        try:
+                            done = self.judge(one, heard)
+                        except StepFailed as failed:
+                            failure = failure or failed
+                            continue
+                        self.cursor = at
+                        return await self._rest(branch[1:], done)
+                    if failure is not None:
+                        raise failure
+        except TimeoutError:
+            if quiet is None:
+                raise StepFailed("none of the alternatives came") from None
+            return await self._rest(quiet[1:], Done(checks=1))
+
+    async def _rest(self, steps: tuple[p.Planned, ...], done: Done) -> Done:
+        for one in steps:
+            more = await self.play(one)
+            done = Done(done.checks + more.checks, (*done.messages, *more.messages), done.match)
+        return done
+
+    async def _call(self, step: p.PlannedCall) -> Done:
+        captured = self.names.history.captured
+        kept = dict(captured)
+        given = Filler(self.names).fill(step.given, {}) if step.given is not None else {}
+        captured |= given
+        done = Done()
+        for one in step.steps:
+            more = await self.play(one)
+            done = Done(done.checks + more.checks, (*done.messages, *more.messages), more.match)
+        outputs = {one.text: captured[one.text] for one in step.file.outputs
+                   if one.text in captured}  # fmt: skip
+        captured.clear()
+        captured |= kept | outputs
+        return done
+
+    # --- what is not a message ---
+
+    async def _trigger(self, step: p.PlannedTrigger) -> Done:
+        given = Filler(self.names).fill(step.given, {}) if step.given is not None else {}
+        outputs = await self.talk.stage.trigger(step.step.action.text, given)
+        self.names.history.captured |= outputs
+        return Done(notes=(("trigger", step.step.action.text),))
+
+    def _state(self, step: p.PlannedState) -> Done:
+        stage, part = self.talk.stage, step.step.part.text
+        if not step.step.compare:
+            rows = Filler(self.names).fill(step.template, [])
+            stage.bring(part, rows if isinstance(rows, list) else [rows])
+            return Done(notes=(("state", f"{part} brought about"),))
+        template = step.template
+        rows = stage.read(part)
+        if isinstance(template, t.Elements):
+            template = replace(template, is_set=True)
+        found = match(template, _texts(rows), self.names)
+        if not found.good:
+            raise StepFailed(f"{part}: {_summary(found)}", found, unsure=found.root.unsure)
+        return Done(found.named, match=found)
+
+    def _link(self, step: p.PlannedLink) -> Done:
+        wanted = step.impairment
+        if wanted.axis:
+            point = self.names.variant.point(wanted.axis)
+            if point is None:
+                raise Unresolved(f"${wanted.axis} has no point in this variant")
+            wanted = impairment_of_point(plain(point.value))
+        stage = self.talk.stage
+        stage.link(step.role, wanted)
+        return Done(notes=(("link", f"{step.role}: {_link_text(wanted)}"),))
+
+    async def _time(self, step: p.PlannedTime) -> Done:
+        seconds = self.talk.seconds(step.amount)
+        clock = self.clock
+        if step.step.virtual:
+            if not isinstance(clock, ScenarioClock):
+                raise CannotJudge("bench lacks a hand on the product's clock (time_control)")
+            # what was due on the way happens in its order, and is given time to travel
+            await clock.sleep(seconds)
+        else:
+            await asyncio.sleep(seconds if not isinstance(clock, ScenarioClock) else 0)
+            await clock.sleep(seconds)
+        return Done(notes=(("clock", f"{seconds:g} s pass"),))
+
+    async def _quiet(self, step: p.PlannedQuiet) -> Done:
+        seconds = self.talk.seconds(step.amount)
+        at, inbox = self.cursor, self.talk.inbox
+        try:
+            async with deadline(self.clock, seconds):
+                while True:
+                    await inbox.more(at)
+                    heard = inbox.heard[at]
+                    at += 1
+                    if isinstance(heard, Heard) and heard.sender == step.role:
+                        raise StepFailed(f"{step.role} sent {heard.shown} within {seconds:g} s")
+        except TimeoutError:
+            return Done(checks=1)
+
+
+def impairment_of_point(written: Any) -> p.Impairment:
+    """Return the impairment that a point of an axis says."""
+    from sgprobe.durations import parse_duration
+
+    if written == "up" or written == "unreachable":
+        return p.Impairment(up=written == "up")
+
+    def numbers(name: str) -> tuple[int, ...]:
+        value = written.get(name, [])
+        return tuple(int(one) for one in (value if isinstance(value, list) else [value]))
+
+    delay = tuple((int(number), parse_duration(time) or 0.0)
+                  for number, time in written.get("delay", {}).items())  # fmt: skip
+    return p.Impairment(True, numbers("drop"), numbers("duplicate"), delay,
+                        written.get("toward", ""))  # fmt: skip
+
+
+def _link_text(wanted: p.Impairment) -> str:
+    if not wanted.up:
+        return "unreachable"
+    parts = [f"drop {list(wanted.drop)}"] if wanted.drop else []
+    parts += [f"duplicate {list(wanted.duplicate)}"] if wanted.duplicate else []
+    parts += [f"delay {dict(wanted.delay)}"] if wanted.delay else []
+    toward = f" toward {wanted.toward}" if wanted.toward else ""
+    return (", ".join(parts) or "up") + toward
+
+
+def _is_answer(step: p.PlannedMessage, lost: Lost) -> bool:
+    same = lost.function.name == step.message.function.name
+    return same and lost.sender == step.sender and not step.message.request
+
+
+def _binding(name: str, heard: Heard) -> dict[str, Any]:
+    """Return what the binding of a message says, by the names of the language."""
+    carrier = heard.carrier
+    if name == "apdu":
+        return {"sw": heard.status} if heard.status is not None else {}
+    found: dict[str, Any] = {}
+    if isinstance(carrier, Response):
+        code = carrier.header("coap-code")
+        if name == "coap":
+            if code is not None:
+                found["code"] = code
+        else:
+            found["status"] = carrier.status
+    elif isinstance(carrier, Request):
+        found |= {"method": carrier.method, "path": carrier.path}
+    if carrier is not None and name == "http":
+        if carrier.media:
+            found["header.content-type"] = carrier.media
+        found |= {f"header.{key.lower()}": value for key, value in carrier.headers}
+    return found
+
+
+def _under(name: str, found: Match) -> Match:
+    root = found.root
+    return Match(Difference(name, name, root.good, root.expected, root.actual, root.hint,
+                            root.inside, root.line, root.unsure))  # fmt: skip
+
+
+def _joined(trees: list[Match]) -> Match | None:
+    if not trees:
+        return None
+    if len(trees) == 1:
+        return trees[0]
+    inside = tuple(one for tree in trees for one in (tree.root.inside or (tree.root,)))
+    good = all(one.good for one in inside)
+    unsure = not good and all(one.good or one.unsure for one in inside)
+    return Match(Difference("", "", good, inside=inside, unsure=unsure),
+                 sum(tree.unnamed for tree in trees))  # fmt: skip
+
+
+def _summary(found: Match) -> str:
+    """Return the first differences in one line."""
+    texts = []
+    for one in found.differences[:3]:
+        hint = f" ({one.hint})" if one.hint else ""
+        texts.append(f"{one.path or one.name}: expected {one.expected}, got {one.actual}{hint}")
+    more = len(found.differences) - 3
+    return "; ".join(texts) + (f"; and {more} more" if more > 0 else "")
+
+
+def _listed(findings: list[Any]) -> str:
+    return "; ".join(f"{one.path}: {one.text}" if one.path else one.text for one in findings[:3])
+
+
+def _texts(rows: list[dict[str, Value]]) -> list[dict[str, Value]]:
+    return [{name: value if isinstance(value, str) else str(value) for name, value in row.items()}
+            for row in rows]  # fmt: skip
+
+
+__all__ = ["Done", "Player"]

@@ -1,0 +1,461 @@
+"""The dialogue of one item: what the bench sends, what the product says, who answers it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from dissectors.asn1.model import Value
+from dissectors.asn1.versions import Spec
+from dissectors.asn1.writer import EncodeError
+from dissectors.finding import Finding
+from dissectors.spec.functions import Function
+from dissectors.trace.card_carrier import recognise_answer, recognise_command
+from dissectors.trace.recognise import first_tag
+from sgprobe.cases import planned as p
+from sgprobe.cases.match import Unresolved
+from sgprobe.cases.messages import Message
+from sgprobe.engine import wire
+from sgprobe.engine.compose import Composer, needs_default, with_binding
+from sgprobe.engine.damage import DamageError
+from sgprobe.engine.end import Inbox
+from sgprobe.engine.fill import ABSENT, Filler
+from sgprobe.engine.heard import Heard, History
+from sgprobe.engine.stage import Setting, Stage
+from sgprobe.exchange import Request, Response
+from sgprobe.links.card import CardStatus
+from sgprobe.links.https_client import Unreachable
+from sgprobe.peers.effects import CardFailure
+from sgprobe.peers.esipa.bound import segments
+
+# what goes wrong when a simulated role cannot say what a case wants
+FAULTS = (Unresolved, EncodeError, DamageError)
+# how long a request of the product waits for the step that answers it
+_HELD = 120.0
+_RSP = "2.5.0"
+_DONE = 0x9000
+_BPP = bytes.fromhex("BF36")
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """No answer came to a request of ours."""
+
+    sender: str
+    receiver: str
+    function: Function
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A simulated role could not say what the case wants it to: no fault of the product."""
+
+    error: Exception
+
+
+@dataclass(slots=True)
+class Rule:
+    """Successive answers of a simulated role to one message; the last one repeats."""
+
+    answers: tuple[p.PlannedAnswer, ...]
+    used: int = 0
+
+    def next(self) -> p.PlannedAnswer:
+        """Return the answer to give now."""
+        answer = self.answers[min(self.used, len(self.answers) - 1)]
+        self.used += 1
+        return answer
+
+
+@dataclass(slots=True)
+class Held:
+    """A request of the product that a step will answer."""
+
+    heard: Heard
+    request: Request
+    default: Callable[[], Awaitable[Response]]
+    answer: asyncio.Future[Response]
+
+
+class Talk:
+    """Speaks for all simulated roles; `on_heard` is told of every message."""
+
+    def __init__(
+        self, setting: Setting, peers: tuple[p.PlannedPeer, ...], on_heard: Callable[[Heard], None]
+    ) -> None:
+        self.role = setting.role
+        self.spec = setting.spec
+        self.history = History()
+        self.inbox = Inbox()
+        self.on_heard = on_heard
+        self.stage = Stage(setting, self._serve, self._command, self.history)
+        self.names = self.stage.names
+        self.composer = Composer(setting.spec, self.names)
+        self.rules = {
+            (peer.role, name): Rule(answers) for peer in peers for name, answers in peer.rules
+        }
+        self.refusing = {peer.role for peer in peers if peer.refuses}
+        # replies that steps will give, in order, and requests that wait for one
+        self.replies: list[p.PlannedMessage] = []
+        self.held: list[Held] = []
+        self.exchanges: set[asyncio.Task[None]] = set()
+        self.sent: dict[str, tuple[Any, Value]] = {}
+        # segments of a bound package on their way to the simulated card
+        self.loading = b""
+
+    # --- what was said ---
+
+    def _said(
+        self,
+        sender: str,
+        receiver: str,
+        function: Function,
+        *,
+        request: bool,
+        found: Any,
+        octets: bytes,
+        transport: str,
+        status: int | str | None = None,
+        carrier: Any = None,
+    ) -> Heard:
+        is_json = bool(found is not None and found.is_json)
+        heard = Heard(
+            len(self.history.said) + 1,
+            self.stage.world.clock.now(),
+            sender,
+            receiver,
+            function,
+            request,
+            is_json,
+            found.type if found is not None else None,
+            wire.version_of(self.spec, function, is_json=is_json),
+            found.value if found is not None else None,
+            octets,
+            transport,
+            status,
+            tuple(found.problems) if found is not None else (),
+            carrier,
+            sender == self.role,
+        )
+        self.history.said.append(heard)
+        self.on_heard(heard)
+        if heard.product:
+            self.inbox.put(heard)
+        return heard
+
+    # --- the bench asks ---
+
+    async def default(self, planned: p.PlannedMessage, receiver: str) -> Value:
+        """Return what the role would say by itself."""
+        if receiver == "euicc":
+            return await self.stage.card_says.value(planned.message)
+        return await self.stage.device.value(planned.message, receiver)
+
+    async def prepare(self, planned: p.PlannedMessage) -> tuple[Any, Value]:
+        """Return what a step sends: a Request to a server, octets to a card; and its value."""
+        message = planned.message
+        base: Value = ABSENT
+        if needs_default(message, self.spec, planned.template):
+            try:
+                base = await self.default(planned, planned.receiver)
+            except Unresolved:
+                if planned.template is None or message.json is False:
+                    raise
+        made = self.composer.compose(message, planned.template, base, planned.mutations)
+        if planned.receiver == "euicc":
+            return made.body, made.value
+        asked = wire.request(message, made.body, _RSP)
+        for name, template in planned.binding:
+            if name != "http":
+                raise Unresolved(f"the bench cannot set {name} of what it sends")
+            asked = with_binding(asked, Filler(self.names).fill(template, {}))
+        return asked, made.value
+
+    def ask(self, planned: p.PlannedMessage, carried: Any, value: Value) -> asyncio.Task[None]:
+        """Send what was prepared; what comes back is heard."""
+        ahead = self._ask_card if planned.receiver == "euicc" else self._ask_server
+        task = asyncio.ensure_future(ahead(planned, carried, value))
+        self.exchanges.add(task)
+        task.add_done_callback(self.exchanges.discard)
+        return task
+
+    async def _ask_server(self, planned: p.PlannedMessage, asked: Request, value: Value) -> None:
+        sender, receiver, function = planned.sender, planned.receiver, planned.message.function
+        try:
+            url = self.stage.url(receiver)
+        except Unresolved as error:
+            self.inbox.put(Trouble(error))
+            return
+        transport = url.partition(":")[0]
+        found = _Sent(planned.message.type_name, value, planned.message.json)
+        self._said(sender, receiver, function, request=True, found=found, octets=asked.body,
+                   transport=transport, carrier=asked)  # fmt: skip
+        try:
+            answer = await self.stage.world.directory.ask(url, asked)
+        except Unreachable as error:
+            if receiver == self.role:
+                self.inbox.put(Lost(receiver, sender, function, str(error)))
+            return
+        version = wire.version_of(self.spec, function, is_json=planned.message.json)
+        read = wire.read_response(answer, function, asked.path, version)
+        self._said(receiver, sender, function, request=False, found=read, octets=answer.body,
+                   transport=transport, status=_status(answer), carrier=answer)  # fmt: skip
+
+    async def _ask_card(self, planned: p.PlannedMessage, command: bytes, value: Value) -> None:
+        sender, function = planned.sender, planned.message.function
+        found = _Sent(planned.message.type_name, value, False)
+        self._said(sender, "euicc", function, request=True, found=found, octets=command,
+                   transport="apdu")  # fmt: skip
+        answer, sw = b"", _DONE
+        try:
+            if planned.message.type_name == "BoundProfilePackage":
+                for segment in segments(command):
+                    answer = await self.stage.command(segment)
+                    if answer:
+                        break
+            else:
+                answer = await self.stage.command(command)
+        except CardStatus as status:
+            sw = status.sw
+        read = recognise_answer(function, answer, self.spec) if answer else None
+        self._said("euicc", sender, function, request=False, found=read, octets=answer,
+                   transport="apdu", status=f"{sw:04x}")  # fmt: skip
+
+    # --- the product asks a server ---
+
+    async def _serve(
+        self, role: str, request: Request, default: Callable[[], Awaitable[Response]]
+    ) -> Response:
+        if role == self.role:
+            return await default()
+        version = self.spec if role in ("eim", "ipa") else self._rsp()
+        found = wire.read_request(request, version)
+        if found is None:
+            return await default()
+        sender = self._client_of(role)
+        transport = self.stage.url(role).partition(":")[0] if role != "ipa" else "https"
+        heard = self._said(sender, role, found.function, request=True, found=found,
+                           octets=request.body, transport=transport, carrier=request)  # fmt: skip
+        try:
+            answer = await self._answer(role, heard, request, default)
+        except FAULTS as error:
+            self.inbox.put(Trouble(error))
+            return Response(500)
+        read = wire.read_response(answer, found.function, request.path, version)
+        self._said(role, sender, found.function, request=False, found=read, octets=answer.body,
+                   transport=transport, status=_status(answer), carrier=answer)  # fmt: skip
+        return answer
+
+    def _client_of(self, role: str) -> str:
+        """Return who asks a server: the IPA, or an eIM under test that relays."""
+        return "eim" if self.role == "eim" and role in ("smdp", "smds") else "ipa"
+
+    def _rsp(self) -> Spec:
+        from dissectors.asn1.versions import parse_spec
+
+        return parse_spec(self.spec.imports) if self.spec.imports else self.spec
+
+    async def _answer(
+        self,
+        role: str,
+        heard: Heard,
+        request: Request,
+        default: Callable[[], Awaitable[Response]],
+    ) -> Response:
+        reply = self._reply_to(heard)
+        if reply is not None:
+            self.replies.remove(reply)
+            held = Held(heard, request, default, asyncio.get_running_loop().create_future())
+            self.held.append(held)
+            return await held.answer
+        rule = self.rules.get((role, heard.shown)) or self.rules.get((role, _name(heard)))
+        if rule is not None:
+            return await self._by_rule(rule.next(), heard, default)
+        if role in self.refusing:
+            return Response(503)
+        return await default()
+
+    def _reply_to(self, heard: Heard) -> p.PlannedMessage | None:
+        for reply in self.replies:
+            same = heard.is_(reply.message.function, request=True)
+            if same and reply.sender == heard.receiver:
+                return reply
+        return None
+
+    async def _by_rule(
+        self, answer: p.PlannedAnswer, heard: Heard, default: Callable[[], Awaitable[Response]]
+    ) -> Response:
+        if answer.after is not None:
+            await self.stage.world.clock.sleep(self.seconds(answer.after))
+        word = answer.answer.word
+        if word == "silence":
+            await self.stage.world.clock.sleep(3600.0)
+            raise Unreachable("silence")
+        if word == "reset":
+            raise ConnectionResetError("the case resets the connection")
+        if answer.answer.status is not None and answer.message is None:
+            return Response(answer.answer.status)
+        assert answer.message is not None
+        return await self.respond(
+            answer.message, answer.template, answer.mutations, default, answer.answer.status
+        )
+
+    async def respond(
+        self,
+        message: Message,
+        template: Any,
+        mutations: tuple[p.Mutation, ...],
+        default: Callable[[], Awaitable[Response]],
+        status: int | None = None,
+    ) -> Response:
+        """Return the answer of a simulated role: its default, with what the case says."""
+        base: Value = ABSENT
+        answer: Response | None = None
+        if template is None or needs_default(message, self.spec, template):
+            answer = await default()
+            version = wire.version_of(self.spec, message.function, is_json=message.json)
+            read = wire.read_response(answer, message.function, "", version)
+            base = read.value if read is not None and read.value is not None else ABSENT
+        if template is None and answer is not None:
+            body = self.composer.damaged(message, answer.body, mutations)
+            return Response(status or answer.status, answer.media, body, answer.headers)
+        made = self.composer.compose(message, template, base, mutations)
+        carried = wire.response(message, made.body, _RSP)
+        return carried if status is None else Response(status, carried.media, made.body,
+                                                       carried.headers)  # fmt: skip
+
+    async def reply(self, planned: p.PlannedMessage) -> None:
+        """Answer a request that is held, as a step says."""
+        held = next(
+            (one for one in self.held
+             if one.heard.is_(planned.message.function, request=True)
+             and one.heard.receiver == planned.sender), None,
+        )  # fmt: skip
+        if held is None:
+            raise Unresolved(f"no request waits for {planned.message.name}")
+        self.held.remove(held)
+        answer = await self.respond(
+            planned.message, planned.template, planned.mutations, held.default
+        )
+        for name, template in planned.binding:
+            if name == "http":
+                answer = with_binding(answer, Filler(self.names).fill(template, {}))
+        held.answer.set_result(answer)
+        # let it be written before the next step goes on
+        await asyncio.sleep(0)
+
+    # --- the product asks the simulated card ---
+
+    def _command(self, command: bytes, default: Callable[[bytes], bytes]) -> bytes:
+        tag = first_tag(command)
+        if tag == _BPP or self.loading:
+            return self._load(tag, command, default)
+        found = recognise_command(command, self.spec)
+        if found is None or self.role != "ipa":
+            return default(command)
+        function = found.function
+        self._said("ipa", "euicc", function, request=True, found=found, octets=command,
+                   transport="apdu")  # fmt: skip
+        answer, sw = b"", _DONE
+        try:
+            answer = self._card_answer(function, command, default)
+        except CardFailure as failure:
+            sw = failure.sw
+            raise
+        except FAULTS as error:
+            self.inbox.put(Trouble(error))
+            sw = 0x6F00
+            raise CardFailure(sw) from error
+        finally:
+            read = recognise_answer(function, answer, self.spec)
+            self._said("euicc", "ipa", function, request=False, found=read, octets=answer,
+                       transport="apdu", status=f"{sw:04x}")  # fmt: skip
+        return answer
+
+    def _load(self, tag: bytes, command: bytes, default: Callable[[bytes], bytes]) -> bytes:
+        """Take one segment of a bound package; the whole is heard once the eUICC has answered."""
+        self.loading = command if tag == _BPP else self.loading + command
+        answer = default(command)
+        if answer:
+            whole, self.loading = self.loading, b""
+            found = recognise_command(whole, self.spec)
+            if found is not None and self.role == "ipa":
+                self._said("ipa", "euicc", found.function, request=True, found=found, octets=whole,
+                           transport="apdu")  # fmt: skip
+                read = recognise_answer(found.function, answer, self.spec)
+                self._said("euicc", "ipa", found.function, request=False, found=read,
+                           octets=answer, transport="apdu", status="9000")  # fmt: skip
+        return answer
+
+    def _card_answer(
+        self, function: Function, command: bytes, default: Callable[[bytes], bytes]
+    ) -> bytes:
+        rule = self.rules.get(("euicc", function.request or ""))
+        reply = next((one for one in self.replies if one.sender == "euicc"
+                      and one.message.function is function), None)  # fmt: skip
+        if rule is None and reply is None:
+            return default(command)
+        if reply is not None:
+            self.replies.remove(reply)
+            message, template, mutations = reply.message, reply.template, reply.mutations
+        else:
+            assert rule is not None
+            answer = rule.next()
+            if answer.message is None:
+                raise CardFailure(answer.answer.status or 0x6F00)
+            message, template, mutations = answer.message, answer.template, answer.mutations
+        base: Value = ABSENT
+        octets = b""
+        if template is None or needs_default(message, self.spec, template):
+            octets = default(command)
+            found = recognise_answer(function, octets, self.spec)
+            base = found.value if found is not None else ABSENT
+        if template is None:
+            return self.composer.damaged(message, octets, mutations)
+        return self.composer.compose(message, template, base, mutations).body
+
+    # --- times ---
+
+    def seconds(self, time: p.Time) -> float:
+        """Return a time in seconds; raises Unresolved where its reference has no value."""
+        from sgprobe.durations import parse_duration
+
+        if time.seconds is not None:
+            return time.seconds
+        value = self.names.value(time.reference)
+        if isinstance(value, int | float):
+            return float(value)
+        found = parse_duration(str(value))
+        if found is None:
+            raise Unresolved(f"${time.reference} is {value}, no time")
+        return found
+
+    async def close(self) -> None:
+        """End what is still under way."""
+        for held in self.held:
+            if not held.answer.done():
+                held.answer.cancel()
+        for task in list(self.exchanges):
+            task.cancel()
+        await asyncio.gather(*self.exchanges, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What we sent ourselves needs no recognising."""
+
+    type: str | None
+    value: Value
+    is_json: bool
+    problems: tuple[Finding, ...] = field(default=())
+
+
+def _name(heard: Heard) -> str:
+    return heard.function.request or ""
+
+
+def _status(answer: Response) -> int | str:
+    return answer.header("coap-code") or answer.status
