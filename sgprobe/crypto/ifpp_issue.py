@@ -18,10 +18,14 @@ from sgprobe.crypto.profiles import PROFILES
 
 
 def binder(
-    certificates: CertificateSet, name: str = "dppb", *, with_quantum: bool = False
+    certificates: CertificateSet,
+    name: str = "dppb",
+    *,
+    fault: str | None = None,
+    with_quantum: bool = False,
 ) -> Binder:
     """Return the binder of an SM-DPf of the test PKI; `with_quantum` lets it use suite h1s."""
-    credential = certificates[name]
+    credential = certificates.get(name, fault)
     shown = tuple(one.der for one in credential.path)
     key = None
     if with_quantum:

@@ -91,6 +91,6 @@ def _used_up(turn: Turn, final: Value) -> bool:
     error = final.get("errorResult")
     if error is None:
         return True
-    temporary = error["errorReason"] in _TEMPORARY
-    temporary = temporary and turn.chip.rules.on("EUICC.IFPP-KEEP")
-    return not temporary and error["bppCommandId"] != "initialiseSecureChannel"
+    if error["errorReason"] in _TEMPORARY:
+        return not turn.chip.rules.on("EUICC.IFPP-KEEP")
+    return bool(error["bppCommandId"] != "initialiseSecureChannel")
