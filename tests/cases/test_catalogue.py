@@ -165,6 +165,7 @@ def test_the_catalogue_loads_fast() -> None:
         ),
         (NOT_YET, "ESIPA-EIM-GEP-001: later\n", "", "has no case for eim and no state"),
         (NOT_YET, "ESIPA-EIM-GEP-001: l", "ESIPA-EIM-GEP-000: l", "is no row of the catalogue"),
+        (NOT_YET, "GEP-001: l", "GEP-001[ipa]: l", "'ESIPA-EIM-GEP-001[ipa]' is no row"),
         (NOT_YET, "ES9C-CLI-IAU-001:", "ES9C-CLI-IAU-001[ipa]:", "no case for eim and no state"),
         (CASE, "case: ESIPA-EIM-GEP-006", "case: ESIPA-EIM-GEP-007", "name the file"),
         (CASE, "§5.14.5 Get", "§5.14.9 Get", "names no clause of its row"),
