@@ -8,10 +8,9 @@ from pathlib import Path
 
 from sgprobe import ics
 from sgprobe.durations import parse_duration
-from sgprobe.fileerror import FileError
 from sgprobe.problems import Problems, did_you_mean, listed, shown
-from sgprobe.yamlfile import read_file
-from sgprobe.yamlnode import Items, Mapping, Node, Scalar, Source
+from sgprobe.yamlnode import Mapping, Scalar, Source
+from sgprobe.yamltable import entries, mapping_of, only, text, texts
 
 # `both` needs one sample of the product for each value
 YES, NO, BOTH = "yes", "no", "both"
@@ -115,40 +114,34 @@ def read_catalogue(
     """Return what the files of suites/ics hold; what is wrong goes to `problems`."""
     found = Catalogue()
     for path in sorted(folder.glob("*.yaml")):
-        try:
-            node = read_file(path, near(path))
-        except FileError as error:
-            problems.extend(error.problems)
-            continue
-        if isinstance(node, Mapping):
+        node = mapping_of(path, problems, near)
+        if node is not None:
             _file(found, node, problems)
-        else:
-            problems.add(node.source, "the file holds no keys")
     for question in found.questions.values():
-        for text in (question.when, question.implies):
-            _known(text, question, found, problems)
+        for expression in (question.when, question.implies):
+            _known(expression, question, found, problems)
     return found
 
 
-def _known(text: str, question: Question, found: Catalogue, problems: Problems) -> None:
+def _known(written: str, question: Question, found: Catalogue, problems: Problems) -> None:
     """Say which names of an expression are no question; `_expression` has read it before."""
-    if not text:
+    if not written:
         return
-    for name, _ in ics.names(ics.parse(text)):
+    for name, _ in ics.names(ics.parse(written)):
         if name not in found.questions:
             hint = did_you_mean(name, found.questions)
             problems.add(question.source, f"{shown(name)} is not a question", hint)
 
 
 def _file(found: Catalogue, node: Mapping, problems: Problems) -> None:
-    _only(node, ("role", "questions", "ixit"), problems)
-    role = _text(node, "role", problems)
-    for key, value in _entries(node.get("questions"), "questions", problems):
-        _only(value, _QUESTION_KEYS, problems)
+    only(node, ("role", "questions", "ixit"), problems)
+    role = text(node, "role", problems)
+    for key, value in entries(node.get("questions"), "questions", problems):
+        only(value, _QUESTION_KEYS, problems)
         _twice(key, found.questions, problems)
         found.questions[key.text] = _question(key, role, value, problems)
-    for key, value in _entries(node.get("ixit"), "settings", problems):
-        _only(value, _SETTING_KEYS, problems)
+    for key, value in entries(node.get("ixit"), "settings", problems):
+        only(value, _SETTING_KEYS, problems)
         _twice(key, found.settings, problems)
         setting = _setting(key, role, value, problems)
         if setting is not None:
@@ -156,7 +149,7 @@ def _file(found: Catalogue, node: Mapping, problems: Problems) -> None:
 
 
 def _question(key: Scalar, role: str, value: Mapping, problems: Problems) -> Question:
-    status = _text(value, "status", problems)
+    status = text(value, "status", problems)
     if status and status not in STATUSES:
         problems.add(value.source, f"{shown(status)} is no status ({listed(STATUSES)})")
     when = _expression(value, "when", problems)
@@ -169,27 +162,27 @@ def _question(key: Scalar, role: str, value: Mapping, problems: Problems) -> Que
     return Question(
         key.text,
         role,
-        _text(value, "text", problems),
+        text(value, "text", problems),
         status,
-        _text(value, "official", problems, need=False),
-        _text(value, "clause", problems, need=False),
+        text(value, "official", problems, need=False),
+        text(value, "clause", problems, need=False),
         when,
         _expression(value, "implies", problems),
-        _texts(value, "values", problems),
+        _values(value, problems),
         key.source,
     )
 
 
 def _setting(key: Scalar, role: str, value: Mapping, problems: Problems) -> Setting | None:
-    kind = _text(value, "kind", problems)
-    text = _text(value, "text", problems)
+    kind = text(value, "kind", problems)
+    told = text(value, "text", problems)
     if kind not in KINDS:
         problems.add(value.source, f"{shown(kind)} is no kind ({listed(KINDS)})")
         return None
-    default = _text(value, "default", problems, need=False)
-    official = _text(value, "official", problems, need=False)
-    values = _texts(value, "values", problems)
-    setting = Setting(key.text, role, text, kind, default, official, values, key.source)
+    default = text(value, "default", problems, need=False)
+    official = text(value, "official", problems, need=False)
+    values = _values(value, problems)
+    setting = Setting(key.text, role, told, kind, default, official, values, key.source)
     wrong = setting.wrong(default) if default else ""
     if wrong:
         problems.add(value.source, wrong)
@@ -197,16 +190,16 @@ def _setting(key: Scalar, role: str, value: Mapping, problems: Problems) -> Sett
 
 
 def _expression(node: Mapping, name: str, problems: Problems) -> str:
-    text = _text(node, name, problems, need=False)
-    if not text:
+    written = text(node, name, problems, need=False)
+    if not written:
         return ""
     try:
-        ics.parse(text)
+        ics.parse(written)
     except ics.ExpressionError as error:
         value = node.get(name)
         problems.add((value or node).source, str(error), error.hint)
         return ""
-    return text
+    return written
 
 
 def _twice(key: Scalar, known: Iterable[str], problems: Problems) -> None:
@@ -214,46 +207,8 @@ def _twice(key: Scalar, known: Iterable[str], problems: Problems) -> None:
         problems.add(key.source, f"{shown(key.text)} stands in another file already")
 
 
-def _text(node: Mapping, name: str, problems: Problems, *, need: bool = True) -> str:
-    value = node.get(name)
-    if isinstance(value, Scalar) and value.text:
-        return " ".join(value.text.split())
-    if need or value is not None:
-        problems.add((value or node).source, f"the text '{name}' is missing here")
-    return ""
-
-
-def _texts(node: Mapping, name: str, problems: Problems) -> tuple[str, ...]:
-    value = node.get(name)
-    if value is None:
-        return ()
-    items = value.items if isinstance(value, Items) else ()
-    texts = tuple(one.text for one in items if isinstance(one, Scalar) and one.text)
-    if not texts or len(texts) < len(items):
-        problems.add(value.source, f"'{name}' is a list of texts")
-    return texts
-
-
-def _only(node: Mapping, names: tuple[str, ...], problems: Problems) -> None:
-    for key, _ in node.entries:
-        if key.text not in names:
-            problems.add(
-                key.source,
-                f"{shown(key.text)} is not a key here ({', '.join(names)})",
-                did_you_mean(key.text, names),
-            )
-
-
-def _entries(node: Node | None, what: str, problems: Problems) -> list[tuple[Scalar, Mapping]]:
-    if node is not None and not isinstance(node, Mapping):
-        problems.add(node.source, f"{what} stand by name")
-    found = []
-    for key, value in node.entries if isinstance(node, Mapping) else ():
-        if isinstance(value, Mapping):
-            found.append((key, value))
-        else:
-            problems.add(value.source, f"{shown(key.text)} needs keys of its own")
-    return found
+def _values(node: Mapping, problems: Problems) -> tuple[str, ...]:
+    return tuple(one.text for one in texts(node, "values", problems))
 
 
 def _is_hex(text: str) -> bool:

@@ -14,9 +14,8 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from dissectors.asn1.versions import SPECS
 from sgprobe.cli.command import USAGE, UserError
-from sgprobe.cli.specs import chosen_spec
+from sgprobe.cli.specs import add_spec, chosen_spec
 from sgprobe.data import data_dir
 from sgprobe.fileerror import FileError, render, safe
 from sgprobe.problems import Problems
@@ -27,6 +26,12 @@ from sgprobe.product.load import load_product
 from sgprobe.product.model import ProductFile
 from sgprobe.questions import BOTH, NO, YES, Catalogue, Question, read_catalogue
 
+# the specification of a role, where it is not that of IoT
+_USUAL = {
+    "smdp": "SGP.22@2.5",
+    "smds": "SGP.22@2.5",
+    **dict.fromkeys(("smdpf", "eum", "fpa", "msp"), "IFPP@0"),
+}
 _SHORT = {"y": YES, "n": NO, "b": BOTH}
 
 
@@ -38,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     new.add_argument("--role", required=True, choices=list(ROLES))
     new.add_argument("--product", default="my-product", metavar="NAME")
     new.add_argument("--version", default="1.0", metavar="VERSION")
-    new.add_argument("--spec", default="SGP.32@1.2", metavar="SPEC")
+    add_spec(new, "the version that it claims")
     new.add_argument("--no-questions", action="store_true", help="do not ask; write the comments")
     for name, line in (
         ("check", "find what is wrong or unanswered"),
@@ -83,7 +88,7 @@ def questions() -> Catalogue:
 
 
 def _new(arguments: argparse.Namespace, catalogue: Catalogue) -> int:
-    spec = chosen_spec(arguments.spec) or SPECS[-1]
+    spec = chosen_spec(arguments.spec) or _USUAL.get(arguments.role, "SGP.32@1.2")
     path: Path | None = arguments.file
     if path is not None and path.exists():
         raise UserError(f"{safe(str(path))} is there already", "name a file that is not")

@@ -28,14 +28,17 @@ class Unanswered:
 def read_answers(
     node: Node | None, role: str, catalogue: Catalogue, problems: Problems
 ) -> dict[str, Answer]:
-    """Return answers by the name of this suite; official names stand for theirs."""
+    """Return answers by the name of this suite; official names stand for theirs.
+
+    Without a role, which is told elsewhere, questions of all roles may be answered.
+    """
     found: dict[str, Answer] = {}
     if not isinstance(node, Mapping):
         return found
     for key, value in node.entries:
         name = catalogue.named(key.text)
         question = catalogue.questions.get(name)
-        if question is None or question.role != role:
+        if question is None or role not in ("", question.role):
             text = f"{shown(key.text)} is not a question"
             if question is not None:
                 text += f" for this role: it is one for {question.role}"

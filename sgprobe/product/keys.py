@@ -162,7 +162,7 @@ CALL = (
         "[orders, $order]"),
     Key("query", Kind.VALUES, "The query, each value text or `$name`.", "{eid: $eid}"),
     Key("headers", Kind.HEADERS, "Headers of this call.", "{Accept: application/json}"),
-    Key("body", Kind.TEMPLATE, "The JSON body. A whole text `$name` is an input, `$name?` is left "
+    Key("body", Kind.TEMPLATE, "The JSON body. A whole text `$name` is an input, `$~name` is left "
         "out where it is not given; unquoted numbers, true, false and null are JSON's.",
         "{eidValue: $eid}"),
     Key("expect", Kind.STATUSES, "The statuses of success. Default: 200 to 299.", "[200, 303]"),

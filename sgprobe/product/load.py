@@ -174,6 +174,8 @@ class _Parts:
     def ixit(self, node: Mapping | None, catalogue: Catalogue) -> dict[str, Text]:
         """Return the values of settings, defaults left out."""
         known = {one.name: one for one in catalogue.settings_of(self._role)}
+        if not self._role:
+            known = dict(catalogue.settings)
         found: dict[str, Text] = {}
         for key, value in node.entries if node is not None else ():
             setting = known.get(key.text)

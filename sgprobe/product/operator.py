@@ -56,7 +56,7 @@ class Operator:
             raise Missing(
                 f"{way.source}: {verb} ({action}) needs ${error.name}, which is not given",
                 f"the case gives {', '.join('$' + name for name in given) or 'nothing'}; "
-                f"`${error.name}?` may be absent",
+                f"`$~{error.name}` may be absent",
             ) from None
         except NoSecret as error:
             raise Missing(f"{way.source}: {error}", "secrets come from the environment") from None

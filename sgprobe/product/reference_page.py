@@ -29,7 +29,7 @@ A verb has one way for everything, or a way for each action. A way is one of the
 """
 _TEMPLATES = """\
 There are no templates: a text that is `$name` as a whole is an input, everything else stands for
-itself. `$name.member` goes inside, `$name?` is left out where it is not given, `{literal: $x}` is
+itself. `$name.member` goes inside, `$~name` is left out where it is not given, `{literal: $x}` is
 the text `$x`. Values of headers that are secrets come from the environment (`{env: NAME}`) or a
 file (`{file: PATH}`), and go to the origin of `url` alone. A command gets
 `{"verb": …, "action": …, "given": {…}}` on stdin, and SGPROBE_VERB and SGPROBE_ACTION; exit code

@@ -10,7 +10,7 @@ from sgprobe.problems import Problems, shown
 from sgprobe.product.actions import Value
 from sgprobe.yamlnode import Mapping, Node, Scalar
 
-NAME = re.compile(r"\$([A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*)(\??)")
+NAME = re.compile(r"\$(~?)([A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*)")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,15})(\.[0-9]{1,15})?")
 _WORDS: dict[str, Value] = {"true": True, "false": False, "null": None}
 _LITERAL = "literal"
@@ -82,16 +82,16 @@ def _scalar(node: Scalar, given: AnyMapping[str, Value]) -> Value:
 
 
 def refer(text: str, given: AnyMapping[str, Value]) -> Value:
-    """Return what `$name` stands for; `$name?` that is not given is left out."""
+    """Return what `$name` stands for; `$~name` that is not given is left out."""
     found = NAME.fullmatch(text)
     if found is None:
         raise NotGiven(text)
-    head, *rest = found[1].split(".")
+    head, *rest = found[2].split(".")
     value: Value = given.get(head, _LEFT)
     for part in rest:
         value = step(value, part)
-    if value is _LEFT and not found[2]:
-        raise NotGiven(found[1])
+    if value is _LEFT and not found[1]:
+        raise NotGiven(found[2])
     return value
 
 
