@@ -116,8 +116,8 @@ CHANGES = [
     (
         GEP,
         "SGP32-ESIPA-001",
-        "SGP32-ESIPA-009",
-        "'SGP32-ESIPA-009' is not a requirement",
+        "SGP32-ESIPA-099",
+        "'SGP32-ESIPA-099' is not a requirement",
         "did you mean",
     ),
     (
