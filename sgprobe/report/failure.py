@@ -148,14 +148,17 @@ def _compared(step: Step, detail: Detail, paint: Paint) -> list[str]:
     ended = step.ended
     if ended is None or not ended.difference:
         return []
-    table = rows(ended.difference)
+    lines = difference_lines(step, paint)
+    return ["", *lines, "", f"  {_tally(step)}"] if lines else []
+
+
+def difference_lines(step: Step, paint: Paint = PLAIN) -> list[str]:
+    """Return what was compared in a step, expected above actual."""
+    table = rows(step.ended.difference) if step.ended else []
     if not any(row.leaf for row in table):
         return []
     name = min(max(2 * row.depth + width(row.name) for row in table), _LONGEST_NAME)
-    out = [""]
-    for row in table:
-        out += _row(row, name, paint)
-    return [*out, "", f"  {_tally(step)}"]
+    return [line for row in table for line in _row(row, name, paint)]
 
 
 def _tally(step: Step) -> str:

@@ -175,9 +175,10 @@ def _steps(
     bad = verdict == "fail"
     yield e.MessageSeen(
         item, 2, at + 0.041, 0.141, role, peer, binding, "ESipa", "GetEimPackage", "response",
-        "GetEimPackageResponse", 200 if binding == "https" else "2.04", "bf4f" + "00" * octets,
+        "GetEimPackageResponse", 200 if binding == "https" else "2.04",
+        f"bf4f{int(at - START):06x}" + "00" * (octets - 3),
         {"euiccPackageRequest": {"euiccPackageSigned": {
-            "eimId": hostile or "acme", "eidValue": EID, "counterValue": 41,
+            "eimId": hostile or "acme", "eidValue": EID, "counterValue": int(at - START) + 41,
             "euiccPackage": {"psmoList": [{"enable": {"iccid": "98001032547698103221"}}]}},
             "eimSignature": "3a9c" * 32}},
         (problem,) if bad else (), (12, 13, 14), "3", True,

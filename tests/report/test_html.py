@@ -95,7 +95,7 @@ def test_a_failure_shows_yaml_beside_difference_and_diagram(tmp_path: Path) -> N
     assert "frames 12–14" in article
     assert "captures/ESIPA-EIM-0003-https-nist-p256.pcapng" in article
     assert "sgprobe run &#x27;ESIPA-EIM-0003[https-nist-p256]&#x27; --seed 7" in article
-    assert "counterValue: 41" in article  # the message itself
+    assert "counterValue: 53" in article  # the message itself
 
 
 def test_nothing_is_fetched(tmp_path: Path) -> None:

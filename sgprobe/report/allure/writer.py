@@ -1,0 +1,207 @@
+"""One Allure result for each item of a run, whoever ran it: `sgprobe run`, pytest, long ago."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from allure_commons.logger import AllureFileLogger
+from allure_commons.model2 import (
+    GlobalError,
+    Globals,
+    Label,
+    Link,
+    Parameter,
+    Status,
+    StatusDetails,
+    TestResult,
+)
+
+from sgprobe.events import CaseText, Verdict
+from sgprobe.report.allure.about import write_about
+from sgprobe.report.allure.steps import Attachments, steps_of
+from sgprobe.report.failure import deviation, failure_of
+from sgprobe.report.markdown import md
+from sgprobe.report.messages import role_name
+from sgprobe.report.run import Detail, Item, Run
+from sgprobe.report.text import plain, plain_lines, short
+
+STATUS = {
+    Verdict.PASS: Status.PASSED,
+    Verdict.FAIL: Status.FAILED,
+    Verdict.INCONCLUSIVE: Status.BROKEN,
+    Verdict.ERROR: Status.BROKEN,
+    Verdict.NOT_APPLICABLE: Status.SKIPPED,
+}
+# categories.json tells the kinds apart by these beginnings
+PREFIX = {
+    Verdict.PASS: "",
+    Verdict.FAIL: "Non-conformance: ",
+    Verdict.INCONCLUSIVE: "Inconclusive: ",
+    Verdict.ERROR: "Tool error: ",
+    Verdict.NOT_APPLICABLE: "Not applicable: ",
+}
+KNOWN = "Known deviation: "
+_OURS = re.compile(r".*(-result\.json|-container\.json|-globals\.json|-attachment\.\w+)")
+_URL = re.compile(r"https?://[^\s<>\"']+")
+_SPACE = uuid.UUID("6f1c2b0e-6d0b-5c8e-9f55-2f6a7c3c0d11")
+
+
+def write_allure(
+    run: Run, folder: Path, *, clean: bool = False, links: Mapping[str, str] | None = None
+) -> int:
+    """Write a run as Allure results; returns how many.
+
+    `clean` removes the results that are there already. `links` has patterns by type (clause,
+    requirement, official), with `{}` for the name.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if clean:
+        for path in folder.iterdir():
+            if path.is_file() and _OURS.fullmatch(path.name):
+                path.unlink()
+    make: Any = AllureFileLogger  # it is not typed
+    logger = make(str(folder))
+    attachments = Attachments(logger)
+    for item in run.items:
+        case = run.cases.get(item.started.case)
+        logger.report_result(_result(item, case, run, attachments, links or {}))
+    if run.problems:
+        at = _ms(run.head.at)
+        errors = [GlobalError(message=problem, timestamp=at) for problem in run.problems]
+        logger.report_globals(Globals(errors=errors))
+    write_about(run, folder)
+    return len(run.items)
+
+
+def _ms(at: float) -> int:
+    return round(at * 1000)
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
+
+
+def _result(
+    item: Item,
+    case: CaseText | None,
+    run: Run,
+    attachments: Attachments,
+    patterns: Mapping[str, str],
+) -> TestResult:
+    started, detail = item.started, item.detail()
+    # the same case for two versions or roles is two things with two histories
+    same = f"{item.id} {started.spec} {started.iut}"
+    stop = item.ended.at if item.ended else _last(detail)
+    result = TestResult(
+        uuid=str(uuid.uuid5(_SPACE, f"{run.head.run} {same}")),
+        historyId=_md5(f"{same} {run.product()}"),
+        testCaseId=_md5(started.case),
+        # Allure's lists show no parameters: variants would look alike
+        name=f"{plain(item.id)} {plain(short(started.title, 300))}",
+        fullName=plain(f"{started.file}:{item.id}"),
+        titlePath=[plain(part) for part in (started.suite, started.iut, started.function) if part],
+        status=STATUS[item.verdict],
+        stage="finished",
+        description=_description(item),
+        start=_ms(started.at),
+        stop=_ms(max(stop, started.at)),
+    )
+    result.parameters = _parameters(item)
+    result.labels = [Label(name, plain(value)) for name, value in _labels(item) if value]
+    result.links = _links(item, patterns)
+    message = plain_lines(short(item.reason, 4000))
+    if item.verdict is not Verdict.PASS:
+        known = item.verdict is Verdict.FAIL and item.ended and item.ended.deviation
+        prefix = KNOWN if known else PREFIX[item.verdict]
+        trace = ""
+        if item.verdict is not Verdict.NOT_APPLICABLE:
+            trace = short(failure_of(detail, cut=item.cut), 40_000)
+        result.statusDetails = StatusDetails(
+            known=bool(known) or None, message=prefix + "\n".join(message), trace=trace or None
+        )
+    result.steps = steps_of(detail, attachments)
+    result.attachments = attachments.of_item(item, detail, case)
+    return result
+
+
+def _last(detail: Detail) -> float:
+    return max([detail.started.at, *(one.at for one in detail.messages)])
+
+
+def _parameters(item: Item) -> list[Parameter]:
+    """Return the axes of the variant; never none, for items without any fall together."""
+    given = {**item.started.parameters, "specification": item.started.spec}
+    if not item.started.parameters:
+        given["variant"] = item.started.variant or "the only one"
+    return [Parameter(name=plain(name), value=plain(value)) for name, value in given.items()]
+
+
+def _labels(item: Item) -> list[tuple[str, str]]:
+    started = item.started
+    ids = [str(one.get("id", "")) for one in started.requirements]
+    levels = {str(one.get("level", "shall")) for one in started.requirements}
+    clauses = list(started.clauses)
+    labels = [
+        ("epic", started.interface or started.suite or "sgprobe"),
+        ("feature", started.function or "the whole"),
+        ("story", short(started.title, 300)),
+        ("parentSuite", role_name(started.iut)),
+        ("suite", clauses[0] if clauses else started.suite),
+        ("subSuite", started.case),
+        ("severity", "minor" if levels == {"should"} else "critical"),
+        ("verdict", item.verdict.value),
+        ("iut", started.iut),
+        ("certainty", started.certainty),
+        ("framework", "sgprobe"),
+        ("language", "yaml"),
+        ("tag", item.verdict.value),
+    ]
+    labels += [("requirement", one) for one in ids]
+    labels += [("spec", one) for one in (started.spec, *clauses)]
+    labels += [("official", one) for one in started.official]
+    binding = started.parameters.get("binding", "")
+    if binding:
+        labels.append(("binding", binding))
+    return labels
+
+
+def _links(item: Item, patterns: Mapping[str, str]) -> list[Link]:
+    started = item.started
+    named = {
+        "clause": list(started.clauses),
+        "requirement": [str(one.get("id", "")) for one in started.requirements],
+        "official": list(started.official),
+    }
+    found = []
+    for kind, names in named.items():
+        if kind in patterns:
+            found += [Link(kind, patterns[kind].replace("{}", plain(n)), plain(n)) for n in names]
+    known = item.ended.deviation if item.ended else None
+    for url in _URL.findall(known.get("reason", "") if known else ""):
+        found.append(Link("issue", plain(url), "known deviation"))
+    return found
+
+
+def _description(item: Item) -> str:
+    started = item.started
+    lines = [f"{md(started.title)}.", ""]
+    for one in started.requirements:
+        should = " (should)" if one.get("level") == "should" else ""
+        parts = [md(str(one.get(key) or "")) for key in ("clause", "id", "text")]
+        lines.append("- " + " · ".join(part for part in parts if part) + should)
+    if not started.requirements:
+        lines += [f"- {md(clause)}" for clause in started.clauses]
+    if item.ended is not None:
+        lines += [f"- warning: {md(text)}" for text in item.ended.warnings]
+        if item.ended.deviation:
+            lines.append(f"- {md(deviation(item.ended.deviation))}")
+        if item.ended.still_answers is False:
+            lines.append("- the product stopped answering")
+        if item.ended.rerun:
+            lines += ["", f"Again: {md(item.ended.rerun)}"]
+    return "\n".join(lines)
