@@ -2,10 +2,12 @@
 
     python benchmarks/coaps_polls.py                   5,000 peers, 1,000 polls a second for 10 s
     python benchmarks/coaps_polls.py 500 --seconds 5 --curve brainpool
+    python benchmarks/coaps_polls.py --bare        the link alone, certificates on both sides
 
-The server is `CoapLink` with a handler that answers "no package"; the peers live in a process of
-their own, each with a socket of its own. First all handshakes, so many at a time; then polls at a
-steady rate, each from the next peer. Prints rates, answer times, errors, and memory per peer.
+The server is the eIM of `sgprobe serve eim --coaps`, which has no package for anybody; the peers
+live in a process of their own, each with a socket of its own. First all handshakes, so many at a
+time; then polls at a steady rate, each from the next peer. Prints rates, answer times, errors, and
+memory per peer.
 """
 
 from __future__ import annotations
@@ -16,10 +18,13 @@ import multiprocessing
 import resource
 import statistics
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from multiprocessing.connection import Connection
 
 from sgprobe.crypto.pki import TestPki
 from sgprobe.exchange import Request, Response
+from sgprobe.host.stand import Plan, Stand
 from sgprobe.links.coap_link import CoapKnobs, CoapLink
 from sgprobe.links.https_client import Unreachable
 from sgprobe.links.tape import Address
@@ -42,12 +47,23 @@ def settings(curve: str, name: str, suite: str) -> TlsSettings:
     return TlsSettings(identity=identity, trust=(pki.ci.der,), ciphers=suite)
 
 
-def serve(pipe: Connection, curve: str, suite: str) -> None:
+@asynccontextmanager
+async def listening(curve: str, suite: str, bare: bool) -> AsyncIterator[CoapLink]:
     async def answer(request: Request, address: Address) -> Response:
         return Response(200, "", NOTHING)
 
-    async def work() -> None:
+    if bare:
         async with CoapLink(settings(curve, "eim-tls", suite), handler=answer) as link:
+            yield link
+    else:
+        async with Stand(Plan("eim", curve=curve, coaps=True)) as stand:
+            assert stand.coaps is not None
+            yield stand.coaps
+
+
+def serve(pipe: Connection, curve: str, suite: str, bare: bool) -> None:
+    async def work() -> None:
+        async with listening(curve, suite, bare) as link:
             associations = link.associations
             assert associations is not None
             assert associations.peers is not None
@@ -126,10 +142,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--curve", default="p256", choices=["p256", "brainpool"])
     parser.add_argument("--suite", default="", help="an OpenSSL cipher list; default: all of ours")
+    parser.add_argument("--bare", action="store_true", help="no eIM above the link")
     given = parser.parse_args()
     here, there = multiprocessing.Pipe()
     context = multiprocessing.get_context("spawn")
-    server = context.Process(target=serve, args=(there, given.curve, given.suite))
+    server = context.Process(target=serve, args=(there, given.curve, given.suite, given.bare))
     server.start()
     address, empty = here.recv()
     asyncio.run(load(here, address, empty, given))
