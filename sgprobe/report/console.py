@@ -56,6 +56,8 @@ class Console:
         self._columns = columns
         self._fancy = _can_write(stream, "✔✘–›·…→")
         self._open: dict[str, list[e.Event]] = {}
+        self._zero: dict[str, float] = {}
+        self._warned = 0
         self._counts = dict.fromkeys(COUNTS, 0)
         self._failures: list[str] = []
         self._group = ("", "")
@@ -80,8 +82,7 @@ class Console:
                 if known is not None:
                     known.append(event)
                     if isinstance(event, e.StepStarted):
-                        text = f"step {plain(event.step)}  {step_title(event)}"
-                        self._show(event.item, text, event.scenario, event.at)
+                        self._step(event)
             case e.RunEnded():
                 self.finish(event.seconds)
             case e.CaseText():
@@ -128,6 +129,8 @@ class Console:
         events = self._open.pop(event.item, [])
         verdict = verdict_of(event.verdict)
         self._counts[verdict] += 1
+        self._warned += bool(event.warnings) and verdict is Verdict.PASS
+        self._zero.pop(event.item, None)
         started = events[0] if events else None
         title = ""
         if isinstance(started, e.ItemStarted):
@@ -155,7 +158,11 @@ class Console:
         if verdict is not Verdict.PASS and event.reason:
             text = plain(event.reason.split("\n")[0])
         text = short(text, _TITLE)
-        known = "  known deviation" if event.deviation else ""
+        known = ""
+        if event.deviation:
+            known = "  known deviation"
+        elif event.warnings:
+            known = f"  {many(len(event.warnings), 'warning')}"
         time = f"{event.seconds:.2f} s" if verdict is not Verdict.NOT_APPLICABLE else ""
         pad = " " * max(2, _TITLE + 2 - width(text))
         symbol = self._paint(COLOURS[verdict], SYMBOLS[verdict])
@@ -171,11 +178,19 @@ class Console:
             and (counts[verdict] or verdict is Verdict.PASS)
         ]
         text = f"{applicable} applicable: {' · '.join(parts)}"
+        if self._warned:
+            text += f" · {self._warned} passed with warnings"
         if counts[Verdict.NOT_APPLICABLE]:
             text += f"      {counts[Verdict.NOT_APPLICABLE]} not applicable"
         return text + (f"      {duration(seconds)}" if seconds is not None else "")
 
     # --- the live line ---
+
+    def _step(self, event: e.StepStarted) -> None:
+        zero = self._zero.setdefault(event.item, event.scenario)
+        number = event.step.removeprefix(f"{event.section}.")
+        text = f"{plain(event.section)} {plain(number)}  {step_title(event)}"
+        self._show(event.item, text, event.scenario - zero, event.at)
 
     def _done(self) -> int:
         return sum(self._counts.values())

@@ -58,7 +58,7 @@ def _wrong(detail: Detail) -> dict[int, tuple[str, ...]]:
     found: dict[int, tuple[str, ...]] = {}
     for step in detail.bad_steps():
         if step.ended is not None and step.messages:
-            text = f"step {step.started.step}: {step.ended.reason or step.ended.verdict}"
+            text = f"step {step.number}: {step.ended.reason or step.ended.verdict}"
             number = step.messages[-1].n
             found[number] = (*found.get(number, ()), plain(short(text, _FAULT)))
     return found

@@ -15,6 +15,7 @@ from sgprobe.report.text import many, plain, plain_lines, short
 _LEFT, _SIDE = 56, 54  # columns
 _MOST_STEPS = 6
 _LONGEST_NAME = 44
+_MOST_LOG = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,16 @@ def failure_of(detail: Detail, paint: Paint = PLAIN, cut: str = "") -> str:
             out.append("  …and the product stopped answering")
         if ended.deviation:
             out.append(f"  known    {deviation(ended.deviation)}")
-        if ended.text:
-            out += ["", *(f"    {text}" for text in plain_lines(ended.text.rstrip("\n"))), ""]
+    if verdict is Verdict.ERROR:
+        out += _log(detail)
     out += _next(detail, bad)
     return "\n".join(out) + "\n"
+
+
+def _log(detail: Detail) -> list[str]:
+    """Return the last lines of the log, which tell what broke the bench."""
+    log = [line for one in detail.notes if one.kind == "log" for line in plain_lines(one.text)]
+    return [f"    {line}" for line in log[-_MOST_LOG:] if line]
 
 
 def deviation(known: dict[str, str]) -> str:
@@ -105,7 +112,7 @@ def step_title(step: StepStarted) -> str:
 def _step(step: Step, detail: Detail, paint: Paint) -> list[str]:
     ended = step.ended
     section = "" if step.started.section == "steps" else f"{plain(step.started.section)} "
-    left = f"  {section}step {plain(step.started.step)}   {step_title(step.started)}"
+    left = f"  {section}step {plain(step.number)}   {step_title(step.started)}"
     right = " · ".join(measures(message, detail) for message in step.messages[-1:])
     out = [left + (_pad(left, _SIDE) + paint("2", right) if right else "")]
     if ended is None:

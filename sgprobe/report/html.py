@@ -51,7 +51,8 @@ def write_html(run: Run, out: TextIO, comparison: Comparison | None = None) -> N
                   f"</{title}>\n")  # fmt: skip
         if verdict is Verdict.NOT_APPLICABLE:
             out.write(_reasons(items))
-        for item in items:
+        # what warns is to be seen before what only passed
+        for item in sorted(items, key=lambda one: not one.warnings) if quiet else items:
             grave = verdict in (Verdict.FAIL, Verdict.ERROR)
             opened += grave
             case = run.cases.get(item.started.case)
@@ -102,7 +103,7 @@ def _index(run: Run, numbers: dict[str, int]) -> str:
     """List what did not pass, a line for each case: a planted fault stands on the first screen."""
     groups: dict[tuple[str, Verdict], list[Item]] = {}
     for item in run.by_gravity():
-        if item.verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE):
+        if item.warnings or item.verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE):
             groups.setdefault((item.started.case, item.verdict), []).append(item)
     if not groups:
         return ""
@@ -110,17 +111,19 @@ def _index(run: Run, numbers: dict[str, int]) -> str:
     for (case, verdict), items in list(groups.items())[:200]:
         first = items[0]
         count = many(len(items), "variant") if len(items) > 1 or first.started.variant else ""
-        known = " (known deviation)" if first.ended and first.ended.deviation else ""
+        known = " with warnings" if verdict is Verdict.PASS else ""
+        if first.ended and first.ended.deviation:
+            known = ", known deviation"
         cells.append((
             f'<span class="{verdict.value}">{SYMBOLS[verdict]} {WORDS[verdict]}{known}</span>',
             f'<a href="#i{numbers[first.id]}">{esc(case)}</a>',
             count,
             esc(first.started.title, 200),
-            esc(first.reason.split("\n")[0], 200),
+            esc((first.reason or "; ".join(first.warnings)).split("\n")[0], 240),
         ))  # fmt: skip
     head = ("verdict", "case", "how many", "a conforming product", "what came")
     more = f"<p>and {len(groups) - 200} more cases</p>" if len(groups) > 200 else ""
-    return f"<h2>What did not pass</h2>\n{table(head, rows(cells), 'index')}{more}\n"
+    return f"<h2>What to look at</h2>\n{table(head, rows(cells), 'index')}{more}\n"
 
 
 def _compared(comparison: Comparison, numbers: dict[str, int]) -> str:
@@ -234,8 +237,7 @@ def _reproduce(run: Run) -> str:
     pairs += [
         (f"SHA-256 of {name}", f"<code>{esc(value)}</code>") for name, value in head.hashes.items()
     ]
-    scenario = sum(item.ended.scenario_seconds for item in run.items if item.ended)
-    pairs.append(("time", f"{duration(run.seconds)}; {duration(scenario)} on scenario clocks"))
+    pairs.append(("time", duration(run.seconds)))
     out = f"<h2>To run it again</h2>\n{facts(pairs)}\n"
     for title, values in (("Product", head.product), ("ICS", head.ics), ("IXIT", head.ixit)):
         if values:

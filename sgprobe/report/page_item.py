@@ -19,7 +19,7 @@ from sgprobe.report.messages import (
 )
 from sgprobe.report.page import esc, esc_lines, facts, table
 from sgprobe.report.run import SYMBOLS, WORDS, Detail, Item, Step
-from sgprobe.report.text import plain, short
+from sgprobe.report.text import duration, many, plain, short
 
 _AROUND = 7  # lines of YAML above and below what is at fault
 _HEX, _TREE = 1024, 400
@@ -44,12 +44,16 @@ def article(item: Item, number: int, case: CaseText | None, *, opened: bool) -> 
     )
     if item.ended is not None and item.ended.deviation:
         head += ' <span class="badge">known deviation</span>'
+    elif item.warnings:
+        head += f' <span class="badge">{many(len(item.warnings), "warning")}</span>'
     if verdict is not Verdict.NOT_APPLICABLE:
         head += f' <span class="faint">{item.seconds:.2f} s</span>'
     head += f'<span class="says">{esc(started.title, 300)}</span>'
     if verdict is not Verdict.PASS:
         reason = item.reason.split("\n")[0] or "no reason was given"
         head += f'<span class="says reason {kind}">{esc(reason, 400)}</span>'
+    elif item.warnings:
+        head += f'<span class="says inconclusive">{esc(item.warnings[0], 400)}</span>'
     detail = item.detail()
     bad = verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE)
     body = _about(item, detail, number, case, linked=bad)
@@ -57,6 +61,11 @@ def article(item: Item, number: int, case: CaseText | None, *, opened: bool) -> 
         body += _sides(detail, case)
     if detail.steps:
         body += _steps(detail, number, whole=bad)
+    log = "\n".join(f"{n.scenario:9.3f}  {n.kind}  {n.text}" for n in detail.notes) if bad else ""
+    if log:
+        opening = " open" if verdict is Verdict.ERROR else ""
+        text = f"<pre>{esc_lines(log)}</pre>"
+        body += f'<details class="message"{opening}><summary>Log</summary>{text}</details>'
     if bad and detail.messages:
         body += _messages(detail, number)
     elif not bad:
@@ -76,7 +85,7 @@ def _about(item: Item, detail: Detail, number: int, case: CaseText | None, *, li
         sure = "" if started.certainty == "certain" else f" ({esc(started.certainty)})"
         pairs.append(("official", ", ".join(map(esc, started.official)) + sure))
     for step in detail.bad_steps()[:6]:
-        text = f"step {esc(step.started.step)} of {esc(step.started.section)}: "
+        text = f"step {esc(step.number)} of {esc(step.started.section)}: "
         text += esc(step_title(step.started))
         if step.ended is not None and step.ended.reason:
             text += f" — {esc(step.ended.reason, 1000)}"
@@ -99,15 +108,13 @@ def _about(item: Item, detail: Detail, number: int, case: CaseText | None, *, li
             pairs.append(("known deviation", f"until {esc(until)}: {esc(why)}"))
         if ended.still_answers is False:
             pairs.append(("afterwards", "the product stopped answering"))
-        if ended.scenario_seconds:
-            pairs.append(("scenario clock", f"{ended.scenario_seconds:.1f} s passed"))
+        if detail.scenario_seconds >= 1:
+            pairs.append(("scenario clock", f"{duration(detail.scenario_seconds)} passed"))
         if ended.rerun and item.verdict is not Verdict.NOT_APPLICABLE:
             pairs.append(("run it again", f"<code>{esc(ended.rerun)}</code>"))
     elif not ended:
         pairs.append(("cut off", esc(item.cut)))
-    text = ended.text if ended is not None and item.verdict is Verdict.ERROR else ""
-    more = f"<pre>{esc_lines(text)}</pre>" if text else ""
-    return facts(pairs) + more
+    return facts(pairs)
 
 
 def _is_relative(path: str) -> bool:
@@ -213,7 +220,7 @@ def _steps(detail: Detail, number: int, *, whole: bool) -> str:
         shown = step.messages[:8]
         links = _frame_links(shown, number) if whole else _frames_text(shown)
         cells.append(
-            f"<tr><td>{esc(step.started.step)}</td><td>{esc(step.started.section)}</td>"
+            f"<tr><td>{esc(step.number)}</td><td>{esc(step.started.section)}</td>"
             f'<td>{esc(step_title(step.started))}</td><td class="{kind}">{mark}</td>'
             f'<td class="n">{step.started.scenario:.2f} s</td><td>{links}</td>'
             f"<td>{esc(reason, 300)}</td></tr>"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sgprobe import events as e
 from sgprobe.events import Verdict
@@ -66,6 +66,11 @@ class Step:
     notes: list[e.Note] = field(default_factory=list)
 
     @property
+    def number(self) -> str:
+        """Return the number inside the section, which the engine puts before it."""
+        return self.started.step.removeprefix(f"{self.started.section}.")
+
+    @property
     def verdict(self) -> Verdict | None:
         """Return the verdict; None where the step did not end."""
         return verdict_of(self.ended.verdict) if self.ended else None
@@ -97,6 +102,14 @@ class Detail:
         for step in self.steps:
             yield from step.walk()
 
+    @property
+    def scenario_seconds(self) -> float:
+        """Return how far the scenario clock went."""
+        if self.ended is not None and self.ended.scenario_seconds:
+            return self.ended.scenario_seconds
+        ends = [step.ended.scenario for step in self.walk() if step.ended is not None]
+        return max([0.0, *ends, *(one.scenario for one in self.messages)])
+
     def bad_steps(self) -> list[Step]:
         """Return the innermost steps that explain the verdict."""
         return [one for one in self.walk() if one.bad and not any(kid.bad for kid in one.inside)]
@@ -108,12 +121,19 @@ class Detail:
 
 
 def collect(events: Iterable[e.Event]) -> Detail | None:
-    """Return an item of its events, in their order; None where its beginning is missing."""
+    """Return an item of its events, in their order; None where its beginning is missing.
+
+    The scenario clock, which tells the epoch, is told from the first step on.
+    """
     detail: Detail | None = None
     latest: dict[str, Step] = {}
+    zero: float | None = None
     for event in events:
+        if isinstance(event, e.StepStarted | e.StepEnded | e.MessageSeen | e.Note):
+            zero = event.scenario if zero is None else zero
+            event = replace(event, scenario=max(0.0, event.scenario - zero))
         if isinstance(event, e.ItemStarted):
-            detail, latest = Detail(event), {}
+            detail, latest, zero = Detail(event), {}, None
         elif detail is None:
             continue
         elif isinstance(event, e.StepStarted):
@@ -186,6 +206,11 @@ class Item:
     def seconds(self) -> float:
         """Return how long it took."""
         return self.ended.seconds if self.ended else 0.0
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what is to be known although it spoils no verdict."""
+        return self.ended.warnings if self.ended else ()
 
     def detail(self) -> Detail:
         """Read the steps and messages."""

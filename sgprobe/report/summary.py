@@ -28,6 +28,7 @@ def write_summary(run: Run, out: TextIO, comparison: Comparison | None = None) -
     lines += ["", f"{many(len(run.items), 'item')}, {took}", ""]
     for verdict in (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE):
         lines += _section(verdict, [item for item in run.items if item.verdict is verdict])
+    lines += _warnings(run)
     lines += _not_applicable(run)
     if comparison is not None:
         lines += comparison_lines(comparison)
@@ -46,6 +47,18 @@ def _section(verdict: Verdict, items: list[Item]) -> list[str]:
         rows.append([code(item.id) + known, md(reason), md(ids), code(place)])
     lines = [f"### {SYMBOLS[verdict]} {counted(verdict, len(items))}", ""]
     lines += table(["case", "reason", "requirement", "file"], rows)
+    if len(items) > _MOST:
+        lines += ["", f"and {len(items) - _MOST} more"]
+    return [*lines, ""]
+
+
+def _warnings(run: Run) -> list[str]:
+    items = [item for item in run.items if item.warnings and item.verdict is Verdict.PASS]
+    if not items:
+        return []
+    rows = [[code(item.id), md("; ".join(item.warnings))] for item in items[:_MOST]]
+    lines = [f"### {SYMBOLS[Verdict.PASS]} Passed, with warnings: {len(items)}", ""]
+    lines += table(["case", "warning"], rows)
     if len(items) > _MOST:
         lines += ["", f"and {len(items) - _MOST} more"]
     return [*lines, ""]

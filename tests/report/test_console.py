@@ -36,7 +36,7 @@ def test_elsewhere_only_what_did_not_pass_is_told() -> None:
     assert sum(line.startswith("  ✘") for line in lines) == 4
     assert sum(line.startswith("✘ ") for line in lines) == 4  # each failure once, after the list
     assert lines[-1] == (
-        "60 applicable: 48 passed · 4 failed · 4 inconclusive · 4 errors"
+        "60 applicable: 48 passed · 4 failed · 4 inconclusive · 4 errors · 9 passed with warnings"
         "      4 not applicable      1 min 04 s"
     )
     assert "\x1b" not in text
@@ -51,7 +51,7 @@ def test_verbose_tells_every_item() -> None:
 def test_a_terminal_has_a_live_line_with_step_and_clock() -> None:
     text = printed(list(synthetic.run_events(14)), tty=True, columns=120)
     live = [part for part in text.split("\r\x1b[K") if part and not part.endswith("\n")]
-    assert any("step 3  eim → ipa: GetEimPackageResponse  clock 0.12 s" in one for one in live)
+    assert any("steps 2  eim → ipa: GetEimPackageResponse  clock 0.12 s" in one for one in live)
     # what stays is never glued to a live line
     assert re.search(r"clock [^\r]*\n", text) is None
 

@@ -11,7 +11,7 @@ from sgprobe.report.failure import Paint, failure_text
 
 FAILED = """\
 ✘ ESIPA-EIM-0003 [https-nist-p256]                      suites/esipa/eim/ESIPA-EIM-0003.case.yaml:22
-  step 3   euicc → eim: GetEimPackageResponse         frames 12–14, 31 ms, 182 bytes
+  step 2   euicc → eim: GetEimPackageResponse         frames 12–14, 31 ms, 182 bytes
   because  A package carries a counter that is higher than the last
   requires SGP.32 v1.2 §5.14.5 · SGP32-ESIPA-003 · The eIM answers GetEimPackage with a package \
 that waits for the eUICC.
@@ -29,7 +29,6 @@ that waits for the eUICC.
 keys.eim-nist: wrong key
 
   2 of 5 named fields differ · 3 unnamed fields present · DER canonical: no
-  known    known deviation until 2027-01-01: known; fixed in 3.2
   open     sgprobe explain ESIPA-EIM-0003 · captures/ESIPA-EIM-0003-https-nist-p256.pcapng \
 (frame 14)
   rerun    sgprobe run 'ESIPA-EIM-0003[https-nist-p256]' --seed 7

@@ -25,8 +25,10 @@ def test_a_whole_run(tmp_path: Path) -> None:
     }  # fmt: skip
     assert [item.id for item in run.items] == [synthetic.name(n) for n in range(64)]
     detail = run.items[12].detail()
-    assert [step.started.step for step in detail.walk()] == ["1", "2", "3", "4"]
-    assert [step.started.step for step in detail.bad_steps()] == ["3"]
+    assert [step.started.step for step in detail.walk()] == [
+        "given.1", "steps.1", "steps.2", "trace.1",
+    ]  # fmt: skip
+    assert [step.number for step in detail.bad_steps()] == ["2"]
     assert [message.n for message in detail.judged()] == [2]
     assert detail.ended is not None
     assert detail.ended.verdict == "fail"

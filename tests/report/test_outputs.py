@@ -93,7 +93,8 @@ def test_summary_tells_why_and_where(tmp_path: Path) -> None:
     text = written(write_summary, tmp_path)
     assert text.startswith("## ✘ sgprobe: acme-eim 3.1, SGP.32 v1.2\n")
     assert "| 48 | 4 | 4 | 4 | 4 |" in text
-    assert "`ESIPA-EIM-0003[https-nist-p256]` (known deviation)" in text
+    assert "`ESIPA-EIM-0003[https-nist-p256]` | GetEimPackageResponse: 2 of 5 named" in text
+    assert "| `ESIPA-EIM-0005[https-brainpool-p256r1]` | known deviation, fixed in 3.2" in text
     assert "| 4 | needs EIM\\_DIRECT\\_NOTIFY (ICS: no) |" in text
 
 

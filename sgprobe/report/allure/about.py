@@ -14,8 +14,13 @@ from sgprobe.report.text import plain
 CATEGORIES: list[dict[str, Any]] = [
     {
         "name": "Known deviation",
-        "matchedStatuses": ["failed"],
+        "matchedStatuses": ["passed"],
         "messageRegex": "(?s)Known deviation: .*",
+    },
+    {
+        "name": "Passed with a warning",
+        "matchedStatuses": ["passed"],
+        "messageRegex": "(?s)Warning: .*",
     },
     {
         "name": "Non-conformance",

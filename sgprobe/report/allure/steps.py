@@ -155,9 +155,9 @@ def steps_of(detail: Detail, attachments: Attachments) -> list[TestStepResult]:
 def _step(step: Step, detail: Detail, attachments: Attachments | None) -> TestStepResult:
     started, ended = step.started, step.ended
     verdict = step.verdict
-    section = "" if started.section == "steps" else f"{plain(started.section)}: "
+    section = "" if started.section == "steps" else f"{plain(started.section)} "
     result = TestStepResult(
-        name=f"{plain(started.step)}  {section}{step_title(started)}",
+        name=f"{section}{plain(step.number)}  {step_title(started)}",
         status=_STATUS[verdict] if verdict else Status.BROKEN,
         start=round(started.at * 1000),
         stop=round((ended.at if ended else started.at) * 1000),

@@ -45,7 +45,7 @@ PREFIX = {
     Verdict.ERROR: "Tool error: ",
     Verdict.NOT_APPLICABLE: "Not applicable: ",
 }
-KNOWN = "Known deviation: "
+KNOWN, WARNING = "Known deviation: ", "Warning: "
 _OURS = re.compile(r".*(-result\.json|-container\.json|-globals\.json|-attachment\.\w+)")
 _URL = re.compile(r"https?://[^\s<>\"']+")
 _SPACE = uuid.UUID("6f1c2b0e-6d0b-5c8e-9f55-2f6a7c3c0d11")
@@ -115,15 +115,21 @@ def _result(
     result.labels = [Label(name, plain(value)) for name, value in _labels(item) if value]
     result.links = _links(item, patterns)
     message = plain_lines(short(item.reason, 4000))
-    if item.verdict is not Verdict.PASS:
-        known = item.verdict is Verdict.FAIL and item.ended and item.ended.deviation
-        prefix = KNOWN if known else PREFIX[item.verdict]
+    if item.verdict is Verdict.PASS:
+        # a known deviation was expected to fail, and did
+        known = item.ended is not None and item.ended.deviation is not None
+        message = [plain(text) for text in item.warnings]
+        if message:
+            prefix = KNOWN if known else WARNING
+            result.statusDetails = StatusDetails(
+                known=known or None, message=prefix + "\n".join(message)
+            )
+    else:
         trace = ""
         if item.verdict is not Verdict.NOT_APPLICABLE:
             trace = short(failure_of(detail, cut=item.cut), 40_000)
-        result.statusDetails = StatusDetails(
-            known=bool(known) or None, message=prefix + "\n".join(message), trace=trace or None
-        )
+        text = PREFIX[item.verdict] + "\n".join(message)
+        result.statusDetails = StatusDetails(message=text, trace=trace or None)
     result.steps = steps_of(detail, attachments)
     result.attachments = attachments.of_item(item, detail, case)
     return result
