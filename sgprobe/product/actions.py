@@ -72,7 +72,11 @@ VERBS: dict[str, Verb] = {
         "Tell what became of an order.",
         "{rest: {get: /orders, path: [$order], take: {state: body.state}}}",
         {"order": "eIM: an order", "profile": "SM-DP+: a profile"},
-        {"order": "what `order` gave", "eid": "32 digits", "iccid": "18 to 20 digits"},
+        {
+            "order": "and all else that `order` gave",
+            "eid": "32 digits",
+            "iccid": "as `order` gave it",
+        },
         {"state": f"one of {', '.join(STATES)}", "reason": "why it failed"},
         ("state",),
     ),
@@ -80,7 +84,11 @@ VERBS: dict[str, Verb] = {
         "Take an order back.",
         "{rest: {delete: /orders, path: [$order]}}",
         {"order": "eIM: an order", "profile": "SM-DP+: a profile", "event": "SM-DS: an event"},
-        {"order": "what `order` gave", "eid": "32 digits", "iccid": "18 to 20 digits"},
+        {
+            "order": "and all else that `order` gave",
+            "eid": "32 digits",
+            "iccid": "as `order` gave it",
+        },
     ),
     "restart": Verb(
         "Start the product again, its store kept.",

@@ -104,6 +104,8 @@ def _taken(
     for one in call.take:
         value = _one(one, response, members, url)
         if not is_there(value):
+            if one.optional:
+                continue
             text = f"{where}: the answer has no {one.where} for '{one.name}': {_excerpt(response)}"
             raise Failed(redact(text, secrets))
         if one.words:
@@ -121,11 +123,14 @@ def _one(take: Take, response: Response, members: Value, url: str) -> Value:
     if head == "status":
         return response.status
     if head == "header":
-        value = response.header(rest)
+        name, _, place = rest.partition(".")
+        value = response.header(name)
         if value is None:
-            return step(None, rest)
-        # a product may name what it made by a path alone
-        return urljoin(url, value) if rest.lower() == "location" else value
+            return step(None, name)
+        if name.lower() == "location":
+            # a product may name what it made by a path alone
+            value = urljoin(url, value)
+        return step(value.split("/"), place) if place else value
     for part in rest.split(".") if rest else ():
         members = step(members, part)
     return members

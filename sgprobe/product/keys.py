@@ -166,8 +166,9 @@ CALL = (
         "out where it is not given; unquoted numbers, true, false and null are JSON's.",
         "{eidValue: $eid}"),
     Key("expect", Kind.STATUSES, "The statuses of success. Default: 200 to 299.", "[200, 303]"),
-    Key("take", Kind.TAKE, "Outputs: `status`, `header.NAME`, `body`, or `body.a.0.b`. Later calls "
-        "know them as `$name`.", "{order: body.id}"),
+    Key("take", Kind.TAKE, "Outputs: `status`, `header.NAME`, `body`, or `body.a.0.b`. "
+        "`header.location.-1` is the last piece between slashes, `~body.a` may be absent. Later "
+        "calls know outputs as `$name`.", "{order: body.id}"),
 )  # fmt: skip
 
 WAY = (

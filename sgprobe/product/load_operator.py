@@ -26,7 +26,9 @@ from sgprobe.product.ways import (
 from sgprobe.yamlnode import Items, Mapping, Node, Scalar, Source
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-_WHERE = re.compile(r"status|header\.[A-Za-z0-9-]{1,100}|body(\.[^.\s]{1,200}){0,40}")
+_WHERE = re.compile(
+    r"~?(status|header\.[A-Za-z0-9-]{1,100}(\.-?[0-9]{1,3})?|body(\.[^.\s]{1,200}){0,40})"
+)
 _FUNCTION = re.compile(r"(?P<module>[^:]+):(?P<function>[A-Za-z_][A-Za-z0-9_]*)")
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 
@@ -230,7 +232,8 @@ class _Loader:
                     "`body.a.0.b`",
                 )
                 continue
-            found.append(Take(key.text, where.text, words))
+            optional = where.text.startswith("~")
+            found.append(Take(key.text, where.text.removeprefix("~"), words, optional))
         return tuple(found)
 
     def command(self, value: Node, what: str) -> Way | None:

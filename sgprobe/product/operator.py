@@ -21,12 +21,18 @@ Ask: TypeAlias = Callable[[str, Request], Awaitable[Response]]
 __all__ = ["Ask", "Call", "Failed", "Missing", "Operator"]
 
 
+# so many orders are remembered
+MAX_ORDERS = 1000
+
+
 class Operator:
     """The operator of one product; `ask` sends HTTP, `tell` prompts a person."""
 
     def __init__(self, ways: Ways, ask: Ask, tell: person.Tell | None = None) -> None:
         self.ways = ways
         self._ask = ask
+        # what `order` gave, by its name: `outcome` and `cancel` may need all of it
+        self._orders: dict[str, dict[str, Value]] = {}
         self._tell = tell or person.terminal
 
     async def do(self, call: Call, timeout: float) -> dict[str, Value]:
@@ -38,6 +44,9 @@ class Operator:
     ) -> dict[str, Value]:
         """Do one action and return its outputs.
 
+        What `order` gave is given to `outcome` and `cancel` again, by the name of the order; where
+        a case names none, the last one is meant.
+
         Raises Missing where the product file has no way, or lacks something that it needs, and
         Failed where the way was tried and the product or its adapter did not do its part.
         """
@@ -47,6 +56,9 @@ class Operator:
                 f"no way to {verb} ({action}) is declared",
                 f"`operator: {{{verb}: {{{action}: …}}}}` of {self.ways.file}",
             )
+        if verb in ("outcome", "cancel") and self._orders:
+            name = str(given.get("order", next(reversed(self._orders))))
+            given = {**self._orders.get(name, {}), **given}
         try:
             async with asyncio.timeout(timeout):
                 outputs = await self._do(way, verb, action, given)
@@ -61,6 +73,10 @@ class Operator:
         except NoSecret as error:
             raise Missing(f"{way.source}: {error}", "secrets come from the environment") from None
         _check(verb, outputs, way)
+        if verb == "order" and "order" in outputs:
+            while len(self._orders) >= MAX_ORDERS:
+                del self._orders[next(iter(self._orders))]
+            self._orders[str(outputs["order"])] = outputs
         return outputs
 
     async def _do(

@@ -21,6 +21,7 @@ class Take:
     name: str
     where: str
     words: Mapping[str, str] = field(default_factory=dict)
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

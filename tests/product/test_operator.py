@@ -426,3 +426,47 @@ def test_nothing_is_done(act: Act) -> None:
 def test_a_wrong_file_is_told_before_anything_is_done(act: Act) -> None:
     with pytest.raises(FileError):
         act("  order: {rest: {post: /o}}\n")
+
+
+# --- outputs ---
+
+
+def test_pieces_of_a_header_and_what_may_be_absent(act: Act, server: Server) -> None:
+    server.answers = [(303, {"Location": "/psmo/lookup/7"}, b"{}")]
+    outputs = act(
+        f"""\
+  url: {server.url}
+  order:
+    rest:
+      post: /psmo/create
+      expect: 303
+      take:
+        order: header.location.-1
+        facility: header.location.-3
+        none: ~body.x
+        no: ~header.x
+"""
+    )
+    assert outputs == {"order": "7", "facility": "psmo"}
+
+
+def test_an_order_is_remembered(catalogue, tmp_path: Path, server: Server) -> None:
+    text = HEAD + (
+        f"  url: {server.url}\n"
+        "  order: {rest: {post: /o, body: {}, take: {order: body.id, kind: body.kind}}}\n"
+        "  outcome: {rest: {get: /, path: [$kind, $order], take: {state: body.s}}}\n"
+    )
+    product = load_text(text, tmp_path / "a.yaml", catalogue, TODAY)
+
+    async def play() -> list[str]:
+        operator = Operator(product.operator, ask)
+        for number, kind in ((1, "a"), (2, "b")):
+            server.answers.append((200, {}, json.dumps({"id": number, "kind": kind}).encode()))
+            await operator.act("order", "enable", {}, 5)
+        server.answers = [(200, {}, b'{"s": "open"}')] * 2
+        # the one that is named, then the last one
+        await operator.act("outcome", "order", {"order": 1}, 5)
+        await operator.act("outcome", "order", {}, 5)
+        return [one[1] for one in server.seen[2:]]
+
+    assert asyncio.run(play()) == ["/a/1", "/b/2"]
