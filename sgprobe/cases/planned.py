@@ -192,11 +192,17 @@ class Plan:
     variant: Variant
     compiled: Compiled
     applies: ics.Expression | None
+    # where a case runs in several versions, its ids say which
+    version_in_id: bool = False
 
     @property
     def id(self) -> str:
         """Return the id with the variant in brackets."""
-        return self.case.id + self.variant.suffix
+        suffix = self.variant.suffix
+        if self.version_in_id:
+            inside = suffix.strip("[]")
+            suffix = f"[{inside}-{self.spec.version}]" if inside else f"[{self.spec.version}]"
+        return self.case.id + suffix
 
     @property
     def spec(self) -> Spec:

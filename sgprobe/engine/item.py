@@ -84,10 +84,19 @@ class Item:
     """One run of one plan."""
 
     def __init__(
-        self, plan: p.Plan, suite: Suite, facts: Facts, options: Options, emit: Emit
+        self,
+        plan: p.Plan,
+        suite: Suite,
+        facts: Facts,
+        options: Options,
+        emit: Emit,
+        name: str = "",
+        deviation: dict[str, str] | None = None,
     ) -> None:
         self.plan = plan
         self.suite = suite
+        self.name = name or plan.id
+        self.deviation = deviation
         self.facts = facts
         self.options = options
         self.emit = emit
@@ -99,7 +108,7 @@ class Item:
     def _capture_path(self) -> Path | None:
         if self.options.out is None:
             return None
-        name = re.sub(r"[^A-Za-z0-9=.-]+", "_", self.plan.id).strip("_")
+        name = re.sub(r"[^A-Za-z0-9=.-]+", "_", self.name).strip("_")
         return self.options.out / "captures" / f"{name}.pcapng"
 
     # --- from outside ---
@@ -119,9 +128,16 @@ class Item:
         self.emit(self._ended(result))
         return result
 
+    def skip(self, verdict: Verdict, reason: str) -> Result:
+        """Tell that the item is not run, and why."""
+        self.emit(self._started())
+        result = Result(self.name, verdict, reason)
+        self.emit(self._ended(result))
+        return result
+
     def _broken(self, error: Exception) -> None:
         lines = traceback.format_exception(error)
-        self._note("log", "".join(lines)[-4000:])
+        self._note("internal", "".join(lines)[-8000:])
         self.tally.add(Verdict.ERROR, f"the bench failed: {type(error).__name__}: {error}"[:500])
 
     def _result(self, seconds: float) -> Result:
@@ -129,8 +145,23 @@ class Item:
         if verdict is Verdict.FAIL and self.facts.warns:
             warnings = [f"{self.facts.warns}: {reason}", *warnings]
             verdict, reason = Verdict.PASS, ""
-        return Result(self.plan.id, verdict, reason, tuple(dict.fromkeys(warnings)),
+        if self.deviation is not None:
+            verdict, reason, warnings = self._deviating(verdict, reason, warnings)
+        return Result(self.name, verdict, reason, tuple(dict.fromkeys(warnings)),
                       self.tally.checks, seconds)  # fmt: skip
+
+    def _deviating(
+        self, verdict: Verdict, reason: str, warnings: list[str]
+    ) -> tuple[Verdict, str, list[str]]:
+        """A known deviation is expected to fail: a failure warns, a pass is a failure."""
+        assert self.deviation is not None
+        known = f"{self.deviation['reason']} (until {self.deviation['until']})"
+        if verdict is Verdict.FAIL:
+            return Verdict.PASS, "", [f"known deviation, {known}: {reason}", *warnings]
+        if verdict is Verdict.PASS:
+            text = f"the product file declares a deviation that is not there any more: {known}"
+            return Verdict.FAIL, text, warnings
+        return verdict, reason, warnings
 
     # --- the run ---
 
@@ -185,7 +216,7 @@ class Item:
     ) -> Verdict:
         source = step.step.source
         self._step = f"{section}.{number}"
-        self.emit(StepStarted(self.plan.id, self._step, section, title(step), time.time(),
+        self.emit(StepStarted(self.name, self._step, section, title(step), time.time(),
                               self._now(), source.line, source.end_line))  # fmt: skip
         verdict, reason, done, failure = Verdict.PASS, "", Done(), None
         before = self._said()
@@ -218,7 +249,7 @@ class Item:
         found = failure.match if failure is not None else done.match
         messages = done.messages or tuple(range(before + 1, self._said() + 1))
         self.emit(StepEnded(
-            self.plan.id, f"{section}.{number}", str(verdict), time.time(), self._now(), reason,
+            self.name, f"{section}.{number}", str(verdict), time.time(), self._now(), reason,
             step.step.common.because, messages,
             tree(found.root) if found is not None else None,
             found.unnamed if found is not None else 0, done.checks,
@@ -239,7 +270,7 @@ class Item:
             rule = outcome.rule.rule
             step = f"trace.{number}"
             name = rule.name or rule.quantifier
-            self.emit(StepStarted(self.plan.id, step, "trace", name, time.time(), self._now(),
+            self.emit(StepStarted(self.name, step, "trace", name, time.time(), self._now(),
                                   rule.source.line, rule.source.end_line))  # fmt: skip
             self.tally.checks += outcome.checks
             reason = outcome.text if outcome.verdict is not Verdict.PASS else ""
@@ -248,7 +279,7 @@ class Item:
             self.tally.add(outcome.verdict, f"{name}: {reason}" if reason else "")
             difference = outcome.difference
             self.emit(StepEnded(
-                self.plan.id, step, str(outcome.verdict), time.time(), self._now(), reason,
+                self.name, step, str(outcome.verdict), time.time(), self._now(), reason,
                 rule.because, (), tree(difference) if difference is not None else None,
                 checks=outcome.checks,
             ))  # fmt: skip
@@ -262,14 +293,14 @@ class Item:
         return len(self._talk.history.said) if self._talk is not None else 0
 
     def _note(self, kind: str, text: str) -> None:
-        self.emit(Note(self.plan.id, time.time(), self._now(), kind, text, self._step))
+        self.emit(Note(self.name, time.time(), self._now(), kind, text, self._step))
 
     def _on_heard(self, heard: Heard) -> None:
         value = heard.value if len(heard.octets) <= _MOST_VALUE else None
         tape = self._talk.stage.world.tape if self._talk is not None else None
         frame = getattr(tape, "frames", 0) if tape is not None else 0
         self.emit(MessageSeen(
-            self.plan.id, heard.n, time.time(), heard.at, heard.sender, heard.receiver,
+            self.name, heard.n, time.time(), heard.at, heard.sender, heard.receiver,
             heard.transport, heard.function.interface, heard.function.name, heard.kind,
             heard.shown, heard.status, heard.octets.hex(), value,
             tuple(one.as_dict() for one in heard.problems), (frame,) if frame else (),
@@ -279,7 +310,7 @@ class Item:
     def _started(self) -> ItemStarted:
         case, variant, facts = self.plan.case, self.plan.variant, self.facts
         return ItemStarted(
-            self.plan.id,
+            self.name,
             case.id,
             time.time(),
             case.title,
@@ -312,7 +343,8 @@ class Item:
             warnings=result.warnings,
             checks=result.checks,
             capture=capture,
-            rerun=f"sgprobe run '{self.plan.id}' --seed {self.options.seed}",
+            rerun=f"sgprobe run '{self.name}' --seed {self.options.seed}",
+            deviation=self.deviation,
             reach="memory" if self.plan.compiled.role == "euicc" else "sockets",
         )
 

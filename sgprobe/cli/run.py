@@ -1,0 +1,74 @@
+"""Run cases against a product, or against the built-in references.
+
+sgprobe run                                  everything, against the references
+sgprobe run ESIPA-EIM-GEP-006                one case
+sgprobe run esipa/eim sgp32/5.14             by folder, by clause
+sgprobe run --iut my-eim.yaml --report html,junit
+sgprobe run --plan smoke -n 2
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from sgprobe.bench_options import BenchOptions, add_options, arguments_of
+from sgprobe.cli.command import UserError
+
+NOTHING = 5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `sgprobe run`."""
+    parser.add_argument("select", nargs="*", metavar="SELECT", help="ids, folders of suites, "
+                        "clauses (sgp32/5.14), files, or @failed; default: all")  # fmt: skip
+    add_options(parser.add_argument)
+    parser.add_argument("-n", "--jobs", metavar="N", help="processes; default: one")
+    parser.add_argument("-x", "--stop", action="store_true", help="stop at the first failure")
+    parser.add_argument("-v", "--verbose", action="store_true", help="a line for every item")
+    parser.add_argument("--dry-run", action="store_true", help="say what would run")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run `sgprobe run`."""
+    from sgprobe.engine.selection import paths_and_names
+
+    options = BenchOptions.of(vars(arguments).get)
+    if options.iut and not Path(options.iut).is_file():
+        raise UserError(f"{options.iut}: no such product file", "`sgprobe ics new` makes one")
+    try:
+        chosen = paths_and_names(arguments.select, options.out)
+    except LookupError as error:
+        raise UserError(str(error.args[0]), "`sgprobe list` shows what there is") from None
+    if not chosen:
+        print("nothing to run", file=sys.stderr)
+        return NOTHING
+    return _pytest(arguments, chosen)
+
+
+def _pytest(arguments: argparse.Namespace, chosen: list[str]) -> int:
+    """Run pytest on what was chosen, with our console in place of its own."""
+    import pytest
+
+    from sgprobe import plugin
+    from sgprobe.engine.terminal import Terminal
+
+    command = [
+        "-p", "sgprobe.plugin",
+        "-c", str(Path(plugin.__file__).with_name("run.ini")),
+        "--rootdir", str(Path.cwd()),
+        "-o", f"cache_dir={BenchOptions.of(vars(arguments).get).out / '.cache'}",
+        "-p", "no:terminal",
+        *arguments_of(arguments),
+    ]  # fmt: skip
+    if arguments.jobs:
+        command += ["-n", arguments.jobs]
+    if arguments.stop:
+        command.append("-x")
+    if arguments.dry_run:
+        command.append("--collect-only")
+    terminal = Terminal(plugin, verbose=arguments.verbose, dry=arguments.dry_run)
+    code = int(pytest.main([*command, *chosen], plugins=[terminal]))
+    terminal.finish()
+    return code

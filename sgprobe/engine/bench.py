@@ -1,0 +1,234 @@
+"""From files to items: which cases there are, what applies to the product, what a failure means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dissectors.asn1.versions import Spec, parse_spec
+from sgprobe import ics
+from sgprobe.cases import planned as p
+from sgprobe.cases.catalogue import Purpose, Purposes, Weight, load_purposes
+from sgprobe.cases.load import CASE_ENDING, load_case
+from sgprobe.cases.model import Case
+from sgprobe.cases.plan import plans
+from sgprobe.cases.suite import Suite, load_suite, near, suite_root
+from sgprobe.engine.item import Facts, Item, Options, Result
+from sgprobe.events import CaseText, Event, ItemEnded, ItemStarted, Verdict
+from sgprobe.product.answers import values_of
+from sgprobe.product.model import Answer, ProductFile
+from sgprobe.product.references import answers_for, load_references
+
+# what a case of each specification is run in where nobody says otherwise
+DEFAULT_SPECS = (parse_spec("SGP.32@1.2"), parse_spec("SGP.22@2.5"))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a run is made of, as a person asked for it."""
+
+    product: ProductFile | None = None
+    specs: tuple[Spec, ...] = ()
+    strict: bool = False
+    options: Options = field(default_factory=Options)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """One item: its plan, what reports say of it, and why it is not run, if so."""
+
+    plan: p.Plan
+    id: str
+    facts: Facts
+    verdict: Verdict | None = None
+    reason: str = ""
+    deviation: dict[str, str] | None = None
+
+
+class Bench:
+    """Makes items of case files for one product, or for the references."""
+
+    def __init__(self, choice: Choice) -> None:
+        self.choice = choice
+
+    # --- finding ---
+
+    def ready(self, path: Path) -> list[Ready]:
+        """Return the items of a case file; raises CaseError."""
+        suite = load_suite(suite_root(path))
+        case = load_case(path, near(path))
+        return [self._ready(plan, suite) for plan in self._plans(case, suite)]
+
+    def _plans(self, case: Case, suite: Suite) -> Iterator[p.Plan]:
+        claimed = suite.versions(case)
+        chosen = self._versions(claimed)
+        several = len(chosen) > 1
+        for plan in plans(case, suite, chosen):
+            product = self.choice.product
+            if product is not None and plan.compiled.role != product.role:
+                continue
+            yield plan if not several else _labelled(plan)
+
+    def _versions(self, claimed: tuple[Spec, ...]) -> tuple[Spec, ...]:
+        """Return the versions to run a case in: those asked for, else ours, else its newest."""
+        wanted = self.choice.specs
+        if not wanted and self.choice.product is not None:
+            own = self.choice.product.spec
+            imports = (parse_spec(own.imports),) if own.imports else ()
+            wanted = (own, *imports)
+        for specs in (wanted, () if wanted else DEFAULT_SPECS):
+            found = tuple(spec for spec in claimed if spec in specs)
+            if found:
+                return found
+        # a case of another document than was asked for runs in the newest version that it claims
+        names = {spec.name for spec in wanted}
+        return () if names & {spec.name for spec in claimed} else claimed[-1:]
+
+    def _ready(self, plan: p.Plan, suite: Suite) -> Ready:
+        facts = facts_of(plan, suite, strict=self.choice.strict)
+        ready = Ready(plan, plan.id, facts, deviation=self._deviation(plan))
+        if plan.applies is None:
+            return ready
+        outcome = ics.evaluate(plan.applies, self.answers(suite, plan))
+        if outcome.value is False:
+            return replace(ready, verdict=Verdict.NOT_APPLICABLE, reason=self._why_not(plan, suite))
+        if outcome.value is None:
+            missing = ", ".join(outcome.unanswered)
+            text = f"ICS unanswered: {missing}; `sgprobe ics check` lists all"
+            return replace(ready, verdict=Verdict.INCONCLUSIVE, reason=text)
+        return ready
+
+    def answers(self, suite: Suite, plan: p.Plan) -> dict[str, bool | str]:
+        """Return the answers that the condition of a case sees."""
+        product = self.choice.product
+        role = plan.compiled.role
+        references = self.references(suite)
+        own = product.answers if product is not None else references.get(role, {})
+        axis = [one for one in plan.case.roles if one != role]
+        told = {name: value for name, value in values_of(own).items() if value is not None}
+        return answers_for(role, told, references, axis=axis)
+
+    def _why_not(self, plan: p.Plan, suite: Suite) -> str:
+        told = self.answers(suite, plan)
+        assert plan.applies is not None
+        parts = [f"{name} is {_word(told.get(name))}" for name, _ in ics.names(plan.applies)]
+        return f"ICS: {', '.join(dict.fromkeys(parts))}"
+
+    def _deviation(self, plan: p.Plan) -> dict[str, str] | None:
+        product = self.choice.product
+        if product is None:
+            return None
+        today = datetime.now(UTC).date()
+        found = product.deviation(plan.case.id, plan.variant.suffix.strip("[]"), today)
+        return None if found is None else {"until": str(found.until), "reason": found.reason}
+
+    @cached_property
+    def _references(self) -> dict[Path, dict[str, dict[str, Answer]]]:
+        return {}
+
+    def references(self, suite: Suite) -> dict[str, dict[str, Answer]]:
+        """Return the answers of the built-in references."""
+        known = self._references
+        if suite.root not in known:
+            folder = suite.root / "ics" / "reference"
+            known[suite.root] = load_references(folder, suite.catalogue)
+        return known[suite.root]
+
+    # --- running ---
+
+    def run(self, ready: Ready, emit: Any) -> Result:
+        """Run one item and tell its events."""
+        plan = ready.plan
+        suite = load_suite(suite_root(Path(plan.case.source.file)))
+        for event in case_text(plan.case):
+            emit(event)
+        item = Item(plan, suite, ready.facts, self.choice.options, emit, ready.id, ready.deviation)
+        if ready.verdict is not None:
+            return item.skip(ready.verdict, ready.reason)
+        return item.run()
+
+
+def case_text(case: Case) -> Iterator[Event]:
+    """Return the text of a case file, for reports."""
+    path = Path(case.source.file)
+    if path.is_file():
+        yield CaseText(case.id, case.source.file, path.read_text(encoding="utf-8"))
+
+
+def facts_of(plan: p.Plan, suite: Suite, *, strict: bool = False) -> Facts:
+    """Return what catalogue and requirements say of a case."""
+    purposes: Purposes = load_purposes(suite.root)
+    row = purposes.rows.get(plan.case.id)
+    requirements = [suite.requirements[one.text] for one in plan.case.covers
+                    if one.text in suite.requirements]  # fmt: skip
+    told = tuple(
+        {
+            "id": one.id,
+            "clause": one.clause,
+            "text": one.text,
+            "level": one.level,
+            "firm": one.firm,
+        }
+        for one in requirements
+    )
+    interface, function = _interface(plan)
+    return Facts(
+        interface,
+        function,
+        row.kind if row is not None else "",
+        "certain" if row is None or row.certain else "uncertain",
+        told,
+        purposes.official_names(plan.case.id, plan.compiled.role),
+        _warns(row, requirements, strict=strict),
+    )
+
+
+def _warns(row: Purpose | None, requirements: Iterable[Any], *, strict: bool) -> str:
+    """Return why a failure of a case only warns, or nothing."""
+    if row is not None:
+        if row.weight is Weight.WARNS:
+            return f"warning only, for the facts are not certain: {row.open or row.title}"
+        if row.weight is Weight.WARNS_UNLESS_STRICT and not strict:
+            return "warning only, for no SHALL asks for it (--strict makes it count)"
+    known = list(requirements)
+    if known and not any(one.firm for one in known):
+        return "warning only, for the facts are not certain"
+    if known and not strict and not any(one.firm and one.level == "shall" for one in known):
+        return "warning only, for no SHALL asks for it (--strict makes it count)"
+    return ""
+
+
+def _interface(plan: p.Plan) -> tuple[str, str]:
+    """Return the interface and function that a case is about: of its last expected message."""
+    found = ("", "")
+    for step in p.walk(plan.compiled.steps):
+        if isinstance(step, p.PlannedMessage) and (step.expect or not found[0]):
+            found = (step.message.function.interface, step.message.function.name)
+    return found
+
+
+def _word(value: bool | str | None) -> str:
+    if value is None:
+        return "unanswered"
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else value
+
+
+def _labelled(plan: p.Plan) -> p.Plan:
+    """Return a plan whose id names its version, where a case runs in several."""
+    return replace(plan, version_in_id=True)
+
+
+def case_files(paths: Iterable[Path]) -> Iterator[Path]:
+    """Return the case files below some paths, in order."""
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(path.rglob("*" + CASE_ENDING))
+        elif path.name.endswith(CASE_ENDING):
+            yield path
+
+
+__all__ = ["Bench", "Choice", "ItemEnded", "ItemStarted", "Ready", "case_files", "facts_of"]
