@@ -161,6 +161,9 @@ def _to_pycrate(spec: Spec, kind: Any, value: Any) -> Any:
             return tuple(int(arc) for arc in value.split("."))
         case "NULL":
             return 0
+        case "GeneralizedTime":
+            places = ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14))
+            return (*(value[start:end] for start, end in places), None, value[14:])
         case "ANY":
             element = bytes.fromhex(value)
             whole = read_tlv(element)

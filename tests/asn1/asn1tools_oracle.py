@@ -81,6 +81,8 @@ def _from_asn1tools(value: Any) -> Any:
         case (str() as name, datetime() as moment):
             year = "%y" if name == "utcTime" else "%Y"
             return {name: moment.strftime(f"{year}%m%d%H%M%SZ")}
+        case datetime():
+            return value.strftime("%Y%m%d%H%M%SZ")
         case (str() as name, one):
             return {name: _from_asn1tools(one)}
         case (bytes() as octets, int() as length):

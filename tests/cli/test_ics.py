@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sgprobe.cli import run
-from sgprobe.product.reference_page import shipped
+from sgprobe.questions import shipped
 
 TOTAL = len(shipped().of("smdp"))
 
@@ -57,6 +57,19 @@ def test_what_is_wrong_is_told_with_a_caret(tmp_path: Path, capsys, command: str
     assert "                 ^^^" in told
     assert run(["ics", command, str(path), "--json"]) == 4
     assert len(json.loads(capsys.readouterr().out)["problems"]) == 1
+
+
+def test_a_deviation_of_a_case_that_is_not_there(tmp_path: Path, capsys) -> None:
+    path = tmp_path / "dp.yaml"
+    path.write_text(
+        "product: a\nversion: 1\nrole: smdp\nspec: SGP.22@2.5\ndeviations:\n"
+        "  - {case: 'ES9P-DP-ACL-013[x]', until: 9999-01-01, reason: r}\n"
+        "  - {case: ES9P-DP-ACL-01X, until: 9999-01-01, reason: r}\n"
+    )
+    assert run(["ics", "check", str(path)]) == 4
+    told = capsys.readouterr().err
+    assert "warning: the suites have no case ES9P-DP-ACL-01X" in told
+    assert told.count("warning") == 1
 
 
 def test_a_file_that_is_not_there(tmp_path: Path, capsys) -> None:

@@ -349,9 +349,9 @@ def test_datagrams_inside_dtls_have_both_sizes() -> None:
 
 
 def test_the_client_of_a_session_is_who_said_hello_first(tmp_path: Path) -> None:
-    """Of two ports that nobody knows, the link layer takes the lower one for the server's."""
+    """Of two ports that nobody knows, the lower one seems to be the server's."""
     path = tmp_path / "turned.pcapng"
-    ends = ("127.0.0.1", 20000), ("127.0.0.1", 30000)
+    ends = ("127.0.0.1", 33000), ("127.0.0.1", 40000)
     sent = list(udp("dtls-brainpool"))
     _, _, client, _ = sent[0]
     clock = iter([time for _, time, _, _ in sent])
@@ -361,7 +361,7 @@ def test_the_client_of_a_session_is_who_said_hello_first(tmp_path: Path) -> None
     keys = KeyLog()
     for _, block in scan_secrets(FOLDER / index()["dtls-brainpool"]["file"]):
         keys.add_text(block)
-    rows = read_rows(path, Roles(servers={"127.0.0.1:30000": "eim"}), keys=keys)
+    rows = read_rows(path, Roles(servers={"127.0.0.1:40000": "eim"}), keys=keys)
     (row,) = of(rows, "session")
     (before,) = of(stored("dtls-brainpool"), "session")
     assert (row.fields["from"], row.fields["to"]) == ("ipa", "eim")
@@ -369,6 +369,18 @@ def test_the_client_of_a_session_is_who_said_hello_first(tmp_path: Path) -> None
         assert row.fields[name] == before.fields[name] > 0
     assert values(rows, "alert", "from") == ["ipa", "eim"]
     assert set(values(rows, "message", "from")) == {"ipa", "eim"}
+
+
+def test_two_sessions_of_one_flow_have_their_own_data() -> None:
+    rows = stored("dtls-resumed")
+    first, second = of(rows, "session")
+    for at, row in ((range(second.frames[0]), first), (range(second.frames[0], 1000), second)):
+        sizes = [
+            one.fields["coap.size"]
+            for one in of(rows, "datagram")
+            if "coap.size" in one.fields and one.frames[0] in at
+        ]
+        assert row.fields["tls.client-octets"] + row.fields["tls.server-octets"] == sum(sizes) > 0
 
 
 def test_a_session_that_moved_goes_on() -> None:
@@ -406,6 +418,11 @@ def test_headers_by_their_names() -> None:
     assert one(
         "- {where: {kind: response}, every: {http.status: '<one of 200, 204>'}}", rows
     ).verdict is (Verdict.PASS)
+
+
+def test_a_round_trip_is_one_of_esipa() -> None:
+    assert not values(stored("tls13-es9-json"), "message", "esipa.round-trip")
+    assert len(values(stored("http-esipa-1.2"), "message", "esipa.round-trip")) == 6
 
 
 def test_departures_are_named() -> None:

@@ -197,6 +197,9 @@ def test_a_name_without_a_value_judges_nobody() -> None:
     told = one(rule, rows)
     assert told.verdict is INCONCLUSIVE
     assert "$eid has no value here" in told.text
+    for word in ("some", "never", "first"):
+        assert one(f"- {word}: {{value.eid: $eid}}", rows).verdict is INCONCLUSIVE
+    assert one("- {where: {value.eid: $eid}, count: 1}", rows).verdict is INCONCLUSIVE
 
 
 def test_what_was_left_out_passes_nothing() -> None:
@@ -220,3 +223,9 @@ def test_many_frames_are_cut_in_the_text_alone() -> None:
 def test_a_path_that_is_none_is_told_with_its_place() -> None:
     with pytest.raises(AssertionError, match="value.a..b"):
         rules("- never: {value.a..b: 1}")
+
+
+def test_none_counted_where_there_was_nothing_to_count_is_no_check() -> None:
+    rule = "- {where: {coap.code: 0.02}, count: 0}"
+    assert one(rule, [message(1, "A")]).checks == 0
+    assert one(rule, [datagram(1, code="2.04")]).checks == 1

@@ -12,8 +12,7 @@ from sgprobe.data import data_dir
 from sgprobe.fileerror import FileError, render
 from sgprobe.product.load import load_text
 from sgprobe.product.model import ProductFile
-from sgprobe.product.reference_page import shipped
-from sgprobe.questions import Catalogue
+from sgprobe.questions import Catalogue, shipped
 
 TODAY = date(2026, 11, 21)
 PKI = data_dir("vectors") / "pki" / "p256"

@@ -73,7 +73,14 @@ def test_a_deviation_lasts_until_its_day(load: Load) -> None:
     assert product.deviation("ESIPA-EIM-GEP-007", "", TODAY) is None
     one = load(GOOD.replace("GEP-006,", "'GEP-006[coap]',").replace("ESIPA-EIM-'", "'ESIPA-EIM-"))
     assert one.deviation("ESIPA-EIM-GEP-006", "[coap]", TODAY) is not None
+    assert one.deviation("ESIPA-EIM-GEP-006", "coap", TODAY) is not None
     assert one.deviation("ESIPA-EIM-GEP-006", "[https]", TODAY) is None
+
+
+def test_settings_are_the_products_or_defaults(load: Load, catalogue) -> None:
+    told = load(GOOD).settings(catalogue)
+    assert (told["repeat-guard"], told["rollback-window"]) == ("5 s", "72 h")
+    assert "sas-number" not in told
 
 
 def test_ways_by_verb_and_action(load: Load) -> None:
