@@ -233,7 +233,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     verdicts = own.verdicts if own is not None else []
     broken = own.broken if own is not None else 0
     if own is not None:
-        _LISTENERS[:] = config.stash[_KEPT]
+        kept: list[Any] = config.stash[_KEPT]
+        _LISTENERS[:] = kept
     if run is None and not verdicts:
         return
     if is_worker:
