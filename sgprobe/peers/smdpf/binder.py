@@ -10,7 +10,7 @@ from dissectors.asn1.versions import parse_spec
 from dissectors.spec.identity import eid_octets, iccid_octets
 from sgprobe.crypto import ifpp, keys
 from sgprobe.crypto.bpp import Protected, protect
-from sgprobe.crypto.ifpp_keys import OneTimePublic
+from sgprobe.crypto.ifpp_keys import OneTimePublic, Suite
 from sgprobe.crypto.kdf import KEY_OCTETS, SessionKeys
 from sgprobe.peers.delivery.entry import Prebound
 from sgprobe.peers.profiles.library import ProfileType, package
@@ -39,6 +39,8 @@ class Press:
     """What all bindings of one SM-DPf share."""
 
     binder: ifpp.Binder
+    # of suite h1s, which shows a certificate more
+    quantum: ifpp.Binder | None
     address: str
     seed: str = field(repr=False)
 
@@ -49,8 +51,9 @@ class Press:
             store_metadata(_METADATA, task.iccid, task.kind, self.address),
             self._protected(task),
         )
+        hybrid = self.quantum if task.public.suite is Suite.H1S else None
         bound = ifpp.bind(
-            self.binder,
+            hybrid or self.binder,
             eid_octets(task.eid),
             task.public,
             content,

@@ -65,7 +65,8 @@ class Reports:
         line["reports"][str(header["firstSequence"])] = [
             header["lastSequence"], digest, header["previousDigest"],
         ]  # fmt: skip
-        line["ranges"] = added(line["ranges"], header["firstSequence"], header["lastSequence"])
+        if items:
+            line["ranges"] = added(line["ranges"], header["firstSequence"], header["lastSequence"])
         if header["final"]:
             line["final"] = now
         verdicts = [self._item(work, header, one) for one in items]
@@ -307,8 +308,10 @@ def _verdict(state: State, entry: Entry) -> dict[str, Any]:
 
 def _check_form(header: dict[str, Any], items: list[dict[str, Any]]) -> None:
     first, last = header["firstSequence"], header["lastSequence"]
-    if first < 1 or last - first + 1 != len(items) or not 0 < len(items) <= MAX_ITEMS:
+    if first < 1 or last - first + 1 != len(items) or len(items) > MAX_ITEMS:
         raise refuse("report-format", "firstSequence and lastSequence do not fit the items")
+    if not items and not header["final"]:
+        raise refuse("report-format", "only the last report may have no items")
     for name in ("deliveryId", "stationId"):
         text = header[name]
         if not 0 < len(text) <= 64 or "/" in text or not text.isprintable():

@@ -12,7 +12,7 @@ from typing import Any
 
 from sgprobe.crypto.ifpp import Binder
 from sgprobe.crypto.ifpp_issue import binder as test_binder
-from sgprobe.crypto.ifpp_keys import available
+from sgprobe.crypto.ifpp_keys import Suite, unavailable
 from sgprobe.crypto.pki import CertificateSet, Credential
 from sgprobe.exchange import Request, Response
 from sgprobe.peers.delivery.files import MANIFEST, Folder
@@ -54,6 +54,8 @@ class Setup:
     signer: Credential
     binder: Binder
     folder: Path
+    # what suite h1s is bound with, where it is to be had
+    quantum: Binder | None = None
     # of the subscriptions and profile protection keys
     seed: str = field(default="sgprobe", repr=False)
     types: Mapping[str, ProfileType] = field(default_factory=lambda: TYPES)
@@ -71,14 +73,14 @@ def make_setup(
     No public text has a role of its own for it.
     """
     party = smdp_party([certificates], name)
-    hybrid = len(available()) == 3
-    made = Setup(
-        party,
-        certificates[f"{name}pb"],
-        test_binder(certificates, f"{name}pb", with_quantum=hybrid),
-        folder,
-    )
+    both = test_binder(certificates, f"{name}pb", with_quantum=True) if _has_h1s() else None
+    signer = certificates[f"{name}pb"]
+    made = Setup(party, signer, test_binder(certificates, f"{name}pb"), folder, both)
     return replace(made, **changes)
+
+
+def _has_h1s() -> bool:
+    return unavailable(Suite.H1S) is None
 
 
 class SmDpf:
@@ -97,7 +99,7 @@ class SmDpf:
         self._requests = Requests(self.rules, self._intake, random)
         self.jobs = Jobs(
             self.rules, store, setup.folder,
-            Press(setup.binder, setup.party.address, setup.seed),
+            Press(setup.binder, setup.quantum, setup.party.address, setup.seed),
             setup.signer, setup.party, setup.types, random, setup.shard_entries,
         )  # fmt: skip
         self._results = Results(self.rules, setup.party.oid)

@@ -1,0 +1,1 @@
+"""The factory line: deliveries in stock, stations that load devices offline, loading reports."""

@@ -1,0 +1,150 @@
+"""What a station has done, on a disk, before and after it does it.
+
+An attempt is written down and flushed before its first command, with room for its end: a station
+whose disk is full stops before a result could be lost.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sgprobe.peers.fpa.outcome import Code, Outcome, outcome_of
+
+# a Profile Installation Result has some 200 octets, a signed state with certificates 1500
+_ROOM = 16_384
+
+
+class JournalError(Exception):
+    """The journal cannot be written or read; the station must not load anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt: its number within delivery and station, and what it is about."""
+
+    delivery: str
+    sequence: int
+    package: str
+    eid: str
+    iccid: str
+    attempt: int
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt that is over."""
+
+    attempt: Attempt
+    milliseconds: int
+    outcome: Outcome
+
+
+@dataclass
+class Journal:
+    """The journal of one station; only one process writes it."""
+
+    path: Path
+    _at: int = 0
+    _file: int = -1
+    # the attempt that has begun and not ended
+    open: Attempt | None = None
+    _last: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise JournalError(f"{self.path}: {error.strerror}") from None
+        for value, end in self._lines():
+            self._at = end
+            if "begin" in value:
+                self.open = Attempt(**value["begin"])
+                self._last[self.open.delivery] = self.open.sequence
+            else:
+                self.open = None
+
+    def _lines(self) -> Iterator[tuple[dict[str, Any], int]]:
+        """Walk the lines that were written whole; what follows them is room, or torn."""
+        with self.path.open("rb") as file:
+            end = 0
+            for number, line in enumerate(file, 1):
+                if line[:1] == b"\0" or not line.endswith(b"\n"):
+                    return
+                end += len(line)
+                try:
+                    value = json.loads(line)
+                except ValueError:
+                    text = f"{self.path}:{number}: this line is damaged; keep the file for people"
+                    raise JournalError(text) from None
+                yield value, end
+
+    def _write(self, value: dict[str, Any], room: int) -> None:
+        data = json.dumps(value, separators=(",", ":")).encode() + b"\n"
+        try:
+            if room:
+                os.posix_fallocate(self._file, self._at, len(data) + room)
+            written = 0
+            while written < len(data):
+                written += os.pwrite(self._file, data[written:], self._at + written)
+            os.fdatasync(self._file)
+        except OSError as error:
+            raise JournalError(f"{self.path}: {error.strerror}") from None
+        self._at += len(data)
+
+    def begin(
+        self, delivery: str, package: str, eid: str, iccid: str, attempt: int, now: float
+    ) -> Attempt:
+        """Write down that an attempt begins. RB-50."""
+        if self.open is not None:
+            raise JournalError(f"{self.path}: attempt {self.open.sequence} has not ended")
+        sequence = self._last.get(delivery, 0) + 1
+        begun = Attempt(delivery, sequence, package, eid, iccid, attempt, now)
+        record = {name: getattr(begun, name) for name in Attempt.__slots__}
+        self._write({"begin": record}, _ROOM)
+        self.open = begun
+        self._last[delivery] = sequence
+        return begun
+
+    def end(self, outcome: Outcome, milliseconds: int) -> Ended:
+        """Write down how the attempt ended, before anything else happens."""
+        if self.open is None:
+            raise JournalError(f"{self.path}: no attempt has begun")
+        ended = Ended(self.open, milliseconds, outcome)
+        self._write({"end": outcome.to_record(), "ms": milliseconds}, 0)
+        self.open = None
+        return ended
+
+    def recover(self) -> Ended | None:
+        """End the attempt that a power cut has left open."""
+        if self.open is None:
+            return None
+        return self.end(Outcome(code=Code.POWER_LOSS, text="the station lost power"), 0)
+
+    def ended(self, delivery: str, after: int = 0) -> Iterator[Ended]:
+        """Walk the attempts for a delivery that have ended, from a sequence number on."""
+        begun: Attempt | None = None
+        for value, _ in self._lines():
+            if "begin" in value:
+                begun = Attempt(**value["begin"])
+            elif begun is not None:
+                if begun.delivery == delivery and begun.sequence > after:
+                    yield Ended(begun, value["ms"], outcome_of(value["end"]))
+                begun = None
+
+    def deliveries(self) -> list[str]:
+        """Return the deliveries that the station has worked on."""
+        return sorted(self._last)
+
+    def close(self) -> None:
+        """Give back the room that was kept, and close the file."""
+        if self._file >= 0:
+            os.ftruncate(self._file, self._at)
+            os.close(self._file)
+            self._file = -1
