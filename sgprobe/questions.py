@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sgprobe import ics
+from sgprobe.data import data_dir
 from sgprobe.durations import parse_duration
 from sgprobe.problems import Problems, did_you_mean, listed, shown
 from sgprobe.yamlnode import Mapping, Scalar, Source
@@ -121,6 +122,14 @@ def read_catalogue(
         for expression in (question.when, question.implies):
             _known(expression, question, found, problems)
     return found
+
+
+def shipped() -> Catalogue:
+    """Return the questions of the suites that are shipped; raises FileError."""
+    problems = Problems()
+    catalogue = read_catalogue(data_dir("suites") / "ics", problems)
+    problems.raise_errors()
+    return catalogue
 
 
 def _known(written: str, question: Question, found: Catalogue, problems: Problems) -> None:

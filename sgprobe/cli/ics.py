@@ -17,14 +17,14 @@ from pathlib import Path
 from sgprobe.cli.command import USAGE, UserError
 from sgprobe.cli.specs import add_spec, chosen_spec
 from sgprobe.data import data_dir
-from sgprobe.fileerror import FileError, render, safe
-from sgprobe.problems import Problems
+from sgprobe.fileerror import FileError, Problem, render, safe
+from sgprobe.problems import did_you_mean
 from sgprobe.product.answers import unanswered
 from sgprobe.product.draft import draft
 from sgprobe.product.keys import ROLES
 from sgprobe.product.load import load_product
 from sgprobe.product.model import ProductFile
-from sgprobe.questions import BOTH, NO, YES, Catalogue, Question, read_catalogue
+from sgprobe.questions import BOTH, NO, YES, Catalogue, Question, shipped
 
 # the specification of a role, where it is not that of IoT
 _USUAL = {
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run `sgprobe ics`."""
-    catalogue = questions()
+    catalogue = _questions()
     if arguments.command == "new":
         return _new(arguments, catalogue)
     try:
@@ -75,13 +75,11 @@ def run(arguments: argparse.Namespace) -> int:
     )
 
 
-def questions() -> Catalogue:
-    """Return the questions of the suites; raises UserError where they cannot be read."""
-    problems = Problems()
-    catalogue = read_catalogue(data_dir("suites") / "ics", problems)
-    if problems.errors:
-        raise UserError(problems.errors[0].head(), "reinstall sgprobe")
-    return catalogue
+def _questions() -> Catalogue:
+    try:
+        return shipped()
+    except FileError as error:
+        raise UserError(error.problems[0].head(), "reinstall sgprobe") from None
 
 
 # --- new ---
@@ -156,6 +154,7 @@ def _asked(asked: list[Question]) -> dict[str, str]:
 
 
 def _check(product: ProductFile, catalogue: Catalogue, as_json: bool) -> int:
+    warnings = [*product.warnings, *_unknown_cases(product)]
     left = unanswered(product.answers, product.role, catalogue)
     total = len(catalogue.of(product.role))
     if as_json:
@@ -163,11 +162,11 @@ def _check(product: ProductFile, catalogue: Catalogue, as_json: bool) -> int:
             "file": str(product.path),
             "answered": total - len(left),
             "unanswered": [one.question.name for one in left],
-            "warnings": [one.head() for one in product.warnings],
+            "warnings": [one.head() for one in warnings],
         }
         print(json.dumps(told, indent=2))
         return USAGE if left else 0
-    for problem in product.warnings:
+    for problem in warnings:
         print(render(problem), file=sys.stderr)
     if not left:
         print(f"{product.title} ({product.role}): {total} questions, all answered")
@@ -179,6 +178,22 @@ def _check(product: ProductFile, catalogue: Catalogue, as_json: bool) -> int:
     print("  hint: answer them at 'answers:'; a case that asks one is inconclusive",
           file=sys.stderr)  # fmt: skip
     return USAGE
+
+
+def _unknown_cases(product: ProductFile) -> list[Problem]:
+    """Return a warning for each deviation of a case that the suites have not."""
+    ending = ".case.yaml"
+    known = {path.name.removesuffix(ending) for path in data_dir("suites").rglob("*" + ending)}
+    return [
+        Problem(
+            one.source,
+            f"the suites have no case {one.case}",
+            did_you_mean(one.case, known) or "a deviation of a suite of your own is right so",
+            warning=True,
+        )
+        for one in product.deviations
+        if one.case.partition("[")[0] not in known
+    ]
 
 
 def _show(product: ProductFile, catalogue: Catalogue, as_json: bool) -> int:

@@ -13,8 +13,8 @@ import json
 
 from sgprobe.cases.schema import case_schema, steps_schema
 from sgprobe.data import data_dir
-from sgprobe.product.reference_page import shipped
 from sgprobe.product.schema import product_schema
+from sgprobe.questions import shipped
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -79,14 +79,14 @@ SCHEMES: dict[str, tuple[str, ...]] = {
 }
 
 ENDPOINTS = (
-    Key("esipa", Kind.URL, "eIM: ESipa over HTTPS.", "https://eim.test:8443"),
+    Key("esipa", Kind.URL, "eIM: ESipa over HTTPS. Official: #IUT_EIM_ADDRESS.", "https://eim.test:8443"),
     Key("esipa-coap", Kind.URL, "eIM: ESipa over CoAP with DTLS.", "coaps://eim.test:5684"),
     Key("esipa-inject", Kind.URL, "IPA: where packages are sent to it over HTTPS.",
         "https://192.0.2.7:8443"),
     Key("esipa-inject-coap", Kind.URL, "IPA: the same over CoAP.", "coaps://192.0.2.7:5684"),
-    Key("es9plus", Kind.URL, "SM-DP+: ES9+.", "https://smdp.test:443"),
+    Key("es9plus", Kind.URL, "SM-DP+: ES9+. Official: #IUT_SM_DP_ADDRESS.", "https://smdp.test:443"),
     Key("es2plus", Kind.URL, "SM-DP+: ES2+.", "http://127.0.0.1:8081"),
-    Key("es11", Kind.URL, "SM-DS: ES11.", "https://smds.test:443"),
+    Key("es11", Kind.URL, "SM-DS: ES11. Official: #IUT_SM_DS_ADDRESS_ES11.", "https://smds.test:443"),
     Key("es12", Kind.URL, "SM-DS: ES12.", "http://127.0.0.1:8082"),
     Key("ifpp", Kind.URL, "SGP.41 roles: in-factory provisioning.", "http://127.0.0.1:8083"),
     Key("card", Kind.READER, "eUICC: pcsc[:NAME], tcp:HOST:PORT, at:PATH, at-aid:PATH, "
@@ -108,7 +108,7 @@ NAMES = (
 )  # fmt: skip
 
 IDENTITY = (
-    Key("eim-id", Kind.TEXT, "eIM: its eimId.", "eim.example.com"),
+    Key("eim-id", Kind.TEXT, "eIM: its eimId. Official: #IUT_EIM_ID.", "eim.example.com"),
     Key("eim-counter", Kind.NUMBER, "eIM: the last counter value that it has signed for the EID.",
         "0"),
     Key("association-token", Kind.NUMBER, "eIM: the token of its association with the EID.", "1"),

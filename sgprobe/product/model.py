@@ -11,7 +11,7 @@ from dissectors.asn1.versions import Spec
 from sgprobe.fileerror import FileError, Problem
 from sgprobe.product.keyfiles import KeyFile
 from sgprobe.product.ways import Ways
-from sgprobe.questions import NO, YES
+from sgprobe.questions import NO, YES, Catalogue
 from sgprobe.yamlnode import Source
 
 # so many samples a run takes at most
@@ -78,8 +78,8 @@ class Deviation:
     source: Source
 
     def covers(self, case: str, suffix: str = "") -> bool:
-        """Say whether it is about a case, or one variant of it (`suffix` is in brackets)."""
-        return self.case in (case, case + suffix)
+        """Say whether it is about a case, or the variant of it that a suffix tells."""
+        return self.case in (case, f"{case}[{suffix.strip('[]')}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +127,11 @@ class ProductFile:
         """Return the known deviation of a case that is still accepted on a day."""
         found = (one for one in self.deviations if one.covers(case, suffix))
         return next((one for one in found if today <= one.until), None)
+
+    def settings(self, catalogue: Catalogue) -> dict[str, str]:
+        """Return the values of all settings (`$ixit.NAME`): the product's, else the defaults."""
+        told = {one.name: one.default for one in catalogue.settings.values() if one.default}
+        return {**told, **{name: one.text for name, one in self.ixit.items()}}
 
     def samples(self) -> tuple[Sample, ...]:
         """Return the samples that the answers ask for: one for each value, at least one."""

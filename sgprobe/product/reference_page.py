@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from sgprobe.data import data_dir
-from sgprobe.problems import Problems
 from sgprobe.product import keys as k
 from sgprobe.product.actions import OPERATIONS, VERBS
-from sgprobe.questions import ANY_ROLE, KINDS, STATUSES, Catalogue, Question, read_catalogue
+from sgprobe.questions import ANY_ROLE, KINDS, STATUSES, Catalogue, Question, shipped
 
 _INTRO = """\
 # The product file
@@ -109,14 +107,6 @@ def _questions(questions: list[Question]) -> list[str]:
             f"| `{one.name}` | {status} | {text} | {one.implies} | {one.clause} | {official} |"
         )
     return lines
-
-
-def shipped() -> Catalogue:
-    """Return the questions of the suites that are shipped."""
-    problems = Problems()
-    catalogue = read_catalogue(data_dir("suites") / "ics", problems)
-    problems.raise_errors()
-    return catalogue
 
 
 if __name__ == "__main__":

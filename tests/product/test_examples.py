@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from dissectors.spec.identity import iccid_octets
+from sgprobe.host.operator_http import OperatorHttp
 from sgprobe.host.stand import Plan, Stand
 from sgprobe.peers.eim.rules import FAULTY
 from sgprobe.product.actions import of_outcome, of_trigger
 from sgprobe.product.load import load_text
 from sgprobe.product.operator import Failed, Operator
 from tests.product.conftest import TODAY
-from tests.product.test_operator import ask
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "products"
 A = "8949000000000000005"
@@ -32,7 +32,7 @@ def play(catalogue):
                 assert "http://127.0.0.1:18461" in text
                 text = text.replace("http://127.0.0.1:18461", url)
                 product = load_text(text, path, catalogue, TODAY)
-                await steps(product, Operator(product.operator, ask), stand)
+                await steps(product, Operator(product.operator, OperatorHttp()), stand)
 
         asyncio.run(go())
 
