@@ -6,7 +6,8 @@ import base64
 import binascii
 from typing import Any, NamedTuple
 
-from dissectors.asn1.fits import decode_fitting
+from dissectors.asn1.codec import Decoded
+from dissectors.asn1.fits import decode_fitting, weigh
 from dissectors.asn1.model import Value
 from dissectors.asn1.tlv import TlvError, read_tlv
 from dissectors.asn1.versions import Spec
@@ -17,6 +18,7 @@ from dissectors.trace import codes
 from dissectors.trace.json_functions import HEADER, Parsed
 from dissectors.trace.message import RESPONSE
 
+_IOT = ("SGP.32",)
 _DEPTH = 16
 _FINDINGS = 200
 
@@ -37,7 +39,7 @@ def read_json(function: Function, kind: str, parsed: Parsed, spec: Spec | None) 
     if not isinstance(value, dict):
         text = f"a body is an object, not {type(value).__name__}"
         return JsonBody(value, (), (finding(codes.JSON, text),))
-    names = ("SGP.32",) if function.interface == ESIPA else ("SGP.22",)
+    names = _IOT if function.interface == ESIPA else ("SGP.22",)
     reader = _Reader(names, spec)
     opened = reader.members(value, "", 0)
     problems = reader.problems
@@ -90,9 +92,22 @@ class _Reader:
             return self._fail(path, f"expected the TLV {expected}", octets.hex())
         return octets[element.body :].hex()
 
+    def _fit(self, name: str, octets: bytes) -> tuple[Decoded, tuple[str, ...]]:
+        decoded, specs = decode_fitting(name, octets, self._names, self._spec)
+        if decoded.findings and self._names != _IOT and self._spec is None:
+            # What an IoT eUICC signed goes to the SM-DP+ as it is: its EUICCInfo2 has elements
+            # that SGP.22 does not know. SGP.32 §5.9.2
+            try:
+                other, theirs = decode_fitting(name, octets, _IOT)
+            except KeyError:
+                return decoded, specs
+            if weigh(other) < weigh(decoded):
+                return other, theirs
+        return decoded, specs
+
     def _decode(self, name: str, octets: bytes, path: str) -> Value:
         try:
-            decoded, specs = decode_fitting(name, octets, self._names, self._spec)
+            decoded, specs = self._fit(name, octets)
         except KeyError:
             return self._fail(path, f"{name} is not known in this version", octets.hex())
         for one in decoded.findings[: _FINDINGS - len(self.problems)]:

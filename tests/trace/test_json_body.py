@@ -151,3 +151,16 @@ def test_any_members_are_read(value: dict, kind: str) -> None:
     found = read(value, kind)
     assert set(found.value) == set(value)
     json.dumps(found.value)
+
+
+def test_an_iot_euicc_behind_es9() -> None:
+    """What it signed is of SGP.32 and goes to the SM-DP+ as it is; nothing in it is unknown."""
+    asked = function(ES9, "AuthenticateClient")
+    iot = body("es10/090")
+    found = read({"authenticateServerResponse": b64(iot)}, REQUEST, asked)
+    assert found.problems == ()
+    assert found.specs
+    assert {spec.split("@")[0] for spec in found.specs} == {"SGP.32"}
+    # who asks for a version of SGP.22 sees what it does not know
+    old = read({"authenticateServerResponse": b64(iot)}, REQUEST, asked, "SGP.22@2.5")
+    assert {code for code, _ in problems(old)} == {"asn1.unknown-extension"}
