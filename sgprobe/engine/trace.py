@@ -347,7 +347,7 @@ def _names(template: t.Template) -> tuple[str, ...]:
 
 def _for_role(template: t.Template, role: str) -> t.Template:
     """Return a selection with the role under test in place of `iut`."""
-    if not isinstance(template, t.Members) or not role:
+    if not isinstance(template, t.Members):
         return template
     members = tuple(
         replace(member, template=replace(member.template, value=role, text=role))
@@ -357,4 +357,6 @@ def _for_role(template: t.Template, role: str) -> t.Template:
         else member
         for member in template.members
     )
+    if not role and members != template.members:
+        raise ValueError("a rule names `iut`, and no role is given for it")
     return replace(template, members=members)

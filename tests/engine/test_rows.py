@@ -348,20 +348,31 @@ def test_datagrams_inside_dtls_have_both_sizes() -> None:
         assert row.fields["transport"] == "coaps"
 
 
-def test_the_client_of_a_session_is_who_said_hello_first(tmp_path: Path) -> None:
-    """Of two ports that nobody knows, the lower one seems to be the server's."""
-    path = tmp_path / "turned.pcapng"
-    ends = ("127.0.0.1", 33000), ("127.0.0.1", 40000)
-    sent = list(udp("dtls-brainpool"))
-    _, _, client, _ = sent[0]
+def taped(
+    name: str, path: Path, client: tuple[str, int], server: tuple[str, int], roles: Roles
+) -> Rows:
+    """Write the datagrams of a stored capture again, between other addresses."""
+    row = index()[name]
+    sent = list(udp(name))
+    keys = KeyLog()
+    for _, block in scan_secrets(FOLDER / row["file"]):
+        keys.add_text(block)
+    if "keylog" in row:
+        keys.add_text((FOLDER / row["keylog"]).read_bytes())
+    asked = {source for _, _, source, data in sent if data[:1] == b"\x16" and data[13] == 1}
     clock = iter([time for _, time, _, _ in sent])
     with path.open("wb") as file, Tape(file, now=lambda: next(clock)) as tape:
         for _, _, source, data in sent:
-            tape.datagram(*(ends if source == client else ends[::-1]), data)
-    keys = KeyLog()
-    for _, block in scan_secrets(FOLDER / index()["dtls-brainpool"]["file"]):
-        keys.add_text(block)
-    rows = read_rows(path, Roles(servers={"127.0.0.1:40000": "eim"}), keys=keys)
+            ends = (client, server) if source in asked else (server, client)
+            tape.datagram(*ends, data)
+    return read_rows(path, roles, keys=keys)
+
+
+def test_the_client_of_a_session_is_who_said_hello_first(tmp_path: Path) -> None:
+    """Of two ports that nobody knows, the lower one seems to be the server's."""
+    client, server = ("127.0.0.1", 33000), ("127.0.0.1", 40000)
+    roles = Roles(servers={"127.0.0.1:40000": "eim"})
+    rows = taped("dtls-brainpool", tmp_path / "turned.pcapng", client, server, roles)
     (row,) = of(rows, "session")
     (before,) = of(stored("dtls-brainpool"), "session")
     assert (row.fields["from"], row.fields["to"]) == ("ipa", "eim")
@@ -371,8 +382,9 @@ def test_the_client_of_a_session_is_who_said_hello_first(tmp_path: Path) -> None
     assert set(values(rows, "message", "from")) == {"ipa", "eim"}
 
 
-def test_two_sessions_of_one_flow_have_their_own_data() -> None:
-    rows = stored("dtls-resumed")
+def test_two_sessions_of_one_flow_have_their_own_data(tmp_path: Path) -> None:
+    ends = ("127.0.0.1", 40001), ("127.0.0.1", 5684)
+    rows = taped("dtls-resumed", tmp_path / "one.pcapng", *ends, EIM)
     first, second = of(rows, "session")
     for at, row in ((range(second.frames[0]), first), (range(second.frames[0], 1000), second)):
         sizes = [

@@ -148,6 +148,8 @@ def test_iut_is_the_role_under_test() -> None:
     rows = [message(1, "A", **{"from": "eim"})]
     assert one(rule, rows, role="ipa").verdict is PASS
     assert one(rule, rows, role="eim").verdict is FAIL
+    with pytest.raises(ValueError, match="no role is given"):
+        one(rule, rows, role="")
 
 
 def test_names_decide_what_is_looked_at() -> None:
