@@ -21,7 +21,7 @@ from dissectors.layers.generate import card_types, message_classes
 from dissectors.link import apdu, apdu_codes
 from dissectors.link.apdu import ApduError, CommandApdu, Ins, ResponseApdu
 from dissectors.link.apdu_chain import tlv_fault
-from dissectors.spec.functions import ES10A, ES10B, ES10C
+from dissectors.spec.functions import CARD
 from dissectors.trace.message import REQUEST, RESPONSE
 
 _INSTRUCTIONS = {int(ins): ins.name.replace("_", " ") for ins in Ins}
@@ -143,6 +143,6 @@ def store_data(message: Packet | bytes, channel: int = 0, block: int = 255) -> l
         raise LayerError(f"STORE DATA: {error}") from None
 
 
-for _interface in (ES10A, ES10B, ES10C):
+for _interface in CARD:
     for _name, _made in message_classes(_interface).items():
         bind_top_down(StoreData, _made, ins=Ins.STORE_DATA)

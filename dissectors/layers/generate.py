@@ -10,7 +10,7 @@ from dissectors.asn1.versions import SPECS
 from dissectors.layers.asn1_message import packet_class
 from dissectors.layers.json_message import json_class
 from dissectors.layers.message import RspMessage
-from dissectors.spec.functions import ES9, ES10A, ES10B, ES10C, ES11, FUNCTIONS, Function
+from dissectors.spec.functions import CARD, ES9, ES11, FUNCTIONS, Function
 from dissectors.trace.message import REQUEST, RESPONSE
 
 # the two wrappers of the ASN.1 binding of ES9+ and ES11: SGP.22 §6.6
@@ -53,7 +53,7 @@ def _by_tag(kind: str) -> dict[bytes, dict[str, tuple[str, ...]]]:
     found: dict[bytes, dict[str, tuple[str, ...]]] = {}
     for function in FUNCTIONS:
         name = function.request if kind == REQUEST else function.response
-        if function.interface not in (ES10A, ES10B, ES10C) or name is None:
+        if function.interface not in CARD or name is None:
             continue
         for spec in SPECS:
             schema = codec.load(spec).schema

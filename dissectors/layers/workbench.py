@@ -22,12 +22,17 @@ from dissectors.layers import (
     coap,
     dtls,
     es2,
+    es2f,
     es9,
     es10a,
     es10b,
     es10c,
+    es10f,
     es11,
     es12,
+    esbpp,
+    esed1,
+    esed2,
     esipa,
     gsmtap,
     http,
@@ -36,7 +41,9 @@ from dissectors.layers.asn1_message import packet_class
 from dissectors.layers.base import LayerError
 from dissectors.layers.session import RspSession, read_packets
 
-_INTERFACES = (esipa, es9, es11, es10a, es10b, es10c, es12, es2)
+_INTERFACES = (
+    esipa, es9, es11, es10a, es10b, es10c, es12, es2, es10f, es2f, esed1, esed2, esbpp,
+)  # fmt: skip
 _SCAPY = (HTTP, HTTPRequest, HTTPResponse, IP, IPv6, TCP, UDP, Raw)
 _OURS = (
     apdu.Apdu, apdu.ApduResponse, apdu.StoreData, body.NoBody, body.OtherBody, coap.Coap,

@@ -1,7 +1,8 @@
 """Every function of every interface, once: its messages, its paths, who starts it, its clause.
 
-Clauses are those of SGP.32 v1.2 for ESipa and the IoT functions of ES10b, and of SGP.22 v2.5 for
-the others. A new interface is one more table here.
+Clauses are those of SGP.32 v1.2 for ESipa and the IoT functions of ES10b, of SGP.22 v2.5 for the
+others, and of docs/reference/ifpp.md for in-factory provisioning, whose binding is this project's.
+A new interface is one more table here.
 """
 
 from __future__ import annotations
@@ -10,7 +11,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 ESIPA, ES9, ES11, ES12, ES2 = "ESipa", "ES9+", "ES11", "ES12", "ES2+"
-ES10A, ES10B, ES10C = "ES10a", "ES10b", "ES10c"
+ES10A, ES10B, ES10C, ES10F = "ES10a", "ES10b", "ES10c", "ES10f"
+# what is spoken to a card
+CARD = (ES10A, ES10B, ES10C, ES10F)
+ES2F, ESED1, ESED2, ESBPP = "ES2f", "Esed1", "Esed2", "Esbpp"
+# REST: method and path make the function
+IFPP = (ES2F, ESED1, ESED2, ESBPP)
 
 ASN1_PATH = "/gsma/rsp2/asn1"
 ASN1_MEDIA = "application/x-gsma-rsp-asn1"
@@ -198,7 +204,51 @@ _SERVERS = (
             "SGP.22 §5.3.5"),
 )  # fmt: skip
 
-FUNCTIONS = _ESIPA + _ES10 + _ES9 + _ES11 + _SERVERS
+_RB = ("IFPP",)
+
+
+def _fpa(name: str, request: str, response: str, specs: tuple[str, ...] = _RB) -> Function:
+    return Function(ES10F, name, request, response, "fpa", "euicc", "IFPP §3", None, specs)
+
+
+_ES10F = (
+    _fpa("GetIfppInfo", "GetIfppInfoRequest", "GetIfppInfoResponse"),
+    _fpa("IfppLoadContext", "IfppLoadContextRequest", "IfppLoadContextResponse"),
+    _fpa("LoadBoundProfilePackage", "BoundProfilePackage", "ProfileInstallationResult", _22),
+    _fpa("GetIfppResults", "GetIfppResultsRequest", "GetIfppResultsResponse"),
+    _fpa("DeleteOneTimeKeys", "DeleteOneTimeKeysRequest", "DeleteOneTimeKeysResponse"),
+    _fpa("CloseFactoryPhase", "CloseFactoryPhaseRequest", "CloseFactoryPhaseResponse"),
+    _fpa("GetSignedIfppState", "GetSignedIfppStateRequest", "GetSignedIfppStateResponse"),
+)
+
+
+def _rest(
+    interface: str,
+    name: str,
+    json: str,
+    ends: tuple[str, str],
+    request: str | None = None,
+    response: str | None = None,
+) -> Function:
+    return Function(interface, name, request, response, *ends, "IFPP §5", json, _RB)
+
+
+# paths stand in ifpp_paths.py
+_IFPP = (
+    _rest(ES2F, "OrderProfiles", "orderProfiles", ("msp", "smdpf")),
+    _rest(ES2F, "ShowOrder", "showOrder", ("msp", "smdpf")),
+    _rest(ES2F, "WithdrawProfiles", "withdrawProfiles", ("msp", "smdpf")),
+    _rest(ESED1, "DeliverEuiccData", "deliverEuiccData", ("eum", "smdpf"), "EuiccDataBatch"),
+    _rest(ESED2, "HandOverEuiccData", "handOverEuiccData", ("eum", "fpa"), "EuiccDataBatch"),
+    _rest(ESBPP, "RequestPackages", "requestPackages", ("fpa", "smdpf")),
+    _rest(ESBPP, "ShowJob", "showJob", ("fpa", "smdpf")),
+    _rest(ESBPP, "FetchDelivery", "fetchDelivery", ("fpa", "smdpf"), None, "PreboundPackage"),
+    _rest(ESBPP, "ReportLoading", "reportLoading", ("fpa", "smdpf"), "ProfileLoadingReport"),
+    _rest(ESBPP, "ShowGaps", "showGaps", ("fpa", "smdpf")),
+    _rest(ESBPP, "ReportRemovals", "reportRemovals", ("fpa", "smdpf")),
+)
+
+FUNCTIONS = _ESIPA + _ES10 + _ES9 + _ES11 + _SERVERS + _ES10F + _IFPP
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,7 @@ from dissectors.asn1.fits import decode_fitting
 from dissectors.asn1.versions import SPECS, Spec
 from dissectors.finding import Finding, finding
 from dissectors.link.apdu_message import CardKind, CardMessage
-from dissectors.spec.functions import ES10A, ES10B, ES10C, FUNCTIONS, Function
+from dissectors.spec.functions import CARD, ES10B, FUNCTIONS, Function
 from dissectors.trace import codes
 from dissectors.trace.message import REQUEST, RESPONSE, Message, Recognised
 from dissectors.trace.recognise import first_tag
@@ -36,7 +36,7 @@ def _by_tag() -> dict[bytes, tuple[Candidate, ...]]:
     """
     found: dict[bytes, dict[str, Candidate]] = {}
     for function in FUNCTIONS:
-        if function.interface not in (ES10A, ES10B, ES10C) or function.request is None:
+        if function.interface not in CARD or function.request is None:
             continue
         for spec in SPECS:
             schema = codec.load(spec).schema
@@ -158,8 +158,8 @@ class CardCarrier:
                 octets,
                 (*problems, *(decoded.findings if decoded is not None else ())),
                 flow=self._flow,
-                sender="ipa" if asked else "euicc",
-                receiver="euicc" if asked else "ipa",
+                sender=function.sender if asked else function.receiver,
+                receiver=function.receiver if asked else function.sender,
                 carrier=card,
             )
         )

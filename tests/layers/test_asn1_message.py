@@ -12,7 +12,7 @@ from scapy.packet import Packet, fuzz
 
 from dissectors.asn1 import codec
 from dissectors.asn1.versions import SPECS
-from dissectors.layers import es9, es10b, es10c, es11, esipa
+from dissectors.layers import es9, es10b, es10c, es10f, es11, esbpp, esed1, esipa
 from dissectors.layers.asn1_message import packet_class
 from dissectors.layers.base import LayerError
 from dissectors.layers.generate import message_classes
@@ -79,7 +79,8 @@ def test_members_of_every_version_are_fields() -> None:
 
 
 def test_every_function_has_its_classes_in_its_file() -> None:
-    for module, interface in ((esipa, "ESipa"), (es9, "ES9+"), (es11, "ES11"), (es10c, "ES10c")):
+    for module, interface in ((esipa, "ESipa"), (es9, "ES9+"), (es11, "ES11"), (es10c, "ES10c"),
+                              (es10f, "ES10f"), (esbpp, "Esbpp"), (esed1, "Esed1")):  # fmt: skip
         types = [n for f in FUNCTIONS if f.interface == interface for n in (f.request, f.response)]
         for name in filter(None, types):
             assert getattr(module, name) is packet_class(name)

@@ -13,11 +13,11 @@ from dissectors.layers import es2, es9, es11, es12, esipa
 from dissectors.layers.base import LayerError
 from dissectors.layers.generate import message_classes
 from dissectors.layers.json_message import JsonMessage
-from dissectors.spec.functions import ES2, ES9, ES11, ES12, ESIPA, FUNCTIONS
+from dissectors.spec.functions import ES2, ES9, ES11, ES12, ESIPA, FUNCTIONS, IFPP
 
 CLASSES = [
     made
-    for interface in (ESIPA, ES9, ES11, ES12, ES2)
+    for interface in (ESIPA, ES9, ES11, ES12, ES2, *IFPP)
     for made in message_classes(interface).values()
     if issubclass(made, JsonMessage)
 ]

@@ -11,13 +11,13 @@ from trace_bench import codes, read_wire
 
 from dissectors.asn1.versions import parse_spec
 from dissectors.link.apdu import store_data
-from dissectors.spec.functions import ES10A, ES10B, ES10C, FUNCTIONS
+from dissectors.spec import functions
 from dissectors.trace.message import Message
 
 CARD_ROWS = [
     (f, row)
-    for f in FUNCTIONS
-    if f.interface in (ES10A, ES10B, ES10C) and f.request != "BoundProfilePackage"
+    for f in functions.FUNCTIONS
+    if f.interface in functions.CARD and f.request != "BoundProfilePackage"
     for row in golden().values()
     if row["type"] == f.request and row["result"] == "valid" and not row.get("typed")
 ]
@@ -40,7 +40,7 @@ def test_every_golden_command_is_its_function(f, row) -> None:
     request = traced(*one(bytes.fromhex(row["hex"])))[0]
     kin = {
         (g.interface, g.name)
-        for g in FUNCTIONS
+        for g in functions.FUNCTIONS
         if g.request == f.request or g.request in row.get("also", {})
     }
     assert (request.interface, request.function) in kin
