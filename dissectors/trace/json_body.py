@@ -17,6 +17,7 @@ from dissectors.spec.json_members import MEMBERS, Member
 from dissectors.trace import codes
 from dissectors.trace.json_functions import HEADER, Parsed
 from dissectors.trace.message import RESPONSE
+from dissectors.trace.sealed import departures
 
 _IOT = ("SGP.32",)
 _DEPTH = 16
@@ -110,7 +111,8 @@ class _Reader:
             decoded, specs = self._fit(name, octets)
         except KeyError:
             return self._fail(path, f"{name} is not known in this version", octets.hex())
-        for one in decoded.findings[: _FINDINGS - len(self.problems)]:
+        findings = decoded.findings + departures(octets)
+        for one in findings[: _FINDINGS - len(self.problems)]:
             below = f"{path}.{one.path}" if one.path else path
             self.problems.append(Finding(one.code, one.severity, below, one.offset, one.text))
         if name != "Certificate":

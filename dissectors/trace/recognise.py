@@ -27,6 +27,7 @@ from dissectors.trace.json_functions import (
     with_events,
 )
 from dissectors.trace.message import REQUEST, RESPONSE, Recognised
+from dissectors.trace.sealed import departures
 
 _WRAPPER = b"\xa2"  # RemoteProfileProvisioningRequest and -Response of the ES9+ ASN.1 binding
 UNKNOWN = Function(ESIPA, "unknown", None, None, "ipa", "eim", "")
@@ -136,7 +137,7 @@ def _recognise_asn1(body: Body, spec: Spec | None) -> Recognised | None:
         text = f"{function.name} has no answer, {len(octets)} octets came"
         return Recognised(function, kind, None, (), None, (finding(codes.BODY, text),))
     decoded, specs = decode_fitting(wanted, octets, function.specs, spec)
-    problems = decoded.findings
+    problems = decoded.findings + departures(octets)
     if kind == REQUEST and path != ASN1_PATH:
         problems = (finding(codes.PATH, f"{path[:120]} for {ASN1_PATH}"), *problems)
     return Recognised(function, kind, decoded.type, specs, decoded.value, problems)
@@ -173,7 +174,7 @@ def _recognise_wrapped(body: Body, spec: Spec | None) -> Recognised | None:
     if body.kind == RESPONSE:
         name = "RemoteProfileProvisioningResponse"
     decoded, specs = decode_fitting(name, body.octets, ("SGP.22",), spec)
-    problems = decoded.findings
+    problems = decoded.findings + departures(body.octets)
     if body.kind == REQUEST and body.path != ASN1_PATH:
         problems = (finding(codes.PATH, f"{body.path[:120]} for {ASN1_PATH}"), *problems)
     return Recognised(function, body.kind, decoded.type, specs, decoded.value, problems)
