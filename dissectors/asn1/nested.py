@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dissectors.asn1.codec import Codec
+from dissectors.asn1.codec import Codec, load
 from dissectors.asn1.node import LEAF
 from dissectors.asn1.runtime import FAULTS
 from dissectors.asn1.tlv import TlvError, read_tag, read_tlv, split
@@ -17,6 +17,15 @@ from dissectors.asn1.x509 import summarise
 from dissectors.spec.identity import IdentityError, eid_text, iccid_text, is_eid
 
 _MAX_NOTE, _MAX_LINES = 200, 200
+_RSP, _IOT = "SGP.22@2.7", "SGP.32@1.3"
+# what stands whole in an object of IFPP, by its first tag
+_RAW = {
+    b"\xff\x41": ("IFPP@0", "IfppLoadContextRequest"),
+    b"\xff\x45": ("IFPP@0", "GetSignedIfppStateResponse"),
+    b"\xbf\x22": (_IOT, "EUICCInfo2"),
+    b"\xbf\x36": (_RSP, "BoundProfilePackage"),
+    b"\xbf\x37": (_RSP, "ProfileInstallationResult"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +38,9 @@ class Opened:
 
 def open_leaf(codec: Codec, name: str, label: str, contents: bytes) -> Opened | None:
     """Open a leaf by its type, else by its member name; None where there is nothing to open."""
-    if label == "Certificate":
-        summary = summarise(codec, contents)
+    if label in ("Certificate", "DerCertificate"):
+        # the binding of IFPP has no types of X.509
+        summary = summarise(codec if label == "Certificate" else load(_RSP), contents)
         if summary is None:
             return None
         return Opened("", tuple((k, v, 0, len(contents)) for k, v in summary.fields))
@@ -128,14 +138,36 @@ def _sima(codec: Codec, contents: bytes) -> Opened:
     note = "ok" if contents == bytes.fromhex("3007A0053003800100") else ""
     lines: list[tuple[str, str, int, int]] = []
     for element in split(contents):
-        tree = codec.tree("EUICCResponse", contents[element.start : element.end])
-        if tree.root is None or not tree.ok:
+        found = _leaves(codec, "EUICCResponse", contents[element.start : element.end])
+        if found is None:
             return Opened(note, _elements(contents).lines)
-        for path, node in tree.root.walk():
-            if node.kind == LEAF:
-                at = element.start + node.start, element.start + node.end
-                lines.append((path, "present" if node.value is None else str(node.value), *at))
+        at = element.start
+        lines += [(path, text, at + start, at + end) for path, text, start, end in found]
     return Opened(note, tuple(lines))
+
+
+def _leaves(codec: Codec, name: str, octets: bytes) -> list[tuple[str, str, int, int]] | None:
+    """Return the leaves of a type, or None where the octets are another."""
+    tree = codec.tree(name, octets)
+    if tree.root is None or not tree.ok:
+        return None
+    return [
+        (path, "present" if node.value is None else _cut(node.value), node.start, node.end)
+        for path, node in tree.root.walk()
+        if node.kind == LEAF
+    ]
+
+
+def _cut(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= _MAX_NOTE else f"{text[:80]}…{text[-16:]} ({len(text) // 2} octets)"
+
+
+def _raw(contents: bytes) -> Opened:
+    """A whole object of another module, known by its first tag. IFPP §3."""
+    spec, name = _RAW.get(contents[:2], (_RSP, ""))
+    found = _leaves(load(spec), name, contents) if name else None
+    return _elements(contents) if found is None else Opened(name, tuple(found))
 
 
 # ETSI TS 102 226: the comprehension bit of these tags is clear here
@@ -171,6 +203,8 @@ def _attribute(contents: bytes) -> Opened | None:
 
 _Opener = Callable[[bytes], Opened | None]
 _BY_TYPE: dict[str, _Opener] = {
+    "Eid": _eid,
+    "RawTlv": _raw,
     "Iccid": _iccid,
     "VersionType": _version,
     "AttributeValue": _attribute,
