@@ -7,10 +7,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+from OpenSSL import SSL
+
 from sgprobe.exchange import Request, Response
 from sgprobe.links.clock import Clock, WallClock
 from sgprobe.links.fault import Fault, FaultPlan
 from sgprobe.links.handshake_fault import Spoil
+from sgprobe.links.hello import client_hello, knows_brainpool_in_tls13, older_context
 from sgprobe.links.http_side import HttpServerSide, ServerSide, make_server_side
 from sgprobe.links.impairment import Impairment
 from sgprobe.links.pipe import SERVER, Pipe
@@ -75,8 +78,11 @@ class HttpsServer:
         self.alerts: deque[Alert] = deque(maxlen=MAX_ALERTS)
         self.failures: deque[str] = deque(maxlen=MAX_ALERTS)  # handshakes and records that failed
         self._key_line = key_line
-        self.check_peer = settings.check_peer if settings is not None else None
-        self.context = make_context(settings, True, self._secret) if settings is not None else None
+        self.check_peer: Callable[[tuple[bytes, ...]], str] | None = None
+        self.context: SSL.Context | None = None
+        self._older: SSL.Context | None = None
+        if settings is not None:
+            self.use(settings)
         self._host, self._port = host, port
         self._server: asyncio.Server | None = None
         self.open: set[_Connection] = set()
@@ -84,7 +90,23 @@ class HttpsServer:
     def use(self, settings: TlsSettings) -> None:
         """Present another certificate, or ask for another one, from the next connection on."""
         self.context = make_context(settings, True, self._secret)
+        self._older = older_context(settings, self._secret)
         self.check_peer = settings.check_peer
+
+    def make_session(self) -> TlsSession | None:
+        """Return the TLS session of a new connection, None where HTTP is plain."""
+        context, older = self.context, self._older
+        if context is None:
+            return None
+
+        def choose(first: bytes) -> SSL.Context | None:
+            hello = client_hello(first)
+            if hello is None:
+                return None
+            return context if knows_brainpool_in_tls13(hello) else older
+
+        return TlsSession(context, True, check_peer=self.check_peer,
+                          choose=choose if older is not None else None)  # fmt: skip
 
     def _secret(self, line: bytes) -> None:
         if self.tape is not None:
@@ -128,11 +150,7 @@ class _Connection:
         self._home = home
         self.pipe = Pipe(self, SERVER, clock=home.clock, tape=home.tape,
                          impairment=home.impairment)  # fmt: skip
-        self._session = (
-            TlsSession(home.context, True, check_peer=home.check_peer)
-            if home.context is not None
-            else None
-        )
+        self._session = home.make_session()
         self._side: ServerSide | None = None if self._session else HttpServerSide()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None

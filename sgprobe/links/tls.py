@@ -192,11 +192,18 @@ class TlsSession:
     over: bool = False
     staple_fault: str = ""
     check_peer: Callable[[tuple[bytes, ...]], str] | None = None
+    # server: takes what the client begins with, and returns the context to go on with; None: not
+    # all of it is there yet
+    choose: Callable[[bytes], SSL.Context | None] | None = None
     alerts: deque[Alert] = field(default_factory=lambda: deque(maxlen=MAX_ALERTS))
     _connection: Any = None
+    _first: bytes = b""
 
     def __post_init__(self) -> None:
-        self._connection = SSL.Connection(self.context, None)
+        self._begin(self.context)
+
+    def _begin(self, context: SSL.Context) -> None:
+        self._connection = SSL.Connection(context, None)
         if self.server:
             self._connection.set_accept_state()
         else:
@@ -212,6 +219,14 @@ class TlsSession:
 
         Raises TlsFailure; `outgoing` then still holds the alert to send.
         """
+        if self.choose is not None:
+            self._first += data
+            context = self.choose(self._first)
+            if context is None:
+                return []
+            if context is not self.context:
+                self._begin(context)
+            data, self._first, self.choose = self._first, b"", None
         if data:
             self._connection.bio_write(data)
         plain: list[bytes] = []
