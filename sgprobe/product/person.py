@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
@@ -16,6 +16,7 @@ from sgprobe.product.ways import Prompt
 Tell: TypeAlias = Callable[[str], Awaitable[str | None]]
 _LONGEST = 4096
 _NO = ("n", "no")
+_UNATTENDED = ("CI", "PYTEST_XDIST_WORKER")
 
 
 async def run(
@@ -46,19 +47,39 @@ def _shown(value: Value) -> str:
 
 async def terminal(text: str) -> str | None:
     """Show text on the terminal and return the line that is typed; None where there is none."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    # pytest takes the standard streams away, the terminal itself it does not
+    try:
+        tty = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+    except OSError:
         return None
-    print(f"\a{text}", end="", file=sys.stderr, flush=True)
-    loop = asyncio.get_running_loop()
-    line: asyncio.Future[str] = loop.create_future()
+    try:
+        return await _typed(tty, text) if _is_ours(tty) else None
+    finally:
+        os.close(tty)
+
+
+def _is_ours(tty: int) -> bool:
+    """Say whether a person sees what is asked: no CI, no worker of many, not in the background."""
+    if any(os.environ.get(name) for name in _UNATTENDED):
+        return False
+    try:
+        return os.tcgetpgrp(tty) == os.getpgrp()
+    except OSError:
+        return False
+
+
+async def _typed(tty: int, text: str) -> str | None:
+    os.write(tty, f"\a{text}".encode())
+    line: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     def typed() -> None:
         if not line.done():
-            line.set_result(sys.stdin.readline(_LONGEST))
+            line.set_result(os.read(tty, _LONGEST))
 
     # a reader, not a thread: a thread that waits for a person outlives the time limit
-    loop.add_reader(sys.stdin.fileno(), typed)
+    loop = asyncio.get_running_loop()
+    loop.add_reader(tty, typed)
     try:
-        return await line or None
+        return (await line).decode("utf-8", "replace") or None
     finally:
-        loop.remove_reader(sys.stdin.fileno())
+        loop.remove_reader(tty)

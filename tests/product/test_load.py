@@ -135,8 +135,24 @@ WRONG = [
     ("{fixed: {order: none}}", "{python: nothing}", "is not MODULE:FUNCTION"),
     ("{fixed: {order: none}}", "{python: './no.py:act'}", "there is no file './no.py'"),
     ("command: [true]", "command: [./restart.sh]", "there is no file './restart.sh'"),
+    ("EIM_HTTPS: yes", "EIM_HTTPS: []", "'EIM_HTTPS' has no answer"),
+    ("EIM_HTTPS: yes", "EIM_HTTPS: {reason: x}", "'EIM_HTTPS' has no 'answer'"),
+    ("EIM_HTTPS: yes", "EIM_HTTPS: [[yes]]", "EIM_HTTPS is one of yes, no, both, not a list"),
+    ("command: [true]", "rest: [x]", "holds calls: mappings with a method"),
+    ("command: [true]", "rest: []", "'restart' makes no call"),
+    ("command: [true]", "fixed: {a: [b]}", "'a' is a text"),
+    ("command: [true]", "command: [{a: b}]", "and nothing else"),
+    ("command: [true]", "command: [./\0x]", "acme.yaml:"),
+    ("order: none}}", "order: none}, ask: {a: b}}", "'ask' goes with 'prompt'"),
+    ("disable: {fixed", "disable: fixed\n    delete: {fixed", "'disable' is a way: one of rest"),
+    ("Authorization: {", "'Bad header': {", "'Bad header' is no name of a header"),
+    ("repeat-guard: 5 s", "repeat-guard: [5 s]", "'repeat-guard' is a text"),
+    ("  tls-ca: ", "  ci: [[]]\n  tls-ca: ", "'ci' names files"),
+    ("deviations:\n", "deviations:\n  - x\n", "a deviation has case, until and reason"),
+    ("deviations:\n", "deviations:\n  - {case: ESIPA-EIM-GEP-006, until: 2027-01-01, reason: r}\n",
+     "'ESIPA-EIM-GEP-006' stands in line"),
     ("command: [true]", "command: []", "a command begins with a program"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("old", "new", "wanted"), WRONG, ids=[row[2][:50] for row in WRONG])

@@ -6,7 +6,9 @@ import asyncio
 import http.server
 import json
 import os
+import pty
 import signal
+import sys
 import threading
 import time
 import urllib.error
@@ -412,9 +414,48 @@ def test_a_person_acts_and_answers(act: Act) -> None:
 
 
 def test_without_a_terminal_nobody_is_waited_for(act: Act, monkeypatch) -> None:
-    monkeypatch.setattr("sys.stdin", open(os.devnull))  # noqa: SIM115
+    monkeypatch.setenv("CI", "true")
     with pytest.raises(Missing, match="needs a person at a terminal"):
         act(PROMPT)
+
+
+ALONE = """
+import asyncio, os, sys
+from sgprobe.product.person import terminal
+# as a test runner has it: no standard stream is a terminal; a shell keeps the terminal open
+shell = os.dup(0)
+null = os.open(os.devnull, os.O_RDWR)
+for stream in (0, 1, 2):
+    os.dup2(null, stream)
+said = asyncio.run(terminal("Press the button: "))
+open(sys.argv[1], "w").write(repr(said))
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "environment", "wanted"),
+    [(b"yes \xc3\xa9\n", {}, "'yes é\\n'"), (b"\x04", {}, "None"), (b"", {"CI": "1"}, "None")],
+)
+def test_a_terminal_is_found_though_the_streams_are_none(
+    tmp_path: Path, typed: bytes, environment: dict[str, str], wanted: str
+) -> None:
+    result = tmp_path / "result"
+    left_out = ("CI", "PYTEST_XDIST_WORKER")
+    kept = {name: value for name, value in os.environ.items() if name not in left_out}
+    child, terminal = pty.fork()
+    if child == 0:
+        command = [sys.executable, "-c", ALONE, str(result)]
+        os.execve(sys.executable, command, {**kept, **environment})
+    try:
+        if typed:
+            shown = b""
+            while b"button: " not in shown:
+                shown += os.read(terminal, 1024)
+            os.write(terminal, typed)
+        os.waitpid(child, 0)
+    finally:
+        os.close(terminal)
+    assert result.read_text("utf-8") == wanted
 
 
 def test_nothing_is_done(act: Act) -> None:

@@ -25,7 +25,7 @@ BEYOND = (
     "No such file", "private key", "is a must", "one for ipa", "answered already", "implies",
     "5 seconds", "one of ipa", "warning:", "is a secret", "neither a URL", "no reference",
     "is taken from", "MODULE:FUNCTION", "there is no file", "begins with a program",
-    "'until' is a date",
+    "'until' is a date", "acme.yaml:", "stands in line", "'ask' goes", "no name of a header",
 )  # fmt: skip
 
 
