@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import sgprobe
-from sgprobe.bench_options import BenchOptions, add_options
 from sgprobe.events import Verdict
+from sgprobe.runner.options import BenchOptions, add_options
 
 CASE_ENDING = ".case.yaml"
 # pytest's words for the verdicts: category, letter, word
@@ -72,7 +72,7 @@ def the_run(config: pytest.Config) -> Any:
     """Return the run of this session, begun with its first case."""
     found = config.stash[_RUN]
     if found is None:
-        from sgprobe.engine.session import Session
+        from sgprobe.runner.session import Session
 
         options = BenchOptions.of(config.option.__dict__.get)
         worker = getattr(config, "workerinput", {}).get("workerid", "")
@@ -240,7 +240,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if is_worker:
         run.close()
         return
-    from sgprobe.engine.session import exit_code, finish
+    from sgprobe.runner.session import exit_code, finish
 
     options = BenchOptions.of(config.option.__dict__.get)
     if exitstatus not in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR) and verdicts:

@@ -13,8 +13,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from sgprobe.bench_options import BenchOptions, add_options, arguments_of
 from sgprobe.cli.command import UserError
+from sgprobe.runner.options import BenchOptions, add_options
 
 NOTHING = 5
 
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run `sgprobe run`."""
-    from sgprobe.engine.selection import paths_and_names
+    from sgprobe.runner.selection import paths_and_names
 
     options = BenchOptions.of(vars(arguments).get)
     if options.iut and not Path(options.iut).is_file():
@@ -44,31 +44,6 @@ def run(arguments: argparse.Namespace) -> int:
     if not chosen:
         print("nothing to run", file=sys.stderr)
         return NOTHING
-    return _pytest(arguments, chosen)
+    from sgprobe.runner.call import run_pytest
 
-
-def _pytest(arguments: argparse.Namespace, chosen: list[str]) -> int:
-    """Run pytest on what was chosen, with our console in place of its own."""
-    import pytest
-
-    from sgprobe import plugin
-    from sgprobe.engine.terminal import Terminal
-
-    command = [
-        "-p", "sgprobe.plugin",
-        "-c", str(Path(plugin.__file__).with_name("run.ini")),
-        "--rootdir", str(Path.cwd()),
-        "-o", f"cache_dir={BenchOptions.of(vars(arguments).get).out / '.cache'}",
-        "-p", "no:terminal",
-        *arguments_of(arguments),
-    ]  # fmt: skip
-    if arguments.jobs:
-        command += ["-n", arguments.jobs]
-    if arguments.stop:
-        command.append("-x")
-    if arguments.dry_run:
-        command.append("--collect-only")
-    terminal = Terminal(plugin, verbose=arguments.verbose, dry=arguments.dry_run)
-    code = int(pytest.main([*command, *chosen], plugins=[terminal]))
-    terminal.finish()
-    return code
+    return run_pytest(arguments, chosen)

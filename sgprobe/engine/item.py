@@ -36,6 +36,7 @@ from sgprobe.events import (
     Verdict,
 )
 from sgprobe.peers.effects import CardFailure, LinkFailure
+from sgprobe.product.model import ProductFile
 from sgprobe.yamlnode import Source
 
 Emit = Callable[[Event], None]
@@ -64,6 +65,7 @@ class Options:
     out: Path | None = None
     off: frozenset[str] = frozenset()
     ixit: dict[str, Value] = field(default_factory=dict)
+    product: ProductFile | None = None
     # longest real time of one item
     limit: float = 120.0
 
@@ -176,6 +178,7 @@ class Item:
             self.options.off,
             settings_of(compiled.peers, variant),
             self.suite,
+            self.options.product,
             self.options.ixit,
         )
         talk = Talk(setting, compiled.peers, self._on_heard)
@@ -265,7 +268,7 @@ class Item:
         assert self.capture is not None
         rows = read_rows(self.capture, talk.stage.roles)
         for number, outcome in enumerate(
-            judge_trace(self.plan.compiled.trace, rows, talk.names), 1
+            judge_trace(self.plan.compiled.trace, rows, talk.names, self.plan.compiled.role), 1
         ):
             rule = outcome.rule.rule
             step = f"trace.{number}"
@@ -274,9 +277,9 @@ class Item:
                                   rule.source.line, rule.source.end_line))  # fmt: skip
             self.tally.checks += outcome.checks
             reason = outcome.text if outcome.verdict is not Verdict.PASS else ""
-            if outcome.frames and reason:
-                reason += f" (frame {', '.join(map(str, outcome.frames[:5]))})"
-            self.tally.add(outcome.verdict, f"{name}: {reason}" if reason else "")
+            if outcome.verdict is not Verdict.NOT_APPLICABLE:
+                # what found nothing to look at says nothing of the product
+                self.tally.add(outcome.verdict, f"{name}: {reason}" if reason else "")
             difference = outcome.difference
             self.emit(StepEnded(
                 self.name, step, str(outcome.verdict), time.time(), self._now(), reason,

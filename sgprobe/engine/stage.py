@@ -17,11 +17,13 @@ from sgprobe.cases.planned import Impairment
 from sgprobe.cases.suite import Suite
 from sgprobe.cases.variants import Variant
 from sgprobe.crypto import identities
+from sgprobe.crypto.keys import spki
 from sgprobe.engine.card_says import CardSays
 from sgprobe.engine.compose import Composer
 from sgprobe.engine.device_says import DeviceSays
 from sgprobe.engine.end import BasicChannel, Command, HeardWorld, Serve, TappedEuicc
 from sgprobe.engine.fill import Filler
+from sgprobe.engine.foreign import Foreign
 from sgprobe.engine.heard import History
 from sgprobe.engine.links import impairment_of
 from sgprobe.engine.names import Names
@@ -31,9 +33,12 @@ from sgprobe.engine.settings import Settings, coap_knobs
 from sgprobe.host.world import ICCID_A, ICCID_B, IPA_NAME
 from sgprobe.host.world import Plan as WorldPlan
 from sgprobe.links.card import CardLink
+from sgprobe.links.clock import WallClock
 from sgprobe.peers.effects import Card as CardEffect
 from sgprobe.peers.euicc.records import Eim
+from sgprobe.peers.euicc.state import State
 from sgprobe.peers.ipa import data as ipa_data
+from sgprobe.product.model import ProductFile
 
 # SGP.32 without a version of its own: what a case of SGP.22 is driven with
 _IOT = "1.2"
@@ -68,6 +73,7 @@ class Setting:
     off: frozenset[str] = frozenset()
     peers: dict[str, Settings] = field(default_factory=dict)
     suite: Suite | None = None
+    product: ProductFile | None = None
     ixit: dict[str, Value] = field(default_factory=dict)
 
 
@@ -82,6 +88,7 @@ class Stage:
         self.spec = setting.spec
         iot = setting.spec if setting.spec.name == "SGP.32" else parse_spec(f"SGP.32@{_IOT}")
         self.iot = iot
+        self.foreign = Foreign(setting.product) if setting.product is not None else None
         self.world = HeardWorld(self._plan(iot.version), serve)
         self.log: list[str] = []
         self.references = References(self.world, self.log.append)
@@ -92,6 +99,8 @@ class Stage:
         kind = BasicChannel if _label(variant, "channel", "logical") == "basic" else CardLink
         self.card = kind(self.world._transmit, tape=self.world.tape)
         self.names = self._names()
+        if self.foreign is not None and setting.role == "eim":
+            self._associate(self.foreign)
         self.device = DeviceSays(
             iot if setting.spec.name == "SGP.32" else setting.spec,
             history,
@@ -109,14 +118,22 @@ class Stage:
             self.command,
             lambda request: self.world.smdp.answer(request, self.world.clock.now()),
             self.addresses["smdp"],
-            self.addresses["eim"],
+            self.eim_id,
             self.world.euicc.eid,
             self._last_counter,
             lambda: self.references.matching_id,
         )
 
     def _plan(self, version: str) -> WorldPlan:
-        setting = self.setting
+        setting, foreign = self.setting, self.foreign
+        own: dict[str, Any] = {}
+        if foreign is not None:
+            own = {
+                "clock": WallClock(),
+                "euicc": foreign.euicc(),
+                "places": foreign.places,
+                "absent": frozenset({setting.role}),
+            }
         return WorldPlan(
             curve=self.curve,
             version=version,
@@ -125,17 +142,22 @@ class Stage:
             off=setting.off,
             binding=self.binding,
             eim_knobs=coap_knobs(setting.peers.get("eim", {}), setting.seed),
+            **own,
         )
 
     @property
     def addresses(self) -> dict[str, str]:
         """Return the names of the servers by role."""
         world = self.world
-        return {
+        names = {
             "eim": world.eim_setup.eim_id,
             "smdp": world.smdp.setup.party.address,
             "smds": world.smds.setup.party.address,
         }
+        if self.foreign is not None:
+            role = self.setting.role
+            names |= {role: self.foreign.name(role, names.get(role, role))}
+        return names
 
     @property
     def roles(self) -> Roles:
@@ -155,6 +177,21 @@ class Stage:
         if name is None:
             raise Unresolved(f"the bench has no way to ask {role}")
         return f"{self.binding if role == 'eim' else 'https'}://{name}"
+
+    def _associate(self, product: Foreign) -> None:
+        """Let the eUICC know the eIM under test in place of ours, as a factory would do."""
+        state: State = self.world.euicc._state
+        draft = state.draft()
+        for known in draft.all(Eim):
+            draft.remove(known)
+        ours, eim_id = known, self.eim_id
+        config = {**ours.config, "eimId": eim_id, "eimFqdn": self.addresses["eim"]}
+        key = self.names.keys["keys.eim"]
+        config["eimPublicKeyData"] = {"eimPublicKey": spki(key).hex()}
+        counter = product.number("eim-counter") or 0
+        draft.put(Eim(eim_id, config, counter, product.number("association-token"), ours.place))
+        state.commit(draft)
+        self.world.euicc.reset()
 
     # --- names ---
 
@@ -179,6 +216,9 @@ class Stage:
         for name in suite.packages if suite is not None else ():
             names.lazy[f"packages.{name}"] = partial(self._package, name)
         names.keys |= {name: own[party].key for name, party in _KEYS.items()}
+        if self.foreign is not None:
+            names.facts |= self.foreign.facts()
+            names.keys |= self.foreign.keys()
         names.lazy |= {
             "eim.last-counter": self._last_counter,
             "eim.association-token": lambda: self.token,
@@ -201,7 +241,7 @@ class Stage:
         if kind != "EuiccPackageRequest":
             return given
         signed = {
-            "eimId": self.addresses["eim"],
+            "eimId": self.eim_id,
             "eidValue": self.world.euicc.eid,
             "counterValue": self._last_counter() + 1,
             "euiccPackage": given,
@@ -212,12 +252,17 @@ class Stage:
     @property
     def token(self) -> int | None:
         """Return the association token that the eUICC has for the eIM."""
-        found = self.world.euicc.draft().find(Eim, self.addresses["eim"])
+        found = self.world.euicc.draft().find(Eim, self.eim_id)
         return found.token if found is not None else None
+
+    @property
+    def eim_id(self) -> str:
+        """Return the eimId by which the eUICC knows the eIM."""
+        return str(self.names.facts["eim.id"])
 
     def _last_counter(self) -> int:
         """Return the highest counter value of the eIM before the message that is judged."""
-        found = self.world.euicc.draft().find(Eim, self.addresses["eim"])
+        found = self.world.euicc.draft().find(Eim, self.eim_id)
         highest = found.counter if found is not None else 0
         for heard in self.history.said:
             if heard is self.names.current:
@@ -256,15 +301,29 @@ class Stage:
 
     async def trigger(self, action: str, given: dict[str, Value]) -> dict[str, Value]:
         """Make the product, or a simulated role, act."""
+        if self._is_foreign(action):
+            assert self.foreign is not None
+            return await self.foreign.trigger(action, {"eid": self.names.facts["eid"], **given})
         return await self.references.trigger(action, given)
 
-    def read(self, part: str) -> list[dict[str, Value]]:
+    async def read(self, part: str) -> list[dict[str, Value]]:
         """Return the rows of a state."""
+        if self._is_foreign(part):
+            assert self.foreign is not None
+            return await self.foreign.read(part)
         return self.references.read(part)
 
-    def bring(self, part: str, rows: list[dict[str, Value]]) -> None:
+    async def bring(self, part: str, rows: list[dict[str, Value]]) -> None:
         """Bring a state about."""
+        if self._is_foreign(part):
+            assert self.foreign is not None
+            await self.foreign.bring(part, rows)
+            return
         self.references.bring(part, rows)
+
+    def _is_foreign(self, name: str) -> bool:
+        """Say whether a trigger or a state is the product's, and the product is not ours."""
+        return self.foreign is not None and name.partition(".")[0] == self.setting.role
 
     def link(self, role: str, wanted: Impairment) -> None:
         """Put a link in a condition."""
@@ -277,10 +336,16 @@ class Stage:
 
     async def __aenter__(self) -> Stage:
         await self.world.__aenter__()
+        if self.foreign is not None and self.setting.role in ("eim", "smdp", "smds"):
+            name = self.addresses[self.setting.role]
+            binding = self.binding if self.setting.role == "eim" else "https"
+            self.foreign.add_to(self.world.directory, name, binding)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.references.stop()
+        if self.foreign is not None:
+            await self.foreign.close()
         await self.world.__aexit__()
 
 

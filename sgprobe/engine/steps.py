@@ -56,7 +56,7 @@ class Player:
             case p.PlannedTrigger():
                 return await self._trigger(step)
             case p.PlannedState():
-                return self._state(step)
+                return await self._state(step)
             case p.PlannedLink():
                 return self._link(step)
             case p.PlannedTime():
@@ -336,14 +336,14 @@ class Player:
         self.names.history.captured |= outputs
         return Done(notes=(("trigger", step.step.action.text),))
 
-    def _state(self, step: p.PlannedState) -> Done:
+    async def _state(self, step: p.PlannedState) -> Done:
         stage, part = self.talk.stage, step.step.part.text
         if not step.step.compare:
             rows = Filler(self.names).fill(step.template, [])
-            stage.bring(part, rows if isinstance(rows, list) else [rows])
+            await stage.bring(part, rows if isinstance(rows, list) else [rows])
             return Done(notes=(("state", f"{part} brought about"),))
         template = step.template
-        rows = stage.read(part)
+        rows = await stage.read(part)
         if isinstance(template, t.Elements):
             template = replace(template, is_set=True)
         found = match(template, _texts(rows), self.names)

@@ -7,7 +7,7 @@ included, with the secrets inside. `World.impair` and `World.reach` change the l
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from sgprobe.links.fault import Fault, FaultPlan
 from sgprobe.links.https_server import HttpsServer
 from sgprobe.links.impairment import Impairment
 from sgprobe.links.line import Line
-from sgprobe.links.tape import Tape
+from sgprobe.links.tape import Address, Tape
 from sgprobe.links.tls import Identity, TlsSettings
 from sgprobe.peers.effects import Say
 from sgprobe.peers.eim.config import association
@@ -87,6 +87,13 @@ class Plan:
     eim_knobs: CoapKnobs | None = None
     ipa_knobs: CoapKnobs | None = None
     mtu: int = 1200
+    # which of the test PKI's eUICCs is in the slot
+    euicc: str = "euicc"
+    # a product that is no part of this process goes by the wall
+    clock: Clock | None = None
+    # where roles listen, others than on a free port of loopback; who is not simulated at all
+    places: Mapping[str, Address] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
     say: Callable[[Say], None] = field(default=lambda said: None)
 
 
@@ -97,7 +104,7 @@ class World:
         self.plan = plan
         self.pki = pki or TestPki.load()
         self.set: CertificateSet = self.pki[plan.curve]
-        self.clock: Clock = ScenarioClock()
+        self.clock: Clock = plan.clock or ScenarioClock()
         self.tape = None
         if plan.tape is not None:
             plan.tape.parent.mkdir(parents=True, exist_ok=True)
@@ -143,6 +150,7 @@ class World:
         self.euicc = build(
             self.pki,
             EuiccConfig(version=self.plan.version),
+            name=self.plan.euicc,
             curves=(first, other),
             off=_of(self.plan.off, "EUICC."),
             profiles=(Preloaded(ICCID_A, "A", enabled=True, metadata=told),
@@ -217,24 +225,32 @@ class World:
         handler: Handler,
         binding: str = HTTPS,
     ) -> None:
-        settings = TlsSettings(identity=own, verify=False)
+        if role in self.plan.absent:
+            return
+        settings = self._settings(role, own)
+        host, port = self.plan.places.get(role, ("127.0.0.1", 0))
         faults, line = self._eim_fault if role == EIM else None, self.lines[role]
         server: HttpsServer | CoapLink
         if binding == COAPS:
             if self.plan.eim_faults is not None and role == EIM:
                 handler = faulty(handler, self.plan.eim_faults, self.clock)
             knobs = (self.plan.eim_knobs if role == EIM else self.plan.ipa_knobs) or self._knobs
-            server = CoapLink(settings, handler=handler, mtu=self.plan.mtu, clock=self.clock,
+            server = CoapLink(settings, handler=handler, host=host, port=port,
+                              mtu=self.plan.mtu, clock=self.clock,
                               impairment=line, binding=self.plan.coap, knobs=knobs)  # fmt: skip
         else:
-            server = HttpsServer(handler, settings, faults=faults, clock=self.clock,
-                                 impairment=line)  # fmt: skip
+            server = HttpsServer(handler, settings, host=host, port=port, faults=faults,
+                                 clock=self.clock, impairment=line)  # fmt: skip
         await server.start()
         self._servers.append(server)
         self._urls[name] = url(binding, server.address)
         place = Place(server.address, trust, carries=line.carries)
         self.directory.add(name, place)
         self.eim_directory.add(name, place)
+
+    def _settings(self, role: str, own: Identity) -> TlsSettings:
+        """Return how a role speaks TLS as a server."""
+        return TlsSettings(identity=own, verify=False)
 
     async def __aexit__(self, *_: object) -> None:
         await self.directory.close()

@@ -29,6 +29,12 @@ FLOORS: dict[str, set[str]] = {
     "sgprobe.engine": {"dissectors*", "sgprobe", "sgprobe.crypto", "sgprobe.peers",
                        "sgprobe.links", "sgprobe.cases", "sgprobe.product", "sgprobe.host"},
     "sgprobe.report": {"sgprobe", "dissectors", "dissectors.trace"},
+    "sgprobe.mutants": {"dissectors*", "sgprobe", "sgprobe.crypto", "sgprobe.peers",
+                        "sgprobe.links", "sgprobe.cases", "sgprobe.product", "sgprobe.host",
+                        "sgprobe.engine"},
+    "sgprobe.judge": {"dissectors*", "sgprobe", "sgprobe.crypto"},
+    "sgprobe.runner": {"*"},
+    "sgprobe.plugin": {"*"},
     "sgprobe.cli": {"*"},
 }  # fmt: skip
 # third parties with one door each
@@ -36,7 +42,7 @@ DOORS = {
     "scapy": {"dissectors.layers"},
     "asn1tools": {"dissectors.asn1"},
     "yaml": {"sgprobe.yamlfile"},
-    "pytest": {"sgprobe.plugin"},
+    "pytest": {"sgprobe.plugin", "sgprobe.runner"},
     "allure_commons": {"sgprobe.report.allure"},
     "OpenSSL": {"sgprobe.links"},
     "h11": {"sgprobe.links"},

@@ -16,14 +16,15 @@ from typing import Any, TextIO
 import sgprobe
 from dissectors.asn1.versions import SPECS, Spec, parse_spec
 from sgprobe import events as e
-from sgprobe.bench_options import BenchOptions
 from sgprobe.cases.runsets import load_runsets
 from sgprobe.cases.suite import suite_root
 from sgprobe.engine.bench import Bench, Choice, Ready
 from sgprobe.engine.item import Options, Result
 from sgprobe.events import Event, Verdict
 from sgprobe.fileerror import FileError, Problem
+from sgprobe.product.model import ProductFile
 from sgprobe.report.failure import failure_text
+from sgprobe.runner.options import BenchOptions
 from sgprobe.yamlnode import Source
 
 # exit codes, in their order of precedence
@@ -51,9 +52,10 @@ class Session:
     @cached_property
     def bench(self) -> Bench:
         """Return the bench; raises FileError where an option is wrong."""
-        return Bench(Choice(self._product(), self._specs(), self.options.strict, self._options()))
+        product = self._product()
+        return Bench(Choice(product, self._specs(), self.options.strict, self._options(product)))
 
-    def _product(self) -> Any:
+    def _product(self) -> ProductFile | None:
         if not self.options.iut:
             return None
         from datetime import UTC, datetime
@@ -76,17 +78,16 @@ class Session:
                 raise FileError([Problem(_here("--spec"), str(error))]) from None
         return tuple(found)
 
-    def _options(self) -> Options:
-        product = self.bench_product_ixit()
-        return Options(self.options.seed, self.options.out, frozenset(self.options.off), product)
-
-    def bench_product_ixit(self) -> dict[str, Any]:
-        """Return the settings of the product, or the defaults of the questions."""
+    def _options(self, product: ProductFile | None) -> Options:
         from sgprobe.cases.suite import load_suite
         from sgprobe.data import data_dir
 
         settings = load_suite(data_dir("suites")).catalogue.settings
-        return {name: one.default for name, one in settings.items() if one.default}
+        ixit: dict[str, Any] = {name: one.default for name, one in settings.items() if one.default}
+        if product is not None:
+            ixit |= {name: one.text for name, one in product.ixit.items()}
+        off = frozenset(self.options.off)
+        return Options(self.options.seed, self.options.out, off, ixit, product)
 
     # --- items ---
 

@@ -1,0 +1,177 @@
+"""A product that is not ours: where it is, what it is judged with, and how it is made to act."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from dissectors.asn1.model import Value
+from dissectors.spec.identity import iccid_octets
+from sgprobe.cases.match import Unresolved
+from sgprobe.crypto.identities import EIDS
+from sgprobe.engine.names import Key
+from sgprobe.exchange import Request, Response
+from sgprobe.host.directory import Directory, Place
+from sgprobe.links.tape import Address
+from sgprobe.links.tls import TlsSettings
+from sgprobe.product import actions
+from sgprobe.product.faults import Failed, Missing
+from sgprobe.product.model import Endpoint, ProductFile
+from sgprobe.product.operator import Operator
+
+# the endpoint of a role by what carries it
+_ENDPOINTS = {
+    ("eim", "https"): "esipa",
+    ("eim", "coaps"): "esipa-coap",
+    ("smdp", "https"): "es9plus",
+    ("smds", "https"): "es11",
+}
+# keys of the product file, by the names that cases use
+_KEYS = {
+    "keys.eim": "eim",
+    "keys.euicc": "euicc",
+    "keys.smdp-auth": "smdp-auth",
+    "keys.smdp-pb": "smdp-pb",
+    "keys.smds-auth": "smds-auth",
+}
+_CERTS = {"certs.ci": "ci", "certs.eum": "eum", **{
+    name.replace("keys.", "certs."): key for name, key in _KEYS.items()
+}}  # fmt: skip
+# eUICCs of the test PKI, in the order of their EIDs
+_EUICCS = ("euicc", "euicc2", "euicc3")
+_ACTION = 30.0
+
+
+class Foreign:
+    """The product under test as its file describes it."""
+
+    def __init__(self, file: ProductFile) -> None:
+        self.file = file
+        # what operators answered, for the actions that follow
+        self.given: dict[str, Value] = {}
+        # what was ordered: taken back when the item is over, so that items stand alone
+        self._ordered: list[dict[str, Value]] = []
+        self._operator: Operator | None = None
+        self._ask = Directory(timeout=_ACTION)
+
+    # --- where it is ---
+
+    def name(self, role: str, default: str) -> str:
+        """Return the name of a role in TLS and in messages."""
+        told = self.file.names.get(role)
+        if told is not None:
+            return told.text
+        endpoint = self.endpoint(role, "https")
+        return endpoint.host if endpoint is not None else default
+
+    def endpoint(self, role: str, binding: str) -> Endpoint | None:
+        """Return where the product answers in a role."""
+        if role != self.file.role:
+            return None
+        return self.file.endpoints.get(_ENDPOINTS.get((role, binding), ""))
+
+    def add_to(self, directory: Directory, name: str, binding: str) -> None:
+        """Say in an address book where the product is; raises Unresolved."""
+        role = self.file.role
+        endpoint = self.endpoint(role, binding)
+        if endpoint is None:
+            wanted = _ENDPOINTS.get((role, binding), binding)
+            raise Unresolved(f"bench lacks `endpoints: {{{wanted}: URL}}` of {self.file.path.name}")
+        trust = tuple(one.certificates[-1].der for one in self.file.keys.get("tls-ca", ())
+                      if one.certificates)  # fmt: skip
+        settings = TlsSettings(trust=trust, verify=bool(trust))
+        directory.add(name, Place((endpoint.host, endpoint.port), settings))
+
+    @property
+    def places(self) -> dict[str, Address]:
+        """Return where simulated roles listen for the product."""
+        return {name: (one.host, one.port) for name, one in self.file.listen.items()}
+
+    # --- who it is ---
+
+    def euicc(self) -> str:
+        """Return which eUICC of the test PKI is in the slot; raises Unresolved."""
+        told = self.file.identity.get("eid")
+        if told is None or self.file.role == "euicc":
+            return _EUICCS[0]
+        if told.text not in EIDS:
+            known = ", ".join(EIDS)
+            raise Unresolved(f"bench lacks an eUICC with the EID {told.text}; it has {known}")
+        return _EUICCS[EIDS.index(told.text)]
+
+    def facts(self) -> dict[str, Value]:
+        """Return the values by which cases name the product."""
+        found: dict[str, Value] = {}
+        identity = {name: text.text for name, text in self.file.identity.items()}
+        for name, key in (("eid", "eid"), ("eid.other", "eid-other"), ("eim.id", "eim-id")):
+            if key in identity:
+                found[name] = identity[key]
+        for name, key in (("iccid.a", "iccid-a"), ("iccid.b", "iccid-b")):
+            if key in identity:
+                found[name] = iccid_octets(identity[key]).hex()
+        for name, key in _CERTS.items():
+            certificates = [one.certificates[0] for one in self.file.keys.get(key, ())
+                            if one.certificates]  # fmt: skip
+            if certificates:
+                found[name] = certificates[0].der.hex()
+        return found
+
+    def keys(self) -> dict[str, Key]:
+        """Return the public keys that the product is judged with."""
+        return {name: self.file.keys[key][0].key for name, key in _KEYS.items()
+                if self.file.keys.get(key)}  # fmt: skip
+
+    def number(self, name: str) -> int | None:
+        """Return a number of the product's identity."""
+        told = self.file.identity.get(name)
+        return int(told.text) if told is not None else None
+
+    # --- how it acts ---
+
+    @property
+    def operator(self) -> Operator:
+        """Return what makes it act."""
+        if self._operator is None:
+            self._operator = Operator(self.file.operator, self._send)
+        return self._operator
+
+    async def _send(self, url: str, request: Request) -> Response:
+        return await self._ask.ask(url, request)
+
+    async def trigger(self, action: str, given: Mapping[str, Any]) -> dict[str, Value]:
+        """Ask the operator; raises Unresolved where it has no way, or it came to nothing."""
+        call = actions.of_trigger(action, {**given})
+        outputs = await self._do(call)
+        self.given |= outputs
+        if call.verb == "order":
+            self._ordered.append({**call.given, **outputs})
+        return outputs
+
+    async def read(self, part: str) -> list[dict[str, Value]]:
+        """Return the rows of a state as the operator tells them."""
+        outputs = await self._do(actions.of_outcome(part, self.given))
+        return [outputs]
+
+    async def bring(self, part: str, rows: list[dict[str, Value]]) -> None:
+        """Have the operator bring a state about."""
+        for row in rows:
+            self.given |= await self._do(actions.of_state(part, row))
+
+    async def _do(self, call: actions.Call) -> dict[str, Value]:
+        limit = self.file.limits.get("restart" if call.verb == "restart" else "action", _ACTION)
+        try:
+            return await self.operator.do(call, limit)
+        except Missing as error:
+            hint = f"; add {error.add}" if error.add else ""
+            raise Unresolved(f"{error}{hint}") from None
+        except Failed as error:
+            raise Unresolved(f"the operator: {error}") from None
+
+    async def close(self) -> None:
+        """Take back what is still queued, and close what was asked through."""
+        for order in self._ordered:
+            # an order that was executed cannot be taken back, and need not
+            with suppress(Unresolved):
+                await self._do(actions.of_trigger(f"{self.file.role}.cancel", order))
+        await self._ask.close()

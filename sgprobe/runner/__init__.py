@@ -1,0 +1,1 @@
+"""One run of many items: selection, pytest around them, stream, console, exit code."""
