@@ -126,7 +126,7 @@ class Directory:
         return next((self._places[one] for one in wanted if one in self._places), None)
 
     def _coap_client(self, place: Place, name: str) -> CoapClient:
-        def link(host: str) -> CoapLink:
+        def link(host: str, peer: Address) -> CoapLink:
             return CoapLink(
                 place.settings,
                 host=host,
@@ -140,6 +140,7 @@ class Directory:
                 key_line=self._key_line,
                 bounds=Bounds(patience=self._timeout),
                 carries=place.carries,
+                peer=peer,
             )
 
         return CoapClient(place.address, link, self._clock)

@@ -171,6 +171,12 @@ class Associations:
             text = why or (str(session.failure) if session.failure is not None else "it was closed")
             self._gone(session.address, f"the DTLS session ended: {text}")
 
+    def refused(self, address: Address) -> None:
+        """Learn that nobody listens there; an association that stands is not shaken by that."""
+        call = self._calls.get(address)
+        if call is not None and not call.session.established:
+            self.drop(address, "nobody listens there")
+
     def close(self) -> None:
         """End all associations, saying goodbye."""
         for address in list(self._calls):

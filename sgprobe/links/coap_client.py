@@ -16,10 +16,10 @@ from sgprobe.links.tape import Address
 
 
 class CoapClient:
-    """Asks one server; `make` gets the own host to bind to, and returns the link."""
+    """Asks one server; `make` gets the own host to bind to and the peer, and returns the link."""
 
     def __init__(
-        self, address: Address, make: Callable[[str], CoapLink], clock: Clock | None = None
+        self, address: Address, make: Callable[[str, Address], CoapLink], clock: Clock | None = None
     ) -> None:
         self._address = address
         self._make = make
@@ -57,7 +57,7 @@ class CoapClient:
             family, _, _, _, place = found[0]
             # what comes in is known by its address: a name will not do
             address = str(place[0]), int(place[1])
-            link = self._make(_own_host(family, address))
+            link = self._make(_own_host(family, address), address)
             await link.start()
         return link, address
 

@@ -67,6 +67,7 @@ class CoapLink:
     """One UDP socket; `settings` makes it DTLS, `handler` lets it answer.
 
     `carries` says whether anything gets through to those whom we call, where one process knows it.
+    With a `peer` the link is for nobody else.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class CoapLink:
         key_line: Callable[[bytes], None] | None = None,
         bounds: Bounds | None = None,
         carries: Callable[[], bool] = lambda: True,
+        peer: Address | None = None,
     ) -> None:
         self.binding = binding or Binding()
         self._szx = min(self.binding.szx, largest_block(mtu))
@@ -98,7 +100,9 @@ class CoapLink:
         self._clock = clock or WallClock()
         self._tape = tape
         self._key_line = key_line
-        self._port = UdpPort(self._take, clock=self._clock, tape=tape, impairment=impairment)
+        self._peer = peer
+        self._port = UdpPort(self._take, clock=self._clock, tape=tape, impairment=impairment,
+                             refused=self._refused)  # fmt: skip
         self.associations: Associations | None = None
         self._waiting: dict[int, tuple[asyncio.Future[Response], Address]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -130,7 +134,7 @@ class CoapLink:
                 cookies=self._knobs.cookies,
                 spoil=self._knobs.spoil,
             )
-        await self._port.open(self._host, self._port_number)
+        await self._port.open(self._host, self._port_number, self._peer)
 
     async def stop(self) -> None:
         """Say goodbye and close the socket."""
@@ -187,6 +191,10 @@ class CoapLink:
             self._knobs.watch(False, data, address)
         self.endpoint.receive(data, address, self._clock.now())
         self._flush()
+
+    def _refused(self, address: Address) -> None:
+        if self.associations is not None:
+            self.associations.refused(address)
 
     def send(self, data: bytes, address: Address) -> None:
         """Send one CoAP datagram, or bytes that are none, through DTLS where that is spoken."""

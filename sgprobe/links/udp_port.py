@@ -24,18 +24,24 @@ class UdpPort(asyncio.DatagramProtocol):
         clock: Clock,
         tape: Tape | None = None,
         impairment: Impairment | None = None,
+        refused: Callable[[Address], None] = lambda address: None,
     ) -> None:
         self._receive = receive
         self._clock = clock
         self._tape = tape
         self._impairment = impairment or Perfect()
+        self._refused = refused
+        self._peer: Address | None = None
         self._transport: asyncio.DatagramTransport | None = None
         self.address: Address = ("", 0)
 
-    async def open(self, host: str, port: int) -> None:
-        """Open the socket."""
+    async def open(self, host: str, port: int, peer: Address | None = None) -> None:
+        """Open the socket; with a `peer` it hears nobody else, and learns where nobody listens."""
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(host, port))
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: self, local_addr=(host, port), remote_addr=peer
+        )
+        self._peer = peer
         self._transport = transport
         self.address = transport.get_extra_info("sockname")[:2]
         sock = transport.get_extra_info("socket")
@@ -58,7 +64,9 @@ class UdpPort(asyncio.DatagramProtocol):
             self._later(delay, self._up, one, address)
 
     def error_received(self, exc: Exception) -> None:
-        """Learn of an ICMP error: nobody listens there; the retransmission timer decides."""
+        """Learn of an ICMP error, which anybody can forge: who stands above decides."""
+        if self._peer is not None and isinstance(exc, ConnectionRefusedError):
+            self._refused(self._peer)
 
     # --- both ways ---
 
@@ -85,4 +93,4 @@ class UdpPort(asyncio.DatagramProtocol):
             if self._tape is not None:
                 self._tape.datagram(self.address, address, data)
             self._clock.touch()
-            self._transport.sendto(data, address)
+            self._transport.sendto(data, None if self._peer is not None else address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import pytest
@@ -26,8 +27,8 @@ def ipa(
 ) -> CoapClient:
     return CoapClient(
         address,
-        lambda host: CoapLink(settings or client(), host=host, name=name, carries=carries,
-                              bounds=Bounds(patience=2.0)),
+        lambda host, peer: CoapLink(settings or client(), host=host, name=name, carries=carries,
+                                    bounds=Bounds(patience=2.0), peer=peer),
     )  # fmt: skip
 
 
@@ -127,6 +128,53 @@ def test_a_client_that_a_server_judges() -> None:
     assert len(seen) == 3
 
 
+def test_nobody_listens_there() -> None:
+    """The system tells it, as of TCP; an association that stands is not shaken by that."""
+
+    async def work() -> None:
+        async with CoapLink(server(), handler=Answers()) as eim:
+            gone = ipa(eim.address)
+            assert (await gone.ask(POLL)).body == NOTHING.body
+        with pytest.raises(Unreachable, match="nobody listens there"):
+            await ask(ipa(eim.address))
+        # it hears of the end by close_notify, and then that nobody is there
+        with pytest.raises(Unreachable, match="nobody listens there"):
+            await gone.ask(POLL)
+        await gone.close()
+
+    began = time.monotonic()
+    run(work())
+    assert time.monotonic() - began < 1.5
+
+
+def test_a_message_that_nobody_listens_does_not_end_an_association() -> None:
+    async def work() -> None:
+        async with CoapLink(server(), handler=Answers()) as eim:
+            async with CoapLink(client(), name=EIM, peer=eim.address) as link:
+                assert (await link.ask(eim.address, POLL)).body == NOTHING.body
+                link._port.error_received(ConnectionRefusedError())
+                assert (await link.ask(eim.address, POLL)).body == NOTHING.body
+            assert eim.requests == 2
+
+    run(work())
+
+
+def test_a_stranger_is_not_heard() -> None:
+    async def work() -> None:
+        async with CoapLink(server(), handler=Answers()) as eim:
+            heard: list[bytes] = []
+            knobs = CoapKnobs(watch=lambda sent, data, address: heard.append(data))
+            async with (
+                CoapLink(None, name=EIM, peer=eim.address, knobs=knobs) as link,
+                CoapLink(None) as stranger,
+            ):
+                stranger.send(b"\x40\x00\0\1", link.address)
+                await asyncio.sleep(0.1)
+                assert not heard
+
+    run(work())
+
+
 def test_addresses_that_are_none() -> None:
     async def work() -> None:
         for address in (("no.such.host.invalid", 5684), ("127.0.0.1", 70_000), ("a..b", 1)):
@@ -144,7 +192,7 @@ def test_a_line_that_is_known_to_carry_nothing_is_not_waited_for_on_the_wall() -
         async with CoapLink(server(), handler=Answers()) as eim:
             one = CoapClient(
                 eim.address,
-                lambda host: CoapLink(client(), host=host, name=EIM, clock=clock,
+                lambda host, peer: CoapLink(client(), host=host, name=EIM, clock=clock,
                                       carries=lambda: up[0], knobs=CoapKnobs(seed=1)),
             )  # fmt: skip
             before = clock.now()
