@@ -22,7 +22,8 @@ VERBS = {
     "asn1": Verb("sgprobe.cli.asn1", "show a type, or the difference of two spec versions"),
     "world": Verb("sgprobe.cli.world", "play a scenario with every role on loopback"),
     "ipa": Verb("sgprobe.cli.ipa", "act as an IPA with a simulated eUICC: poll, download"),
-    "serve": Verb("sgprobe.cli.serve", "simulate an eIM, an SM-DP+ or an SM-DS"),
+    "serve": Verb("sgprobe.cli.serve", "simulate an eIM, an SM-DP+, an SM-DS or an SM-DPf"),
+    "factory": Verb("sgprobe.cli.factory", "provision devices in the factory: order to report"),
     "card": Verb("sgprobe.cli.card", "offer a simulated eUICC to a reader, or read any eUICC"),
     "pki": Verb("sgprobe.cli.pki", "make the test PKI: certificates, keys, CRLs, faulty variants"),
     "run": Verb("sgprobe.cli.run", "run cases against a product, or against the references"),
@@ -30,6 +31,9 @@ VERBS = {
     "fmt": Verb("sgprobe.cli.fmt", "write cases in their one form"),
     "explain": Verb("sgprobe.cli.explain", "tell a case as prose, with a diagram"),
     "ics": Verb("sgprobe.cli.ics", "make, verify or print the answers of a product file"),
+    "report": Verb("sgprobe.cli.report", "write the reports of a run again, or compare two runs"),
+    "matrix": Verb("sgprobe.cli.matrix", "which requirement is covered by which case, and how"),
+    "bundle": Verb("sgprobe.cli.bundle", "pack the evidence of a run, or verify such a pack"),
     "schema": Verb("sgprobe.cli.schema", "print the JSON Schema of cases, for editors"),
 }
 

@@ -175,6 +175,22 @@ def _give_messages(detail: Detail) -> None:
     for message in detail.messages:
         if message.step in silent:
             silent[message.step].messages.append(message)
+    for step in steps:
+        if step.bad and not step.messages:
+            step.messages = _judged(step, detail.messages)
+
+
+def _judged(step: Step, messages: list[e.MessageSeen]) -> list[e.MessageSeen]:
+    """Return the message that a step judged: the last on its arrow, which came before its turn."""
+    if step.ended is None or not step.ended.difference:
+        return []
+    found = [
+        one
+        for one in messages
+        if one.at <= step.ended.at
+        and step.started.title.startswith(f"{one.sender} -> {one.receiver}:")
+    ]
+    return found[-1:]
 
 
 @dataclass(slots=True)
