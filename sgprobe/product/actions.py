@@ -60,6 +60,10 @@ VERBS: dict[str, Verb] = {
             "op": "of one operation: its name; its members are inputs, too",
             "iccid": "18 to 20 digits",
             "iccid-octets": "the same as in messages: nibbles swapped, in hex",
+            "type": "profile: what kind of profile",
+            "matching-id": "profile: the matching id that it is to have",
+            "confirmation-code": "profile: the code that it is to need",
+            "smds": "profile: the SM-DS to register an event at",
         },
         {
             "order": "what names the order later",
@@ -146,7 +150,11 @@ _TRIGGERS = {
 # a state that a case brings about, and one that it compares
 _STATES = {"smdp.order": ("order", "profile"), "smds.events": ("order", "event")}
 _OUTCOMES = {"eim.queue": ("outcome", "order"), "smdp.order": ("outcome", "profile")}
-_OTHERS = ("eid", "operations", "expires-in")
+# members of the order itself, not of its operations
+_OF_ORDER = ("eid", "expires-in")
+# members that are numbers
+INTEGERS = ("counter", "notification", "result", "expires-in")
+_WORDS = {"yes": True, "true": True, "no": False, "false": False}
 # members of an order that stand beside the operation in a case, and belong to it
 _BESIDE = {"enable": ("rollback",), "download": ("indirect", "code"), "add-eim": ("token",)}
 
@@ -178,11 +186,13 @@ def of_outcome(name: str, given: Mapping[str, Value]) -> Call:
 
 def _package(given: Mapping[str, Value]) -> Call:
     operations = given.get("operations")
-    if operations is None:
+    if operations is None and "op" in given:
+        operations = [{key: value for key, value in given.items() if key not in _OF_ORDER}]
+    elif operations is None:
         operations = [{key: given[key]} for key in given if key in OPERATIONS]
     listed = [_operation(one, given) for one in operations]
     told: dict[str, Value] = {
-        key: value for key, value in given.items() if key in _OTHERS and key != "operations"
+        key: _typed(key, value) for key, value in given.items() if key in _OF_ORDER
     }
     told["operations"] = listed
     if len(listed) != 1:
@@ -191,11 +201,16 @@ def _package(given: Mapping[str, Value]) -> Call:
     return Call("order", only["op"], _named({**told, **only}))
 
 
-def _operation(one: Mapping[str, Value], beside: Mapping[str, Value]) -> dict[str, Value]:
+def _operation(one: Value, beside: Mapping[str, Value]) -> dict[str, Value]:
     """Return an operation with its `op`; {enable: ICCID} is short for {op: enable, iccid: …}."""
+    if not isinstance(one, Mapping):
+        # `operations: [list-eim, get-rat]`
+        return {"op": one}
     if "op" in one:
-        return _digits(dict(one))
-    op = next(key for key in one if key in OPERATIONS)
+        return _digits({key: _typed(key, value) for key, value in one.items()})
+    op = next((key for key in one if key in OPERATIONS), "")
+    if not op:
+        return dict(one)
     value, member = one[op], OPERATIONS[op]
     members: dict[str, Value] = {"op": op}
     if isinstance(value, Mapping):
@@ -205,12 +220,17 @@ def _operation(one: Mapping[str, Value], beside: Mapping[str, Value]) -> dict[st
     for name in _BESIDE.get(op, ()):
         for source in (beside, one):
             if name in source:
-                members[name] = _flag(source[name])
-    return _digits(members)
+                members[name] = source[name]
+    return _digits({key: _typed(key, value) for key, value in members.items()})
 
 
-def _flag(value: Value) -> Value:
-    return {"yes": True, "no": False}.get(value, value) if isinstance(value, str) else value
+def _typed(name: str, value: Value) -> Value:
+    """Return a text of a case as the JSON that operators take."""
+    if not isinstance(value, str):
+        return value
+    if name in INTEGERS and value.isascii() and value.isdigit():
+        return int(value[:20])
+    return _WORDS.get(value, value)
 
 
 def _digits(members: dict[str, Value]) -> dict[str, Value]:

@@ -19,7 +19,7 @@ _HIDDEN: Schema = {
         *(
             {
                 "type": "object",
-                "properties": {name: {"type": "string"}},
+                "properties": {name: {"type": "string", "minLength": 1}},
                 "required": [name],
                 "additionalProperties": False,
             }

@@ -7,8 +7,16 @@ import pytest
 from dissectors.spec.identity import iccid_octets
 from sgprobe.cases.keys import STATES, TRIGGERS
 from sgprobe.peers.eim.forms import FIELDS, from_members
-from sgprobe.peers.eim.operations import Download, Enable, GetData, ListProfiles
-from sgprobe.product.actions import OPERATIONS, VERBS, Call, of_outcome, of_state, of_trigger
+from sgprobe.peers.eim.operations import Download, Enable, GetData, ListProfiles, UpdateEim
+from sgprobe.product.actions import (
+    INTEGERS,
+    OPERATIONS,
+    VERBS,
+    Call,
+    of_outcome,
+    of_state,
+    of_trigger,
+)
 
 A = "8949000000000000005"
 OCTETS = iccid_octets(A).hex()
@@ -28,6 +36,8 @@ def test_every_state_of_cases_leads_to_an_action(name: str) -> None:
 
 def test_operations_are_those_of_the_simulated_eim() -> None:
     assert set(OPERATIONS) == set(FIELDS)
+    numbers = {one.name for several in FIELDS.values() for one in several if one.type == "integer"}
+    assert numbers | {"expires-in"} == set(INTEGERS)
     for op, member in OPERATIONS.items():
         assert not member or member in {one.name for one in FIELDS[op]}
 
@@ -39,6 +49,9 @@ def test_operations_are_those_of_the_simulated_eim() -> None:
         ({"enable": A}, "enable", Enable(A)),
         ({"enable": OCTETS, "rollback": "yes"}, "enable", Enable(A, rollback=True)),
         ({"enable": {"iccid": OCTETS, "rollback": True}}, "enable", Enable(A, rollback=True)),
+        ({"op": "enable", "iccid": OCTETS, "rollback": "no"}, "enable", Enable(A)),
+        ({"update-eim": {"eim-id": "x", "counter": "5", "indirect-download": "yes"}}, "update-eim",
+         UpdateEim("x", counter=5, indirect_download=True)),
         ({"list-profiles": "yes"}, "list-profiles", ListProfiles()),
         ({"get-data": "euicc-info2"}, "get-data", GetData(("euicc-info2",))),
         ({"download": "1$h$M", "indirect": "yes"}, "download",
@@ -46,7 +59,8 @@ def test_operations_are_those_of_the_simulated_eim() -> None:
     ],
 )  # fmt: skip
 def test_an_order_of_a_case(given, action: str, operation) -> None:
-    call = of_trigger("eim.queue-package", {"eid": "8904", **given})
+    call = of_trigger("eim.queue-package", {"eid": "8904", "expires-in": "60", **given})
+    assert call.given["expires-in"] == 60
     assert (call.verb, call.action) == ("order", action)
     assert [from_members(one) for one in call.given["operations"]] == [operation]
     assert call.given["eid"] == "8904"
@@ -61,11 +75,11 @@ def test_the_iccid_stands_in_both_forms() -> None:
 
 
 def test_several_operations_are_a_package() -> None:
-    several = [{"disable": OCTETS}, {"op": "enable", "iccid": A}]
+    several = [{"disable": OCTETS}, {"op": "enable", "iccid": A}, "get-rat"]
     call = of_trigger("eim.queue-package", {"eid": "8904", "operations": several})
     assert call.action == "package"
-    assert [one["op"] for one in call.given["operations"]] == ["disable", "enable"]
-    assert all(one["iccid"] == A for one in call.given["operations"])
+    assert [one["op"] for one in call.given["operations"]] == ["disable", "enable", "get-rat"]
+    assert [one.get("iccid") for one in call.given["operations"]] == [A, A, None]
 
 
 def test_other_triggers() -> None:

@@ -153,6 +153,7 @@ def test_tls_is_a_warning() -> None:
 
 
 def test_nothing_seen_or_answered_is_nothing_to_compare(references) -> None:
+    assert compare("smdp", Facts(), {}, {"tls-version": "1.2", "cbc-suites": "yes"}) == []
     for role in ("ipa", "euicc", "eim", "smdp", "smds"):
         assert compare(role, Facts(), references.get(role, {})) == []
     facts = Facts(euicc_info2=info2(), curves=frozenset())

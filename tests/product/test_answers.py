@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import pytest
+
 from sgprobe import ics
 from sgprobe.data import data_dir
+from sgprobe.fileerror import FileError
 from sgprobe.problems import Problems
 from sgprobe.product.answers import check_answers, read_answers, unanswered
 from sgprobe.product.references import answers_for, load_references
@@ -88,6 +91,22 @@ def test_the_references_answer_everything(catalogue) -> None:
     assert set(references) == {"eim", "ipa", "smdp", "euicc"}
     for role, answers in references.items():
         assert unanswered(answers, role, catalogue) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("[]", "a reference has 'role' and 'answers'"),
+        ("answers: {}", "a reference has 'role' and 'answers'"),
+        ("role: [smdp]", "a reference has 'role' and 'answers'"),
+        ("role: smdp\nanswers: {DP_SK: no, DP_PPK: no}", "DP_SK is a must"),
+        ("role: smdp\nanswers: {DP_SK: yes}", "DP_CC has no answer"),
+    ],
+)
+def test_a_reference_that_is_wrong(catalogue, tmp_path, text: str, wanted: str) -> None:
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(FileError, match=wanted):
+        load_references(tmp_path, catalogue)
 
 
 def test_other_roles_are_the_references(catalogue) -> None:

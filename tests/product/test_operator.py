@@ -199,6 +199,14 @@ def test_what_a_product_does_wrong_is_a_failure(
     assert len(str(found.value)) < 500
 
 
+@pytest.mark.parametrize("url", ["http:///x", "ftp://h/x", "http://h:x/", "http://h/\n"])
+def test_an_answer_may_name_no_url(act: Act, server: Server, url: str) -> None:
+    server.answers = [(200, {}, json.dumps({"next": url}).encode())]
+    calls = "[{post: /o, body: {}, take: {next: body.next}}, {get: $next}]"
+    with pytest.raises(Failed, match="is no URL"):
+        act(f"  url: {server.url}\n  order: {{rest: {calls}}}\n")
+
+
 def test_nobody_listens(act: Act) -> None:
     with pytest.raises(Failed, match="GET http://127.0.0.1:1/o: .*refused"):
         act("  order: {rest: {get: 'http://127.0.0.1:1/o'}}\n")

@@ -23,7 +23,8 @@ yaml = pytest.importorskip("yaml")
 BEYOND = (
     "SGP.32@9", "begins with", "'esipa' is a URL", "has no endpoint", "HOST:PORT", "simulates",
     "No such file", "private key", "is a must", "one for ipa", "answered already", "implies",
-    "5 seconds", "one of ipa", "warning:", "is a secret", "neither a URL", "no reference",
+    "5 seconds", "one of ipa", "warning:", "is a secret", "no name of a module",
+    "neither a URL", "no reference",
     "is taken from", "MODULE:FUNCTION", "there is no file", "begins with a program",
     "'until' is a date", "acme.yaml:", "stands in line", "'ask' goes", "no name of a header",
 )  # fmt: skip
