@@ -4,9 +4,10 @@
 
 tshark needs the SGP.32 dissector (4.6 or later): name it with TSHARK=/path/to/tshark. Where it is
 absent, the rival is asn1tools behind dpkt, where these are installed, and the output says so.
-Every figure is a whole process: start, decode, output written to a file; `one` is --jobs 1, `both`
-as many processes as cores. `big` is 1.2 GB of HTTP without a rival: seconds to the first message
-and to the last, and the resident memory of all processes.
+Every figure is a whole process: start, decode, output written to a file. Seconds are by the clock;
+seconds of work are those of the processors, the better measure where the machine has other work.
+`one` is --jobs 1, `both` as many processes as cores. `big` is 1.2 GB of HTTP without a rival:
+seconds to the first message and to the last, and the resident memory of all processes.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from dissectors.link.coap.message import CoapMessage, encode
 FORMAT = (opt.CONTENT_FORMAT, b"\x2a")
 SIZES = {"http": 100_000, "values": 100_000, "tls12": 8_000, "tls13": 8_000, "coap": 50_000}
 BIG = 1_480_000
-Figures = dict[str, list[float]]
+Figures = dict[str, list[tuple[float, float]]]
 
 
 def write_tls(path: Path, keys: Path, sessions: int, version: int) -> int:
@@ -131,12 +132,13 @@ def environment(folder: Path) -> dict[str, str]:
     return kept | {"PYTHONPYCACHEPREFIX": str(folder / "pyc")}
 
 
-def timed(command: list[str], out: Path, env: dict[str, str]) -> float:
-    """Return the seconds of a command."""
+def timed(command: list[str], out: Path, env: dict[str, str]) -> tuple[float, float]:
+    """Return the seconds of a command by the clock, and those that processors worked for it."""
     start = time.perf_counter()
     with out.open("wb") as file:
-        subprocess.run(command, stdout=file, stderr=subprocess.DEVNULL, env=env, check=False)
-    return time.perf_counter() - start
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.DEVNULL, env=env)
+        _, _, usage = os.wait4(process.pid, 0)
+    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime
 
 
 def resident(pid: int) -> int:
@@ -205,14 +207,19 @@ def compare(kind: str, count: int, runs: int, folder: Path) -> None:
 
 
 def _print(kind: str, capture: Path, messages: int, figures: Figures) -> None:
-    medians = {name: statistics.median(seconds) for name, seconds in figures.items()}
-    *_, rival = medians
+    *_, rival = figures
     size, load = capture.stat().st_size >> 20, os.getloadavg()[0]
     print(f"{kind}: {size} MB, {messages} messages, load {load:.1f}")
-    for name, seconds in medians.items():
-        spread = f"{min(figures[name]):.2f} to {max(figures[name]):.2f} s"
-        ratio = medians[rival] / seconds
-        print(f"    {name:9} {seconds:6.2f} s ({spread}), {rival} takes {ratio:.2f} times as long")
+    for name, rows in figures.items():
+        line = f"    {name:9}"
+        for place, what in enumerate(("s", "s of work")):
+            seconds = statistics.median(row[place] for row in rows)
+            # of one turn: what else the machine does is shared
+            ratio = statistics.median(
+                two[place] / one[place] for one, two in zip(rows, figures[rival], strict=True)
+            )
+            line += f" {seconds:7.2f} {what}, {rival} {ratio:.2f} times;"
+        print(line.rstrip(";"), flush=True)
 
 
 def _rival(tshark: str, kind: str, capture: Path, keys: Path) -> list[str]:
