@@ -41,6 +41,7 @@ def _built_in(name: str, kind: Is, text: str) -> Reference:
 BUILT_IN: dict[str, Reference] = {one.name: one for one in (
     _built_in("eid", Is.OCTETS, "the EID of the eUICC"),
     _built_in("eid.other", Is.OCTETS, "the EID of another device"),
+    _built_in("eid.unknown", Is.OCTETS, "an EID, well formed, of no device that is known"),
     _built_in("iccid.a", Is.OCTETS, "the ICCID of the first profile, which is enabled"),
     _built_in("iccid.b", Is.OCTETS, "the ICCID of the second profile, which is disabled"),
     _built_in("iccid.unknown", Is.OCTETS, "the ICCID of no profile"),

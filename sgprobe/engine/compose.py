@@ -188,7 +188,21 @@ def path_of(pieces: list[str | int]) -> str:
     return damaging.joined(tuple(pieces))
 
 
-# --- is a default needed at all? ---
+# --- is a default needed at all, and which? ---
+
+
+def names_in(template: t.Template) -> frozenset[str]:
+    """Return the members that a template names, at any depth: they choose the alternative."""
+    found: set[str] = set()
+    pending: list[t.Template] = [template]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, t.Members):
+            found |= {member.name for member in one.members}
+            pending += [member.template for member in one.members]
+        elif isinstance(one, t.Elements):
+            pending += one.elements
+    return frozenset(found)
 
 
 def needs_default(message: Message, spec: Spec, template: t.Template | None) -> bool:

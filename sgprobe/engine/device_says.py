@@ -47,15 +47,20 @@ class DeviceSays:
     # what the device answers to requests for data, and to triggers
     collect: Callable[[bytes], Awaitable[bytes]] | None = None
 
-    async def value(self, message: Message, receiver: str) -> Value:
-        """Return the default of a request; raises Unresolved where nothing leads to it."""
+    async def value(
+        self, message: Message, receiver: str, wanted: frozenset[str] = frozenset()
+    ) -> Value:
+        """Return the default of a request; raises Unresolved where nothing leads to it.
+
+        `wanted` are members that the step names: they choose between alternatives.
+        """
         name = message.function.name
         esipa = message.function.interface == ESIPA
         match name:
             case "GetEimPackage":
                 return {"eidValue": self.eid}
             case "ProvideEimPackageResult":
-                return {"eidValue": self.eid, "eimPackageResult": await self._result()}
+                return await self._provided(wanted)
             case "InitiateAuthentication":
                 return await self._initiate(receiver, esipa=esipa)
             case "AuthenticateClient":
@@ -64,11 +69,20 @@ class DeviceSays:
                 return await self._prepare(esipa=esipa)
             case "CancelSession":
                 return await self._cancel(esipa=esipa)
+            case "HandleNotification" if "provideEimPackageResult" in wanted:
+                return {"provideEimPackageResult": await self._provided(wanted)}
             case "HandleNotification":
                 return {"pendingNotification": await self._notification()}
         raise Unresolved(f"{message.name} has no default; give all of it in `fields`")
 
     # --- packages of the eIM ---
+
+    async def _provided(self, wanted: frozenset[str]) -> Value:
+        result = await self._result()
+        if "ePRAndNotifications" in wanted and "euiccPackageResult" in result:
+            listed = await self._notifications()
+            result = {"ePRAndNotifications": {**result, "notificationList": listed}}
+        return {"eidValue": self.eid, "eimPackageResult": result}
 
     async def _result(self) -> Value:
         asked = self.history.last("GetEimPackage", request=False)
@@ -190,14 +204,18 @@ class DeviceSays:
         }
 
     async def _notification(self) -> Value:
+        listed = await self._notifications()
+        if not listed:
+            raise Unresolved("the eUICC has no notification to deliver")
+        return listed[0]
+
+    async def _notifications(self) -> list[Value]:
         answer = await self.card(tlv("BF2B"))
         value = self._read(_LISTED, answer)
         listed = value.get("notificationList") or value.get("notificationsAndEuiccPackageResults")
         if isinstance(listed, dict):
             listed = listed.get("notificationList")
-        if not listed:
-            raise Unresolved("the eUICC has no notification to deliver")
-        return listed[0]
+        return list(listed or ())
 
     # --- helpers ---
 

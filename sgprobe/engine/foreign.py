@@ -11,6 +11,7 @@ from dissectors.spec.identity import iccid_octets
 from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.identities import EIDS
 from sgprobe.engine.names import Key
+from sgprobe.engine.outcome import Declined
 from sgprobe.exchange import Request, Response
 from sgprobe.host.directory import Directory, Place
 from sgprobe.links.tape import Address
@@ -166,7 +167,7 @@ class Foreign:
             hint = f"; add {error.add}" if error.add else ""
             raise Unresolved(f"{error}{hint}") from None
         except Failed as error:
-            raise Unresolved(f"the operator: {error}") from None
+            raise Declined(f"the operator: {error}") from None
 
     async def close(self) -> None:
         """Take back what is still queued, and close what was asked through."""

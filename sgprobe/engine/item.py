@@ -180,6 +180,7 @@ class Item:
             self.suite,
             self.options.product,
             self.options.ixit,
+            _triggers(compiled, "eim.inject"),
         )
         talk = Talk(setting, compiled.peers, self._on_heard)
         self._talk = talk
@@ -350,6 +351,13 @@ class Item:
             deviation=self.deviation,
             reach="memory" if self.plan.compiled.role == "euicc" else "sockets",
         )
+
+
+def _triggers(compiled: p.Compiled, action: str) -> bool:
+    """Say whether a case asks for an action."""
+    steps = p.walk((*compiled.given, *compiled.steps, *compiled.cleanup))
+    return any(isinstance(one, p.PlannedTrigger) and one.step.action.text == action
+               for one in steps)  # fmt: skip
 
 
 def title(step: p.Planned) -> str:

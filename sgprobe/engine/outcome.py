@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sgprobe.cases.match import Difference, Match
+from sgprobe.cases.match import Difference, Match, Unresolved
 from sgprobe.events import Verdict
 
 
@@ -16,6 +16,10 @@ class StepFailed(Exception):
         self.match = match
         # nobody has failed: the bench could not judge
         self.unsure = unsure
+
+
+class Declined(Unresolved):
+    """The product's operator interface took no order: a case may permit that."""
 
 
 class CannotJudge(Exception):

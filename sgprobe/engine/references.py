@@ -8,18 +8,21 @@ from dataclasses import replace
 from typing import Any
 
 from dissectors.asn1.model import Value
-from dissectors.spec.identity import iccid_octets, iccid_text
+from dissectors.spec.identity import iccid_octets
 from sgprobe.cases.match import Unresolved
 from sgprobe.engine.end import HeardWorld
-from sgprobe.peers.eim.forms import FIELDS, Field, OrderError, from_members
+from sgprobe.engine.outcome import Declined
+from sgprobe.peers.eim.forms import OrderError, from_members
 from sgprobe.peers.eim.operations import Operation
+from sgprobe.peers.eim.server import Eim as EimServer
 from sgprobe.peers.euicc.records import Eim, Notification, Profile
 from sgprobe.peers.euicc.state import State
+from sgprobe.product.actions import of_trigger
 
 Given = Mapping[str, Any]
 Act = Callable[[Given], Awaitable[dict[str, Value]]]
-# operations that have one argument, so that a case may write `enable: $iccid.b`
-_SHORT = {"enable": "iccid", "disable": "iccid", "delete": "iccid"}
+# states of an order of the reference, as operators tell them
+_OPEN, _DONE = ("queued", "sent", "running"), "done"
 _EVENTS = ("install", "enable", "disable", "delete")
 
 
@@ -31,6 +34,7 @@ class References:
         self.told = told
         self.tasks: set[asyncio.Task[Any]] = set()
         self.orders: list[str] = []
+        self.restarts = 0
         self.matching_id = ""
         self.iccid = ""
         self._acts: dict[str, Act] = {
@@ -40,7 +44,8 @@ class References:
             "euicc.reset": self._restart_device,
             "eim.queue-package": self._queue,
             "eim.cancel": self._cancel,
-            "eim.restart": self._restart_server,
+            "eim.inject": self._inject,
+            "eim.restart": self._restart_eim,
             "smdp.order": self._order,
             "smdp.restart": self._restart_server,
             "smds.restart": self._restart_server,
@@ -97,16 +102,35 @@ class References:
 
     # --- the servers' operators ---
 
+    async def _restart_eim(self, given: Given) -> dict[str, Value]:
+        """Make the eIM anew with the store of the old one; what was not stored is lost."""
+        old = self.world.eim
+        self.restarts += 1
+        EimServer.__init__(old, old.setup, old.store, self.world._bytes(f"eim {self.restarts}"))
+        return {}
+
     async def _queue(self, given: Given) -> dict[str, Value]:
         operations = [operation(one) for one in _operations(given)]
         eid = str(given.get("eid") or self.world.euicc.eid)
-        order = self.world.eim.order(eid, *operations, now=self.world.clock.now())
+        now = self.world.clock.now()
+        expires = now + float(given["expires-in"]) if "expires-in" in given else None
+        try:
+            order = self.world.eim.order(eid, *operations, now=now, expires=expires)
+        except OrderError as error:
+            raise Declined(f"queue-package: {error}") from None
         self.orders.append(order.id)
         return {"order": order.id}
 
     async def _cancel(self, given: Given) -> dict[str, Value]:
         name = str(given.get("order") or (self.orders[-1] if self.orders else ""))
-        self.world.eim.cancel(name)
+        try:
+            self.world.eim.cancel(name)
+        except OrderError as error:
+            raise Declined(f"cancel: {error}") from None
+        return {}
+
+    async def _inject(self, given: Given) -> dict[str, Value]:
+        self.background(self.world.inject())
         return {}
 
     async def _order(self, given: Given) -> dict[str, Value]:
@@ -134,10 +158,11 @@ class References:
             case "euicc.notifications":
                 return [_notification(one) for one in draft.all(Notification)]
             case "eim.queue":
-                return [
-                    {"eid": one.eid, "order": one.id, "state": _order_state(str(one.state))}
-                    for one in self.world.eim.orders()
-                ]
+                if not self.orders:
+                    raise Unresolved("no order of this case")
+                last = self.world.eim.outcome(self.orders[-1])
+                state = _order_state(str(last.state))
+                return [{"eid": last.eid, "order": last.id, "state": state}]
             case "smdp.order":
                 found = self.world.smdp.state(self.iccid)
                 return [_smdp_order(found)] if found is not None else []
@@ -171,7 +196,13 @@ class References:
                     if known is None:
                         raise Unresolved(f"the eUICC does not know the eIM {row['eimId']}")
                     counter = int(str(row.get("counterValue", known.counter)))
-                    draft.put(replace(known, counter=counter))
+                    token = _token(row, known.token)
+                    draft.put(replace(known, counter=counter, token=token))
+                    if known.id == self.world.eim_setup.eim_id:
+                        # both ends of an association agree on it
+                        self.world.eim.enrol(
+                            self.world.euicc.eid, counter=counter, token=token or 0
+                        )
             case _:
                 raise Unresolved(f"the bench cannot bring {part} about")
         state.commit(draft)
@@ -184,42 +215,25 @@ class References:
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
+def _token(row: dict[str, Value], known: int | None) -> int | None:
+    """Return the association token of a row; `none` is none."""
+    told = str(row.get("associationToken", known))
+    return None if told in ("none", "None") else int(told)
+
+
 def _operations(given: Given) -> list[dict[str, Any]]:
-    listed = given.get("operations")
-    if isinstance(listed, list):
-        return [dict(one) for one in listed]
-    if "op" in given:
-        return [{name: value for name, value in given.items() if name != "eid"}]
-    made = []
-    for op, member in _SHORT.items():
-        if op in given:
-            extra = {"rollback": given["rollback"]} if "rollback" in given else {}
-            made.append({"op": op, member: given[op], **extra})
-    if not made:
-        raise Unresolved("queue-package needs `enable`, `disable`, `delete`, `op` or `operations`")
-    return made
+    listed = of_trigger("eim.queue-package", given).given["operations"]
+    if any("op" not in one for one in listed):
+        raise Unresolved("queue-package needs an operation, or `operations`")
+    return [dict(one) for one in listed]
 
 
 def operation(members: dict[str, Any]) -> Operation:
-    """Return an operation from the texts of a case."""
-    known = {field.name: field for field in FIELDS.get(str(members.get("op")), ())}
-    typed = {name: _typed(known.get(name), name, value) for name, value in members.items()}
+    """Return an operation from what an operator is told."""
     try:
-        return from_members(typed)
+        return from_members(members)
     except OrderError as error:
-        raise Unresolved(f"queue-package: {error}") from None
-
-
-def _typed(field: Field | None, name: str, value: Any) -> Any:
-    if name == "iccid" and isinstance(value, str) and len(value) == 20:
-        return iccid_text(bytes.fromhex(value))
-    if value in ("yes", "true"):
-        return True
-    if value in ("no", "false"):
-        return False
-    if field is not None and field.type == "integer" and str(value).lstrip("-").isdigit():
-        return int(value)
-    return value
+        raise Declined(f"queue-package: {error}") from None
 
 
 def _octets(iccid: str) -> str:
@@ -251,7 +265,7 @@ def _notification(one: Notification) -> dict[str, Value]:
 
 
 def _order_state(state: str) -> str:
-    return {"done": "done", "failed": "failed"}.get(state, "open")
+    return "open" if state in _OPEN else state if state == _DONE else "failed"
 
 
 def _smdp_order(one: Any) -> dict[str, Value]:

@@ -75,6 +75,8 @@ class Setting:
     suite: Suite | None = None
     product: ProductFile | None = None
     ixit: dict[str, Value] = field(default_factory=dict)
+    # the IPA listens for packages
+    injects: bool = False
 
 
 class Stage:
@@ -99,6 +101,8 @@ class Stage:
         kind = BasicChannel if _label(variant, "channel", "logical") == "basic" else CardLink
         self.card = kind(self.world._transmit, tape=self.world.tape)
         self.names = self._names()
+        # another device of the eIM's: what is for one goes to no other
+        self.world.eim.enrol(identities.EIDS[1])
         if self.foreign is not None and setting.role == "eim":
             self._associate(self.foreign)
         self.device = DeviceSays(
@@ -141,6 +145,7 @@ class Stage:
             tape=setting.capture,
             off=setting.off,
             binding=self.binding,
+            injects=setting.injects,
             eim_knobs=coap_knobs(setting.peers.get("eim", {}), setting.seed),
             **own,
         )
@@ -201,6 +206,7 @@ class Stage:
         names.facts |= {
             "eid": world.euicc.eid,
             "eid.other": identities.EIDS[1],
+            "eid.unknown": identities.EIDS[2],
             "iccid.a": iccid_octets(ICCID_A).hex(),
             "iccid.b": iccid_octets(ICCID_B).hex(),
             "iccid.unknown": iccid_octets(_UNKNOWN_ICCID).hex(),

@@ -15,7 +15,7 @@ from sgprobe.cases.match import Difference, Match, Unresolved, match
 from sgprobe.engine.fill import Filler
 from sgprobe.engine.heard import Heard
 from sgprobe.engine.names import plain
-from sgprobe.engine.outcome import CannotJudge, StepFailed
+from sgprobe.engine.outcome import CannotJudge, Declined, StepFailed
 from sgprobe.engine.talk import Lost, Talk, Trouble
 from sgprobe.exchange import Request, Response
 from sgprobe.links.clock import ScenarioClock, deadline
@@ -332,7 +332,13 @@ class Player:
 
     async def _trigger(self, step: p.PlannedTrigger) -> Done:
         given = Filler(self.names).fill(step.given, {}) if step.given is not None else {}
-        outputs = await self.talk.stage.trigger(step.step.action.text, given)
+        may_refuse = str(given.pop("may-refuse", "no")) == "yes"
+        try:
+            outputs = await self.talk.stage.trigger(step.step.action.text, given)
+        except Declined as declined:
+            if not may_refuse:
+                raise
+            return Done(notes=(("trigger", f"{step.step.action.text}: refused, {declined}"),))
         self.names.history.captured |= outputs
         return Done(notes=(("trigger", step.step.action.text),))
 

@@ -18,7 +18,7 @@ from sgprobe.cases import planned as p
 from sgprobe.cases.match import Unresolved
 from sgprobe.cases.messages import Message
 from sgprobe.engine import wire
-from sgprobe.engine.compose import Composer, needs_default, with_binding
+from sgprobe.engine.compose import Composer, names_in, needs_default, with_binding
 from sgprobe.engine.damage import DamageError
 from sgprobe.engine.end import Inbox
 from sgprobe.engine.fill import ABSENT, Filler
@@ -152,7 +152,8 @@ class Talk:
         """Return what the role would say by itself."""
         if receiver == "euicc":
             return await self.stage.card_says.value(planned.message)
-        return await self.stage.device.value(planned.message, receiver)
+        wanted = names_in(planned.template) if planned.template is not None else frozenset()
+        return await self.stage.device.value(planned.message, receiver, wanted)
 
     async def prepare(self, planned: p.PlannedMessage) -> tuple[Any, Value]:
         """Return what a step sends: a Request to a server, octets to a card; and its value."""
@@ -236,7 +237,7 @@ class Talk:
         if found is None:
             return await default()
         sender = self._client_of(role)
-        transport = self.stage.url(role).partition(":")[0] if role != "ipa" else "https"
+        transport = self.stage.binding if role == "ipa" else self.stage.url(role).partition(":")[0]
         heard = self._said(sender, role, found.function, request=True, found=found,
                            octets=request.body, transport=transport, carrier=request)  # fmt: skip
         try:
@@ -250,8 +251,9 @@ class Talk:
         return answer
 
     def _client_of(self, role: str) -> str:
-        """Return who asks a server: the IPA, or an eIM under test that relays."""
-        return "eim" if self.role == "eim" and role in ("smdp", "smds") else "ipa"
+        """Return who asks a server: the IPA, or an eIM that relays or injects."""
+        relays = self.role == "eim" and role in ("smdp", "smds")
+        return "eim" if relays or role == "ipa" else "ipa"
 
     def _rsp(self) -> Spec:
         from dissectors.asn1.versions import parse_spec

@@ -1,0 +1,75 @@
+"""Triggers and states of the references: orders of the eIM, its restart, the association."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from sgprobe.cases.match import Unresolved
+from sgprobe.engine.end import HeardWorld
+from sgprobe.engine.outcome import Declined
+from sgprobe.engine.references import References
+from sgprobe.host.world import ICCID_B, Plan
+from sgprobe.peers.euicc.records import Eim
+
+
+async def _serve(_role: str, _request: Any, default: Callable[[], Awaitable[Any]]) -> Any:
+    return await default()
+
+
+@pytest.fixture
+def references() -> References:
+    """The references of a world that nobody listens in."""
+    return References(HeardWorld(Plan(), _serve), lambda text: None)
+
+
+def _do(references: References, action: str, **given: Any) -> dict[str, Any]:
+    return asyncio.run(references.trigger(action, given))
+
+
+def test_an_order_is_open_until_its_end(references: References) -> None:
+    """The state is that of the order that came last."""
+    _do(references, "eim.queue-package", enable=ICCID_B)
+    _do(references, "eim.queue-package", operations=[{"disable": ICCID_B}, {"get-rat": ""}])
+    assert [row["state"] for row in references.read("eim.queue")] == ["open"]
+    _do(references, "eim.cancel")
+    assert [row["state"] for row in references.read("eim.queue")] == ["failed"]
+    assert [str(one.state) for one in references.world.eim.orders()] == ["queued", "cancelled"]
+
+
+def test_an_order_that_cannot_be_is_declined(references: References) -> None:
+    """A case may permit it; nothing is queued."""
+    with pytest.raises(Declined):
+        _do(references, "eim.queue-package", enable="89490000000000ABCDE")
+    with pytest.raises(Unresolved):
+        references.read("eim.queue")
+
+
+def test_a_restart_keeps_the_store_alone(references: References) -> None:
+    """Orders survive; the journal does not."""
+    _do(references, "eim.queue-package", enable=ICCID_B)
+    references.world.eim.note("A", "b")
+    _do(references, "eim.restart")
+    assert len(references.world.eim.orders()) == 1
+    assert not references.world.eim.journal
+
+
+def test_both_ends_agree_on_an_association(references: References) -> None:
+    """The eUICC and the eIM have the token and the counter of the row; `none` is no token."""
+    own = references.world.eim_setup.eim_id
+    eid = references.world.euicc.eid
+    references.bring("euicc.eims", [{"eimId": own, "associationToken": "5", "counterValue": "9"}])
+    device, known = references.world.eim.device(eid), references.world.euicc.draft().find(Eim, own)
+    assert device is not None
+    assert known is not None
+    assert (device.token, device.counter) == (known.token, known.counter) == (5, 9)
+    references.bring("euicc.eims", [{"eimId": own, "associationToken": "none"}])
+    device, known = references.world.eim.device(eid), references.world.euicc.draft().find(Eim, own)
+    assert device is not None
+    assert known is not None
+    assert known.token is None
+    assert not device.token
+    assert known.counter == 9
