@@ -26,7 +26,7 @@ from sgprobe.links.coap_link import CoapKnobs, CoapLink
 from sgprobe.links.fault import Fault, FaultPlan
 from sgprobe.links.https_server import HttpsServer
 from sgprobe.links.impairment import Impairment
-from sgprobe.links.line import Line
+from sgprobe.links.line import Line, OtherEnd
 from sgprobe.links.tape import Address, Tape
 from sgprobe.links.tls import Identity, TlsSettings
 from sgprobe.peers.effects import Say
@@ -281,6 +281,13 @@ class World:
         Datagrams are lost; what TCP connections send waits until the server is back.
         """
         self.lines[role].reach(reaches)
+
+    def outside(self, role: str, name: str, address: Address, settings: TlsSettings) -> None:
+        """Say where a server is that is no part of this world: its role's line leads to it."""
+        line = self.lines[role]
+        place = Place(address, settings, OtherEnd(line), line.carries)
+        self.directory.add(name, place)
+        self.eim_directory.add(name, place)
 
     async def inject(self, *, json: bool = False) -> Injected:
         """Have the eIM send what waits for the eUICC to the IPA, which listens."""

@@ -61,6 +61,39 @@ class Line:
         return _Way(ways, 0), _Way(ways, 1)
 
 
+class OtherEnd(Line):
+    """A line as its other end sees it: what is inward there is outward here."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__()
+        self._line = line
+
+    def use(self, impairment: Impairment) -> None:
+        self._line.use(impairment)
+
+    def reach(self, reaches: bool) -> None:
+        self._line.reach(reaches)
+
+    def carries(self) -> bool:
+        return self._line.carries()
+
+    def watch(self, back: Callable[[], None]) -> None:
+        self._line.watch(back)
+
+    def leave(self, back: Callable[[], None]) -> None:
+        self._line.leave(back)
+
+    def inward(self, data: bytes, now: float) -> Fate:
+        return self._line.outward(data, now)
+
+    def outward(self, data: bytes, now: float) -> Fate:
+        return self._line.inward(data, now)
+
+    def connection(self) -> tuple[StreamWay, StreamWay] | None:
+        ways = self._line.connection()
+        return None if ways is None else (ways[1], ways[0])
+
+
 class _Ways:
     """Both directions of one TCP connection."""
 

@@ -162,6 +162,28 @@ def test_a_line_that_gets_worse_and_better(binding: str) -> None:
     assert again < 1
 
 
+@pytest.mark.parametrize("binding", BINDINGS)
+def test_the_line_to_a_server_outside(binding: str) -> None:
+    """The eIM of one world is the product that the IPA of another one asks."""
+
+    async def run() -> None:
+        async with (
+            World(plan_of("poll", binding=binding)) as product,
+            World(plan_of("poll", binding=binding, absent=frozenset({"eim"}))) as world,
+        ):
+            name = world.eim_setup.eim_id
+            port = int(product.addresses[name].rpartition(":")[2])
+            trust = TlsSettings(trust=(world.set.ci.der,))
+            world.outside("eim", name, ("127.0.0.1", port), trust)
+            assert (await world.device.run(world.ipa.poll()))[0].ok
+            world.reach("eim", False)
+            assert (await world.device.run(world.ipa.poll()))[0].out_of_reach
+            world.reach("eim", True)
+            assert (await world.device.run(world.ipa.poll()))[0].ok
+
+    asyncio.run(run())
+
+
 def test_the_ipa_that_listens_is_out_of_reach() -> None:
     async def run() -> None:
         async with World(plan_of("inject", binding="coaps")) as world:

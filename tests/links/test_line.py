@@ -11,8 +11,8 @@ from links_kit import NOTHING, POLL, Answers, client, run, server
 from sgprobe.links.clock import ScenarioClock, WallClock
 from sgprobe.links.https_client import HttpsClient, Unreachable
 from sgprobe.links.https_server import HttpsServer
-from sgprobe.links.impairment import Perfect, Plan, StreamFate, both_ways
-from sgprobe.links.line import Line
+from sgprobe.links.impairment import BadLink, Perfect, Plan, StreamFate, both_ways
+from sgprobe.links.line import Line, OtherEnd
 from sgprobe.links.pipe import CLIENT, Pipe
 
 DROP_FIRST = Plan(drop=frozenset({1}))
@@ -77,10 +77,29 @@ def test_who_watches_is_told_until_it_leaves() -> None:
     assert told == [1]
 
 
+def test_the_other_end_sees_it_the_other_way_round() -> None:
+    line = Line(BadLink(Plan(loss=1.0), Plan()))
+    end = OtherEnd(line)
+    assert (line.inward(b"a", 0.0), line.outward(b"a", 0.0)) == ([], [(0.0, b"a")])
+    assert (end.inward(b"a", 0.0), end.outward(b"a", 0.0)) == ([(0.0, b"a")], [])
+    ways = end.connection()
+    assert ways is not None
+    assert [way.fate(b"a", 0.0) for way in ways] == [[(0.0, b"a")], [(1.0, b"a")]]
+    told = []
+    end.watch(lambda: told.append(1))
+    line.reach(False)
+    assert not end.carries()
+    assert end.inward(b"a", 0.0) == []
+    line.reach(True)
+    assert told == [1]
+
+
 @pytest.mark.parametrize("side", ["client", "server"])
 def test_tcp_goes_on_where_it_stood(side: str) -> None:
     line, answers = Line(), Answers()
-    lines = {one: line if one == side else None for one in ("client", "server")}
+    lines = {"server": line, "client": None}
+    if side == "client":
+        lines = {"server": None, "client": OtherEnd(line)}
 
     async def work() -> None:
         async with HttpsServer(answers, server(), impairment=lines["server"]) as eim:
