@@ -65,6 +65,8 @@ def _url(call: HttpCall, base: str, known: Mapping[str, Value]) -> str:
     url = base.rstrip("/") + target if target.startswith("/") else target
     segments = [text_of(part, known) for part in call.path]
     for segment in segments:
+        if segment in ("", ".", ".."):
+            raise Failed(f"{call.source}: {segment!r} is no segment of a path")
         if segment is not None:
             # a segment is one segment, whatever a product has named its orders
             url = f"{url.rstrip('/')}/{quote(segment, safe='')}"

@@ -160,6 +160,14 @@ def test_nothing_seen_or_answered_is_nothing_to_compare(references) -> None:
     assert compare("euicc", facts, {}) == []
 
 
+def test_what_an_euicc_leaves_out_is_not_compared(references) -> None:
+    told = {name: one for name, one in info2().items() if name not in ("rspCapability", "ipaMode")}
+    assert compare("euicc", Facts(euicc_info2=told), references["euicc"]) == []
+    without_crl = {**info2(), "rspCapability": {"value": "80", "length": 1}}
+    found = compare("euicc", Facts(euicc_info2=without_crl), references["euicc"])
+    assert names(found) == [("EU_CRL", "yes", "no")]
+
+
 def test_bits() -> None:
     assert places({"value": "c0", "length": 2}) == {0, 1}
     assert places({"value": "0480", "length": 9}) == {5, 8}

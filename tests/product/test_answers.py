@@ -64,6 +64,13 @@ def test_a_condition_makes_a_must(catalogue) -> None:
     assert told("{EIM_HTTPS: no, EIM_COAPS: both}", "eim", catalogue) == []
 
 
+def test_true_and_false_are_yes_and_no(catalogue) -> None:
+    problems = Problems()
+    text = "{EIM_HTTPS: true, EIM_COAPS: False, EIM_ID_TYPE: fqdn}"
+    answers = read_answers(read(text, "x"), "eim", catalogue, problems)
+    assert [one.values for one in answers.values()] == [("yes",), ("no",), ("fqdn",)]
+
+
 def test_a_yes_implies(catalogue) -> None:
     wanted = "EU_ECALL implies EU_IOT, which is answered otherwise"
     assert told("{EU_LPA: yes, EU_IOT: no, EU_ECALL: yes}", "euicc", catalogue) == [wanted]

@@ -144,6 +144,7 @@ WRONG = [
     ("command: [true]", "command: [echo, $1]", "'$1' is no reference"),
     ("command: [true]", "python: 'a b:act'", "'a b' is no name of a module"),
     ("{env: ACME_TOKEN}", "{env: ''}", "is text, {env: NAME} or {file: PATH}"),
+    ("{from: body.status, words:", "{frm: body.status, words:", "'state' has `from` and `words`"),
     ("command: [true]", "rest: []", "'restart' makes no call"),
     ("command: [true]", "fixed: {a: [b]}", "'a' is a text"),
     ("command: [true]", "command: [{a: b}]", "and nothing else"),

@@ -199,6 +199,14 @@ def test_what_a_product_does_wrong_is_a_failure(
     assert len(str(found.value)) < 500
 
 
+@pytest.mark.parametrize("order", ["", ".", ".."])
+def test_a_segment_leads_nowhere_else(act: Act, server: Server, order: str) -> None:
+    text = f"  url: {server.url}\n  cancel: {{rest: {{delete: /orders, path: [$order]}}}}\n"
+    with pytest.raises(Failed, match="is no segment of a path"):
+        act(text, "cancel", "order", given={"order": order})
+    assert server.seen == []
+
+
 @pytest.mark.parametrize("url", ["http:///x", "ftp://h/x", "http://h:x/", "http://h/\n"])
 def test_an_answer_may_name_no_url(act: Act, server: Server, url: str) -> None:
     server.answers = [(200, {}, json.dumps({"next": url}).encode())]

@@ -85,6 +85,14 @@ def test_a_draft_is_right_and_fits_the_schema(validator, catalogue, role: str) -
     assert set(product.answers) == set(answers)
 
 
+def test_a_draft_shows_what_its_role_needs(catalogue) -> None:
+    texts = {role: draft(role, catalogue) for role in ROLES}
+    assert [role for role, text in texts.items() if "# listen:" in text] == ["ipa"]
+    assert "#   esipa: https://" in texts["eim"]
+    assert "#   smdp-pb: dppb.pem" in texts["smdp"]
+    assert "[C: a must where not EIM_COAPS" in texts["eim"]
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "examples" / "products").glob("*.yaml")),
                          ids=lambda path: path.name)  # fmt: skip
 def test_product_files_that_are_shipped(validator, catalogue, path: Path) -> None:
