@@ -238,6 +238,7 @@ _IFPP = (
     _rest(ES2F, "OrderProfiles", "orderProfiles", ("msp", "smdpf")),
     _rest(ES2F, "ShowOrder", "showOrder", ("msp", "smdpf")),
     _rest(ES2F, "WithdrawProfiles", "withdrawProfiles", ("msp", "smdpf")),
+    _rest(ES2F, "TellOperator", "tellOperator", ("smdpf", "msp")),
     _rest(ESED1, "DeliverEuiccData", "deliverEuiccData", ("eum", "smdpf"), "EuiccDataBatch"),
     _rest(ESED2, "HandOverEuiccData", "handOverEuiccData", ("eum", "fpa"), "EuiccDataBatch"),
     _rest(ESBPP, "RequestPackages", "requestPackages", ("fpa", "smdpf")),

@@ -12,7 +12,7 @@ from dissectors.asn1.fits import decode_fitting
 from dissectors.asn1.versions import SPECS, Spec
 from dissectors.finding import Finding, finding
 from dissectors.link.apdu_message import CardKind, CardMessage
-from dissectors.spec.functions import CARD, ES10B, FUNCTIONS, Function
+from dissectors.spec.functions import CARD, ES10B, ES10F, FUNCTIONS, Function
 from dissectors.trace import codes
 from dissectors.trace.message import REQUEST, RESPONSE, Message, Recognised
 from dissectors.trace.recognise import first_tag
@@ -21,6 +21,8 @@ Read = tuple[Decoded, tuple[str, ...]]
 
 # 91xx: done, and a proactive command waits
 _DONE = (0x9000, 0x9100)
+# IFPP §3: ES10f has this function of ES10b
+_PACKAGE = next(f for f in FUNCTIONS if (f.interface, f.request) == (ES10F, "BoundProfilePackage"))
 _NO_COMMAND = Function(ES10B, "unknown", None, None, "ipa", "euicc", "")
 
 
@@ -95,6 +97,8 @@ class CardCarrier:
         self._ends = ends
         self._on_message = on_message
         self._spec = spec
+        # whether the last session was opened by a load context, as in a factory
+        self._factory = False
 
     def message(self, card: CardMessage) -> None:
         """Take one command with its answer."""
@@ -106,6 +110,12 @@ class CardCarrier:
             self._unknown(card)
             return
         function, names, request = _choose(candidates, card.command, self._spec)
+        if function.request == "IfppLoadContextRequest":
+            self._factory = True
+        elif function.request == "AuthenticateServerRequest":
+            self._factory = False
+        elif self._factory and function.request == _PACKAGE.request:
+            function = _PACKAGE
         self._emit(card, function, REQUEST, request, card.command, card.problems)
         response: Read | None = None
         problems: tuple[Finding, ...] = ()

@@ -9,8 +9,8 @@ from dissectors.asn1.versions import Spec
 from dissectors.finding import Finding, finding
 from dissectors.link.http import HttpHead, HttpMessage, Kind
 from dissectors.link.stream import Flow
-from dissectors.spec.functions import ASN1_MEDIA, JSON_MEDIA, Function
-from dissectors.trace import codes
+from dissectors.spec.functions import ASN1_MEDIA, IFPP, JSON_MEDIA, Function
+from dissectors.trace import codes, ifpp_http
 from dissectors.trace.message import REQUEST, RESPONSE, Message, Recognised
 from dissectors.trace.not_read import not_read
 from dissectors.trace.recognise import Body, Media, recognise
@@ -84,10 +84,14 @@ class HttpCarrier:
         """Take one HTTP message."""
         head = self._heads.get(message.head)
         if head.head.kind is Kind.REQUEST:
-            body = Body(REQUEST, head.path, message.body, head.media)
-            found = recognise(body, self._spec)
+            found = None
+            if ifpp_http.may_be(head.path):
+                found = ifpp_http.request(head.head, message.body)
             if found is None:
-                return
+                body = Body(REQUEST, head.path, message.body, head.media)
+                found = recognise(body, self._spec)
+                if found is None:
+                    return
             if len(self._asked) >= _WAITING:
                 self._asked.pop(next(iter(self._asked)))
             self._asked[id(message)] = message, found.function
@@ -103,6 +107,9 @@ class HttpCarrier:
                 return  # the answer to something that is not ours
             path = self._heads.get(request.head).path
         status = message.head.status
+        if asked is not None and asked.interface in IFPP:
+            self._emit(message, head, ifpp_http.response(asked, message.body), status)
+            return
         body = Body(RESPONSE, path, message.body, head.media, asked)
         # an error answer may hold a page of text, whatever it is called
         as_message = status < 300 or head.media is not Media.OTHER
@@ -120,6 +127,9 @@ class HttpCarrier:
         # a page of text that came with an error has a media type of its own
         message_there = octets and (name or status is None or status < 300)
         told = head.problems if message_there else head.bodiless
+        if function.interface in IFPP:
+            # REST: methods, media types and status codes are its own
+            told = ()
         if is_json is (head.media is Media.ASN1) and head.media is not Media.OTHER and name:
             told = (*told, _other_binding(head, is_json))
         if told or message.problems:
