@@ -50,14 +50,14 @@ def sign_package(
     operations: Iterable[Operation],
     transaction: str | None,
     *,
-    with_token: bool = True,
+    always_token: bool = True,
 ) -> bytes:
     """Return the EuiccPackageRequest (BF51) for a device as it stands: its counter is the one."""
     signed = package_value(setup, device, kind, operations, transaction)
     key = setup.signer(device.key)
-    if with_token:
+    if always_token or device.token:
         signature = EIM_SIGNATURE.sign(key, signed, association_token(device.token))
     else:
-        # the fault: what a card verifies is not what was signed
+        # the fault: without a token there is still 84 01 00 to sign, which is easily forgotten
         signature = signature_tlv(keys.sign(key, signed))
     return tlv("BF51", signed, signature)

@@ -89,7 +89,7 @@ class Queue:
             order.kind,
             operations,
             transaction,
-            with_token=self.rules.on("EIM.SIGNATURE-TOKEN"),
+            always_token=self.rules.on("EIM.SIGNATURE-TOKEN"),
         )
         signed = replace(
             order,

@@ -372,6 +372,16 @@ class Maker:
         return Bench(off=self.off, **how)
 
 
+@pytest.mark.parametrize("token", [1, 5])
+def test_a_faulty_eim_signs_a_token_that_there_is(token: int):
+    bench = Bench(off=("EIM.SIGNATURE-TOKEN",))
+    bench.eim.enrol(bench.eid, token=token)
+    bench.order(Enable(B))
+    signed, signature = elements(bench.package())
+    key = bench.setup.signer("default").public_key()
+    assert EIM_SIGNATURE.verify(key, signature, signed, association_token(token))
+
+
 def test_there_is_a_scenario_for_every_rule():
     assert SCENARIOS.keys() == {rule.name for rule in RULES}
 
