@@ -20,11 +20,7 @@ RULES: tuple[Rule, ...] = tuple(
         ("EID-VALID", "SGP.29 §3.2", "an EID is 32 digits with right check digits"),
         ("EID-KNOWN", "SGP.32 §5.14.5", "packages are for eUICCs that this eIM manages"),
         # packages of its own
-        (
-            "SIGNATURE-TOKEN",
-            "SGP.32 §2.11.1.1",
-            "eimSignature covers 84 01 00 where there is no token",
-        ),
+        ("SIGNATURE-TOKEN", "SGP.32 §2.11.1.1", "without a token eimSignature covers 84 01 00"),
         ("COUNTER-FRESH", "SGP.32 §2.11.1.1", "a package has a higher counter than all before it"),
         ("COUNTER-LIMIT", "SGP.32 §2.10", "no counter above 8388607 is signed"),
         ("ORDER-EXPIRY", "SGP.32 §3.1.1", "an order past its time is not delivered"),

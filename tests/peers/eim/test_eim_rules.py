@@ -153,6 +153,7 @@ def _(make):
 @scenario("SIGNATURE-TOKEN", "covered")
 def _(make):
     bench = make()
+    bench.eim.enrol(bench.eid, token=0)
     bench.order(Enable(B))
     signed, signature = elements(bench.package())
     key = bench.setup.signer("default").public_key()
