@@ -13,9 +13,6 @@ import io
 import sys
 from pathlib import Path
 
-from sgprobe.cases.catalogue import Purposes, load_purposes
-from sgprobe.cases.load import CASE_ENDING, load_case
-from sgprobe.cases.suite import load_suite, near
 from sgprobe.cli.command import USAGE, UserError
 from sgprobe.cli.report import load_run
 from sgprobe.data import data_dir
@@ -23,6 +20,7 @@ from sgprobe.fileerror import FileError, render
 from sgprobe.report import matrix
 from sgprobe.report.matrix_forms import FORMS, said
 from sgprobe.report.text import plain
+from sgprobe.runner.coverage import coverage
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not root.is_dir():
         raise UserError(f"{plain(str(root))}: no such folder")
     try:
-        requirements, cases = catalogue(root)
+        requirements, cases = coverage(root)
     except FileError as error:
         for problem in error.problems:
             print(render(problem), file=sys.stderr)
@@ -62,43 +60,3 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"{plain(arguments.out)}: {error.strerror}") from None
     print(f"{plain(arguments.out)}: {said(found)}")
     return 0
-
-
-def catalogue(root: Path) -> tuple[list[matrix.Requirement], list[matrix.Coverage]]:
-    """Return the requirements of a suites folder and what covers them; raises FileError."""
-    suite = load_suite(root)
-    purposes = load_purposes(root)
-    requirements = [
-        matrix.Requirement(one.id, one.clause, one.text, one.level, one.firm)
-        for one in suite.requirements.values()
-    ]
-    cases: dict[str, matrix.Coverage] = {}
-    for path in sorted(root.rglob("*" + CASE_ENDING)):
-        case = load_case(path, near(path))
-        cases[case.id] = matrix.Coverage(
-            case.id,
-            case.title,
-            case.roles,
-            tuple(one.text for one in case.covers),
-            True,
-            _official(purposes, case.id),
-        )
-    for row in purposes.rows.values():
-        if row.id not in cases:
-            cases[row.id] = matrix.Coverage(
-                row.id, row.title, row.roles, row.covers, False, _official(purposes, row.id)
-            )
-    return requirements, list(cases.values())
-
-
-def _official(purposes: Purposes, ident: str) -> tuple[tuple[str, str], ...]:
-    """Return the official cases of a row with how sure their names are; a topic is no case."""
-    row = purposes.rows.get(ident)
-    if row is None:
-        return ()
-    found = []
-    for name in row.official:
-        known = purposes.official.get(name.split(" #")[0])
-        if known is not None and not known.topic and known.role in row.roles:
-            found.append((name, known.mark))
-    return tuple(found)

@@ -1,6 +1,6 @@
 """Write reports of a run again, from the events that its results folder holds.
 
-sgprobe report reports/results/2026-11-21T120000            report.html, junit.xml, results.json, …
+sgprobe report reports/results/2026-11-21T120000            report.html, junit.xml, …
 sgprobe report DIR --format allure,html --out build/
 sgprobe report DIR --format console                         print what the run printed
 sgprobe report DIR --against main.json                      newly failing, passing, not applicable
@@ -24,7 +24,8 @@ from sgprobe.report.folder import NoResults, read_run
 from sgprobe.report.run import COUNTS, Run, counted
 from sgprobe.report.summary import comparison_lines
 from sgprobe.report.text import plain
-from sgprobe.report.writers import FORMS, PRINTED, USUAL, print_report, write_reports
+from sgprobe.report.write import FORMS, PRINTED, USUAL, chosen, print_report, render
+from sgprobe.runner.coverage import coverage
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,10 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
     comparison = _compared(found, arguments.against)
     out = _out(arguments)
     files = [form for form in forms if form not in PRINTED]
+    links = link_patterns(arguments.link_pattern)
     try:
-        written = write_reports(
-            found, out, files, comparison, link_patterns(arguments.link_pattern)
-        )
+        written = render(found, out, files, comparison=comparison, links=links, catalogue=coverage)
     except OSError as error:
         raise UserError(f"{plain(str(out))}: {error.strerror}", "--out names a folder") from None
     for form in forms:
@@ -94,12 +94,14 @@ def load_run(folders: list[str]) -> Run:
 
 def chosen_forms(text: str) -> list[str]:
     """Return the reports that an option names."""
-    forms = [part.strip() for part in text.split(",") if part.strip()]
-    unknown = [form for form in forms if form not in FORMS]
-    if unknown or not forms:
-        word = unknown[0] if unknown else text
-        hint = did_you_mean(word, FORMS) or f"known: {', '.join(FORMS)}"
-        raise UserError(f"--format: no report {plain(word)!r}", hint)
+    try:
+        forms = chosen(part.strip() for part in text.split(",") if part.strip())
+    except LookupError as error:
+        word = str(error.args[0])
+        hint = did_you_mean(word, FORMS) or f"known: {', '.join(FORMS)}, all"
+        raise UserError(f"--format: no report {plain(word)!r}", hint) from None
+    if not forms:
+        raise UserError("--format names no report", f"known: {', '.join(FORMS)}, all")
     return forms
 
 

@@ -17,7 +17,7 @@ from sgprobe.report.junit import iso
 from sgprobe.report.redact import redact_folder
 from sgprobe.report.run import Run
 from sgprobe.report.text import plain, short
-from sgprobe.report.writers import USUAL, write_reports
+from sgprobe.report.write import USUAL, render
 
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 FORMAT = 1
@@ -96,7 +96,7 @@ def _redacted(
     folder: Path, scratch: Path, run: Run, kinds: frozenset[str]
 ) -> tuple[dict[str, Path], list[str]]:
     _, veil = redact_folder(folder, scratch, kinds)
-    write_reports(read_run(scratch), scratch, USUAL)
+    render(read_run(scratch), scratch, USUAL)
     product = _product(run)
     if product is not None:
         (scratch / "product").mkdir()
