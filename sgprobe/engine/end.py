@@ -20,6 +20,8 @@ from sgprobe.peers.euicc.euicc import Euicc
 Serve = Callable[[str, Request, Callable[[], Awaitable[Response]]], Awaitable[Response]]
 # command, what the eUICC answers to it -> what is answered
 Command = Callable[[bytes, Callable[[bytes], bytes]], bytes]
+# a request of the product -> what it asks instead
+Change = Callable[[Request], Awaitable[Request]]
 HTTPS = "https"
 
 
@@ -64,6 +66,32 @@ class HeardWorld(World):
             return await self._serve(role, request, lambda: handler(request, caller))
 
         await super()._listen(role, name, own, trust, heard, binding)
+
+
+class DisguisedDirectory:
+    """An address book whose clients ask something else than they were given."""
+
+    def __init__(self, directory: Any, change: Change) -> None:
+        self._directory = directory
+        self._change = change
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._directory, name)
+
+    def client(self, address: str) -> Any:
+        """Return a client that asks through the planted fault."""
+        return _DisguisedClient(self._directory.client(address), self._change)
+
+
+class _DisguisedClient:
+    def __init__(self, client: Any, change: Change) -> None:
+        self._client = client
+        self._change = change
+
+    async def ask(self, request: Request) -> Response:
+        """Ask what is left of the request."""
+        answer: Response = await self._client.ask(await self._change(request))
+        return answer
 
 
 class BasicChannel(CardLink):

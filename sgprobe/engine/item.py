@@ -17,6 +17,7 @@ from sgprobe.cases import planned as p
 from sgprobe.cases.match import Unresolved
 from sgprobe.cases.suite import Suite
 from sgprobe.engine.damage import DamageError
+from sgprobe.engine.disguise import Says
 from sgprobe.engine.heard import Heard
 from sgprobe.engine.outcome import CannotJudge, StepFailed, Tally, tree
 from sgprobe.engine.rows import read_rows
@@ -66,6 +67,8 @@ class Options:
     off: frozenset[str] = frozenset()
     ixit: dict[str, Value] = field(default_factory=dict)
     product: ProductFile | None = None
+    # what a planted fault makes the product say
+    says: tuple[Says, ...] = ()
     # longest real time of one item
     limit: float = 120.0
 
@@ -80,6 +83,8 @@ class Result:
     warnings: tuple[str, ...] = ()
     checks: int = 0
     seconds: float = 0.0
+    # before known deviations and uncertain facts were taken into account
+    judged: Verdict = Verdict.PASS
 
 
 class Item:
@@ -144,13 +149,14 @@ class Item:
 
     def _result(self, seconds: float) -> Result:
         verdict, reason, warnings = self.tally.verdict, self.tally.reason, self.tally.warnings
+        judged = verdict
         if verdict is Verdict.FAIL and self.facts.warns:
             warnings = [f"{self.facts.warns}: {reason}", *warnings]
             verdict, reason = Verdict.PASS, ""
         if self.deviation is not None:
             verdict, reason, warnings = self._deviating(verdict, reason, warnings)
         return Result(self.name, verdict, reason, tuple(dict.fromkeys(warnings)),
-                      self.tally.checks, seconds)  # fmt: skip
+                      self.tally.checks, seconds, judged)  # fmt: skip
 
     def _deviating(
         self, verdict: Verdict, reason: str, warnings: list[str]
@@ -179,6 +185,7 @@ class Item:
             settings_of(compiled.peers, variant),
             self.suite,
             self.options.product,
+            self.options.says,
             self.options.ixit,
             _triggers(compiled, "eim.inject"),
         )

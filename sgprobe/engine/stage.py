@@ -21,7 +21,16 @@ from sgprobe.crypto.keys import spki
 from sgprobe.engine.card_says import CardSays
 from sgprobe.engine.compose import Composer
 from sgprobe.engine.device_says import DeviceSays
-from sgprobe.engine.end import BasicChannel, Command, HeardWorld, Serve, TappedEuicc
+from sgprobe.engine.disguise import Says
+from sgprobe.engine.end import (
+    BasicChannel,
+    Change,
+    Command,
+    DisguisedDirectory,
+    HeardWorld,
+    Serve,
+    TappedEuicc,
+)
 from sgprobe.engine.fill import Filler
 from sgprobe.engine.foreign import Foreign
 from sgprobe.engine.heard import History
@@ -74,6 +83,7 @@ class Setting:
     peers: dict[str, Settings] = field(default_factory=dict)
     suite: Suite | None = None
     product: ProductFile | None = None
+    says: tuple[Says, ...] = ()
     ixit: dict[str, Value] = field(default_factory=dict)
     # the IPA listens for packages
     injects: bool = False
@@ -90,12 +100,14 @@ class Stage:
         self.spec = setting.spec
         iot = setting.spec if setting.spec.name == "SGP.32" else parse_spec(f"SGP.32@{_IOT}")
         self.iot = iot
+        self._change: Change | None = None
         self.foreign = Foreign(setting.product) if setting.product is not None else None
         self.world = HeardWorld(self._plan(iot.version), serve)
         self.log: list[str] = []
         self.references = References(self.world, self.log.append)
         self.history = history
-        if setting.role != "euicc":
+        # an eUICC under test is heard over the card link; only a planted fault changes what it says
+        if setting.role != "euicc" or setting.says:
             tapped: Any = TappedEuicc(self.world.euicc, command)
             self.world.card.euicc = tapped
         kind = BasicChannel if _label(variant, "channel", "logical") == "basic" else CardLink
@@ -338,10 +350,18 @@ class Stage:
         self.world.reach(role, wanted.up)
         self.world.impair(role, impairment_of(wanted, role, self.setting.role))
 
+    def speak_through(self, change: Change) -> None:
+        """Have what the product asks servers pass through a planted fault."""
+        self._change = change
+
     # --- life ---
 
     async def __aenter__(self) -> Stage:
         await self.world.__aenter__()
+        if self._change is not None:
+            for conductor in (self.world.device, self.world.eim_conductor):
+                spoken: Any = DisguisedDirectory(conductor.directory, self._change)
+                conductor.directory = spoken
         if self.foreign is not None and self.setting.role in ("eim", "smdp", "smds"):
             name = self.addresses[self.setting.role]
             binding = self.binding if self.setting.role == "eim" else "https"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dissectors.asn1.model import Value
@@ -20,6 +20,7 @@ from sgprobe.cases.messages import Message
 from sgprobe.engine import wire
 from sgprobe.engine.compose import Composer, names_in, needs_default, with_binding
 from sgprobe.engine.damage import DamageError
+from sgprobe.engine.disguise import SILENCE, Changed, Disguise
 from sgprobe.engine.end import Inbox
 from sgprobe.engine.fill import ABSENT, Filler
 from sgprobe.engine.heard import Heard, History
@@ -36,6 +37,8 @@ FAULTS = (Unresolved, EncodeError, DamageError)
 _HELD = 120.0
 _RSP = "2.5.0"
 _DONE = 0x9000
+_SILENCE = 3600.0
+_NOTHING = 0x6F00
 _BPP = bytes.fromhex("BF36")
 
 
@@ -94,6 +97,9 @@ class Talk:
         self.stage = Stage(setting, self._serve, self._command, self.history)
         self.names = self.stage.names
         self.composer = Composer(setting.spec, self.names)
+        self.disguise = Disguise(setting.says, self.composer)
+        if setting.says and setting.role in ("ipa", "eim"):
+            self.stage.speak_through(self.change_request)
         self.rules = {
             (peer.role, name): Rule(answers) for peer in peers for name, answers in peer.rules
         }
@@ -231,7 +237,7 @@ class Talk:
         self, role: str, request: Request, default: Callable[[], Awaitable[Response]]
     ) -> Response:
         if role == self.role:
-            return await default()
+            return await self._as_product(role, request, default)
         version = self.spec if role in ("eim", "ipa") else self._rsp()
         found = wire.read_request(request, version)
         if found is None:
@@ -249,6 +255,57 @@ class Talk:
         self._said(role, sender, found.function, request=False, found=read, octets=answer.body,
                    transport=transport, status=_status(answer), carrier=answer)  # fmt: skip
         return answer
+
+    # --- a planted fault speaks for the product ---
+
+    async def _as_product(
+        self, role: str, request: Request, default: Callable[[], Awaitable[Response]]
+    ) -> Response:
+        """Answer as the product does, or as a planted fault makes it."""
+        answer = await default()
+        if not self.disguise.says:
+            return answer
+        version = self.spec if role == "eim" else self._rsp()
+        found = wire.read_request(request, version)
+        if found is None:
+            return answer
+        one = self.disguise.find(found.function, request=False, json=found.is_json)
+        if one is None:
+            return answer
+        read = wire.read_response(answer, found.function, request.path, version)
+        changed = self.disguise.change(one, answer.body, read.value if read is not None else None)
+        await self._late(changed)
+        return replace(answer, body=changed.body, status=changed.status or answer.status)
+
+    async def _late(self, changed: Changed) -> None:
+        clock = self.stage.world.clock
+        if changed.after:
+            await clock.sleep(changed.after)
+        if changed.word == SILENCE:
+            await clock.sleep(_SILENCE)
+
+    async def change_request(self, request: Request) -> Request:
+        """Return what the product asks, or what a planted fault makes of it."""
+        version = self.spec if "/es9plus/" not in request.path else self._rsp()
+        found = wire.read_request(request, version)
+        one = None if found is None else self.disguise.find(
+            found.function, request=True, json=found.is_json
+        )  # fmt: skip
+        if one is None or found is None:
+            return request
+        changed = self.disguise.change(one, request.body, found.value)
+        await self._late(changed)
+        return replace(request, body=changed.body)
+
+    def _change_card(self, function: Function, octets: bytes, value: Value, *, asks: bool) -> bytes:
+        one = self.disguise.find(function, request=asks, json=False)
+        if one is None:
+            return octets
+        changed = self.disguise.change(one, octets, value)
+        if changed.word == SILENCE:
+            # it was never sent: to the product it looks as if the card had no answer
+            raise CardFailure(_NOTHING)
+        return changed.body
 
     def _client_of(self, role: str) -> str:
         """Return who asks a server: the IPA, or an eIM that relays or injects."""
@@ -294,7 +351,7 @@ class Talk:
             await self.stage.world.clock.sleep(self.seconds(answer.after))
         word = answer.answer.word
         if word == "silence":
-            await self.stage.world.clock.sleep(3600.0)
+            await self.stage.world.clock.sleep(_SILENCE)
             raise Unreachable("silence")
         if word == "reset":
             raise ConnectionResetError("the case resets the connection")
@@ -356,9 +413,18 @@ class Talk:
         if tag == _BPP or self.loading:
             return self._load(tag, command, default)
         found = recognise_command(command, self.spec)
-        if found is None or self.role != "ipa":
+        if found is None or self.role not in ("ipa", "euicc"):
             return default(command)
         function = found.function
+        if self.role == "euicc":
+            # only a planted fault comes this way
+            answer = default(command)
+            read = recognise_answer(function, answer, self.spec)
+            value = read.value if read is not None else None
+            return self._change_card(function, answer, value, asks=False) if answer else answer
+        changed = self._change_card(function, command, found.value, asks=True)
+        if changed != command:
+            command, found = changed, recognise_command(changed, self.spec) or found
         self._said("ipa", "euicc", function, request=True, found=found, octets=command,
                    transport="apdu")  # fmt: skip
         answer, sw = b"", _DONE

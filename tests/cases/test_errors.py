@@ -147,13 +147,6 @@ CHANGES = [
     (GEP, "eidValue: $eid", "eidValue: 0A1B", "'0A1B' has 2 octets; Octet16 has 16", "mutate"),
     (
         GEP,
-        "eidValue: $eid\n\n  - eim",
-        "rPLMN: 00F110\n\n  - eim",
-        "what we send lacks eidValue",
-        "mutate: {eidValue: remove}",
-    ),
-    (
-        GEP,
         "counterValue: <integer greater than $eim.last-counter>",
         "counterValue: <16 bytes>",
         "<16 bytes> does not fit INTEGER",

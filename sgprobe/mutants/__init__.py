@@ -1,0 +1,1 @@
+"""Planted faults, and whether the cases that are said to catch them do."""

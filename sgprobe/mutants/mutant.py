@@ -1,0 +1,135 @@
+"""Mutants of suites/mutants: what is planted, in which reference, and who is to catch it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dissectors.asn1.versions import Spec
+from sgprobe.cases.compile_parts import compile_mutations
+from sgprobe.cases.errors import Problems
+from sgprobe.cases.fields import Context, compile_fields
+from sgprobe.cases.messages import Message, arrows, find, schema
+from sgprobe.cases.references import Scope
+from sgprobe.cases.suite import Suite, near
+from sgprobe.durations import parse_duration
+from sgprobe.engine.disguise import Says
+from sgprobe.fileerror import FileError
+from sgprobe.problems import did_you_mean, listed, shown
+from sgprobe.yamlnode import Mapping, Node, Scalar
+from sgprobe.yamltable import entries, mapping_of, only, text, texts
+
+FOLDER = "mutants"
+_KEYS = ("text", "role", "off", "says", "caught-by")
+_SAYS = ("mutate", "fields", "status", "after", "nth")
+WORDS = ("silence", "repeat")
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One fault: rules that are switched off, messages that are changed on their way out."""
+
+    name: str
+    text: str
+    role: str
+    off: frozenset[str]
+    caught_by: tuple[str, ...]
+    file: str
+    line: int
+    says: tuple[tuple[Scalar, Node], ...] = field(default=())
+
+
+def load_mutants(suite: Suite) -> dict[str, Mutant]:
+    """Return all mutants of a suites folder; raises FileError."""
+    problems = Problems()
+    found: dict[str, Mutant] = {}
+    for path in sorted((suite.root / FOLDER).glob("*.yaml")):
+        node = mapping_of(path, problems, near)
+        for key, value in entries(node, "mutants", problems):
+            if key.text in found:
+                problems.add(key.source, f"{shown(key.text)} stands in another file already")
+            found[key.text] = _mutant(key, value, problems)
+    if problems.errors:
+        raise FileError(problems.errors)
+    return found
+
+
+def _mutant(key: Scalar, node: Mapping, problems: Problems) -> Mutant:
+    only(node, _KEYS, problems)
+    says = node.get("says")
+    listed_says = tuple(says.entries) if isinstance(says, Mapping) else ()
+    off = frozenset(one.text for one in texts(node, "off", problems))
+    if not off and not listed_says:
+        problems.add(node.source, f"{key.text} plants nothing", "give `off: [RULE]` or `says:`")
+    return Mutant(
+        key.text,
+        text(node, "text", problems),
+        text(node, "role", problems),
+        off,
+        tuple(one.text for one in texts(node, "caught-by", problems)),
+        node.source.file,
+        key.source.line,
+        listed_says,
+    )
+
+
+def compile_says(mutant: Mutant, suite: Suite, spec: Spec) -> tuple[Says, ...]:
+    """Return what a mutant changes in one version; raises FileError."""
+    problems = Problems()
+    made = [one for name, node in mutant.says
+            for one in _says(mutant.role, name, node, suite, spec, problems)]  # fmt: skip
+    if problems.errors:
+        raise FileError(problems.errors)
+    return tuple(made)
+
+
+def _messages(role: str, name: str, spec: Spec) -> list[Message]:
+    """Return the messages of a name that a role sends, whoever gets them."""
+    receivers = [receiver for sender, receiver in arrows() if sender == role]
+    found = [find(role, receiver, name, spec) for receiver in receivers]
+    return list(dict.fromkeys(one for one in found if one is not None))
+
+
+def _says(
+    role: str, name: Scalar, node: Node, suite: Suite, spec: Spec, problems: Problems
+) -> list[Says]:
+    made = []
+    known = _messages(role, name.text, spec)
+    if not known:
+        names = {one for sender, receiver in arrows() if sender == role
+                 for one in _names(sender, receiver)}  # fmt: skip
+        problems.add(
+            name.source,
+            f"{shown(name.text)} is not a message of {role}",
+            did_you_mean(name.text, names),
+        )
+    for message in known:
+        type_ = message.type(spec)
+        if type_ is None:
+            continue
+        if isinstance(node, Scalar):
+            if node.text not in WORDS:
+                problems.add(node.source, f"{shown(node.text)} is none of {listed(WORDS)}")
+            made.append(Says(message, word=node.text))
+            continue
+        if not isinstance(node, Mapping):
+            problems.add(node.source, "what is said stands by name, such as `{status: 500}`")
+            continue
+        only(node, _SAYS, problems)
+        context = Context(schema(spec, message), Scope(suite.references()), problems, {},
+                          suite.package_types(), True, True)  # fmt: skip
+        fields, damage = node.get("fields"), node.get("mutate")
+        template = compile_fields(fields, type_, context) if fields is not None else None
+        mutate = damage if isinstance(damage, Mapping | Scalar) else None
+        mutations = compile_mutations(mutate, type_, context)
+        status, after, nth = (text(node, one, problems, need=False)
+                              for one in ("status", "after", "nth"))  # fmt: skip
+        late = (parse_duration(after) or 0.0) if after else 0.0
+        made.append(Says(message, template, mutations, int(status) if status else None, "", late,
+                         int(nth or 0)))  # fmt: skip
+    return made
+
+
+def _names(sender: str, receiver: str) -> list[str]:
+    from sgprobe.cases.messages import messages
+
+    return list(messages(sender, receiver))

@@ -1,0 +1,29 @@
+"""The named rules of all references, and those that no mutant switches off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sgprobe.mutants.mutant import Mutant
+from sgprobe.peers import es9client
+from sgprobe.peers.eim import rules as eim
+from sgprobe.peers.euicc import rules as euicc
+from sgprobe.peers.ipa import rules as ipa
+from sgprobe.peers.rules import Rule
+from sgprobe.peers.smdp import rules as smdp
+from sgprobe.peers.smds import rules as smds
+
+TABLES: tuple[tuple[Rule, ...], ...] = (
+    eim.RULES, ipa.RULES, smdp.RULES, smds.RULES, euicc.RULES, es9client.RULES,
+)  # fmt: skip
+
+
+def all_rules() -> tuple[str, ...]:
+    """Return the names of all rules, each once."""
+    return tuple(dict.fromkeys(rule.name for table in TABLES for rule in table))
+
+
+def rules_without(mutants: Iterable[Mutant]) -> list[str]:
+    """Return the rules that no mutant switches off."""
+    planted = {name for one in mutants for name in one.off}
+    return [name for name in all_rules() if name not in planted]
