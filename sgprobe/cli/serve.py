@@ -1,9 +1,10 @@
-"""Serve a simulated role on its own until Ctrl-C: an eIM, an SM-DP+ or an SM-DS.
+"""Serve a simulated role on its own until Ctrl-C: an eIM, an SM-DP+, an SM-DS or an SM-DPf.
 
 sgprobe serve eim                         prints its addresses, EIDs and trust file
 sgprobe serve smdp --port 8443 --json     one JSON line when it is listening
 sgprobe serve eim --coaps --coaps-port 5684  CoAP over DTLS beside HTTPS
 sgprobe serve eim --db eim.sqlite --tape run.pcapng --keylog keys.log
+sgprobe serve smdpf --deliveries out      clients show a certificate, as `sgprobe factory` does
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import argparse
 import asyncio
 import json
 import signal
+import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from sgprobe.cli.coap import add_coap, chosen_coap
 from sgprobe.cli.command import UserError
@@ -24,10 +28,12 @@ from sgprobe.host.stand import ROLES, Plan, Stand
 from sgprobe.peers.eim.rules import FAULTY
 from sgprobe.peers.rules import RuleError
 
+SMDPF = "smdpf"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `sgprobe serve`."""
-    parser.add_argument("role", choices=ROLES)
+    parser.add_argument("role", choices=(*ROLES, SMDPF))
     parser.add_argument("--host", default="127.0.0.1", help="default: loopback")
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
     parser.add_argument("--coaps", action="store_true",
@@ -49,11 +55,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="where another server is")  # fmt: skip
     parser.add_argument("--ask-euicc", action="store_true",
                         help="mutual TLS: ask for an eUICC's certificate")  # fmt: skip
+    parser.add_argument("--deliveries", type=Path, default=Path("deliveries"), metavar="DIR",
+                        help="smdpf: where they are written (default: deliveries)")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON line")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run `sgprobe serve`."""
+    if arguments.role == SMDPF:
+        return _run(lambda: _serve_factory(arguments))
     spec = chosen_spec(arguments.spec)
     if spec is not None and spec.name != "SGP.32":
         raise UserError(f"--spec {spec}: a version of SGP.32 is wanted", "such as SGP.32@1.2")
@@ -79,8 +89,12 @@ def run(arguments: argparse.Namespace) -> int:
         ask_euicc=arguments.ask_euicc,
         known=dict(known_place(text) for text in arguments.at),
     )
+    return _run(lambda: _serve(plan, arguments.json))
+
+
+def _run(serve: Callable[[], Coroutine[Any, Any, None]]) -> int:
     try:
-        asyncio.run(_serve(plan, arguments.json))
+        asyncio.run(serve())
     except RuleError as error:
         raise UserError(f"--rule-off: {error}") from None
     except OSError as error:
@@ -97,11 +111,45 @@ def known_place(text: str) -> tuple[str, tuple[str, int]]:
     return name, (host.strip("[]"), int(port))
 
 
-async def _serve(plan: Plan, as_json: bool) -> None:
+def _until_stopped() -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _serve_factory(arguments: argparse.Namespace) -> None:
+    from sgprobe.host.factory_stand import FactoryPlan, FactoryStand
+
+    plan = FactoryPlan(
+        arguments.deliveries,
+        arguments.host,
+        arguments.port,
+        arguments.db,
+        tape_path(arguments.tape, "serve-smdpf"),
+        arguments.keylog,
+        frozenset(arguments.rule_off),
+        known=dict(known_place(text) for text in arguments.at),
+    )
+    stop = _until_stopped()
+    async with FactoryStand(plan, lambda text: print(text, file=sys.stderr)) as stand:
+        told = stand.description()
+        if arguments.json:
+            print(json.dumps(told), flush=True)
+        else:
+            print(f"smdpf {told['name']}")
+            print(f"  listens on   {stand.url}")
+            print(f"  deliveries   {plan.folder}")
+            print(f"  trust        {told['trust']}")
+            if plan.tape is not None:
+                print(f"  capture      {plan.tape}")
+            print("Ctrl-C ends.", flush=True)
+        await stop.wait()
+
+
+async def _serve(plan: Plan, as_json: bool) -> None:
+    stop = _until_stopped()
     async with Stand(plan) as stand:
         told = stand.description()
         if as_json:

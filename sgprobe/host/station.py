@@ -6,9 +6,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from sgprobe.links.card import CardLink, CardStatus, ReaderGone
+from sgprobe.links.card_slot import Reader
 from sgprobe.links.clock import Clock, WallClock
 from sgprobe.links.tape import Tape
 from sgprobe.peers.effects import Card, CardFailure, LinkFailure, Now
+from sgprobe.peers.euicc.card import Card as SimulatedCard
 from sgprobe.peers.fpa.effects import Contact, StationProcedure
 
 T = TypeVar("T")
@@ -25,6 +27,36 @@ class Device(Protocol):
 
     def reset(self) -> bytes:
         """Power off and on; return the ATR."""
+
+
+class CardDevice:
+    """A device with a simulated card."""
+
+    def __init__(self, card: SimulatedCard, clock: Clock) -> None:
+        self._card = card
+        self._clock = clock
+
+    def apdu(self, command: bytes) -> bytes:
+        return self._card.apdu(command, self._clock.now())
+
+    def reset(self) -> bytes:
+        return self._card.reset()
+
+
+class ReaderDevice:
+    """A device in a reader whose calls wait; `wait` runs them to their end."""
+
+    def __init__(self, reader: Reader, wait: Callable[[Coroutine[Any, Any, Any]], Any]) -> None:
+        self._reader = reader
+        self._wait = wait
+
+    def apdu(self, command: bytes) -> bytes:
+        answer: bytes = self._wait(self._reader.transmit(command))
+        return answer
+
+    def reset(self) -> bytes:
+        self._wait(self._reader.reset())
+        return b""
 
 
 def at_once(coroutine: Coroutine[Any, Any, T]) -> T:

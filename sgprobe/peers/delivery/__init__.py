@@ -1,1 +1,1 @@
-"""The offline delivery of IFPP: a tree of files, written and checked as a stream. Binding §6."""
+"""The offline delivery of IFPP: a tree of files, written and checked as a stream. IFPP §6."""

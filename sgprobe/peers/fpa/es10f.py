@@ -1,4 +1,4 @@
-"""ES10f as the FPA speaks it: commands as procedures over one contact. Binding §3."""
+"""ES10f as the FPA speaks it: commands as procedures over one contact. IFPP §3."""
 
 from __future__ import annotations
 

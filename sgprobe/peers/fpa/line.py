@@ -84,6 +84,14 @@ class Line:
             for delivery in journal.deliveries():
                 yield from self.reporter.write(journal, delivery, name, now, final=final)
 
+    def unsent(self) -> Iterator[Written]:
+        """Walk the reports that the SM-DPf has not answered yet, each station's in its order."""
+        for name in self.stations():
+            for delivery in self.station(name).journal.deliveries():
+                for one in self.reporter.written(delivery, name):
+                    if not one.sent:
+                        yield one
+
     def close(self) -> None:
         """Close all files."""
         for station in self._stations.values():

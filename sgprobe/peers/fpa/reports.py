@@ -1,4 +1,4 @@
-"""Profile Loading Reports (FF4A) made from journals: chained, written once. Binding §7."""
+"""Profile Loading Reports (FF4A) made from journals: chained, written once. IFPP §7."""
 
 from __future__ import annotations
 
@@ -33,6 +33,15 @@ class Written:
     def octets(self) -> bytes:
         """Return the report."""
         return self.path.read_bytes()
+
+    @property
+    def sent(self) -> bool:
+        """Say whether the SM-DPf has answered it."""
+        return self.path.with_suffix(".sent").exists()
+
+    def mark_sent(self) -> None:
+        """Know that the SM-DPf has answered it; to send it again does no harm. RB-53."""
+        self.path.with_suffix(".sent").touch()
 
 
 @dataclass(frozen=True, slots=True)

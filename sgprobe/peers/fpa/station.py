@@ -127,8 +127,8 @@ class Station:
             now: float = yield Now()
             claim = self._claims.claim(entry.package_id, self.name)
             if not claim.granted and self._rules.on("FPA.CLAIM"):
-                if claim.holder == self.name:
-                    # this station has loaded it before
+                if claim.done and (claim.holder == self.name or info.phase == "closed"):
+                    # loaded before, and the device only comes again
                     return loads
                 text = f"{'loaded' if claim.done else 'claimed'} by {claim.holder}"
                 outcome = Outcome(code=Code.DUPLICATE_PACKAGE, text=text)

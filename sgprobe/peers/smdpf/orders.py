@@ -29,7 +29,7 @@ MAX_COUNT = 10_000_000
 _MAX_ICCIDS = 100_000
 _CLASSES = ("test", "provisioning", "operational")
 _POLICY = ("pprUpdateControl", "ppr1", "ppr2")
-# an entry may be withdrawn from these. Binding §2
+# an entry may be withdrawn from these. IFPP §2
 _WITHDRAWABLE = frozenset({State.BOUND, State.DELIVERED, State.UNKNOWN})
 
 

@@ -15,7 +15,7 @@ from sgprobe.peers.store import Record, Store
 
 
 class State(StrEnum):
-    """The life of one profile at the SM-DPf. Binding §2."""
+    """The life of one profile at the SM-DPf. IFPP §2."""
 
     PREPARED = "PREPARED"
     PROTECTED = "PROTECTED"

@@ -1,4 +1,4 @@
-"""Profile Loading Reports (FF4A): chains of stations, verdicts on items, gaps. Binding §7."""
+"""Profile Loading Reports (FF4A): chains of stations, verdicts on items, gaps. IFPP §7."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ PREFIX = "SMDPF"
 _ROWS = (
     # who may ask for what
     ("REQUESTER", "SGP.41 MCE01", "who asks is who the TLS certificate names"),
-    ("IDEMPOTENT", "binding §5", "a call that comes again has the same answer and no effect"),
+    ("IDEMPOTENT", "IFPP §5", "a call that comes again has the same answer and no effect"),
     ("ORDER-OWNER", "SGP.41 MCE01", "an order is shown to, and withdrawn by, who placed it"),
     ("ORDER-DM", "SGP.41 MCE01", "an order for one device maker serves no other"),
     ("DATA-DM", "SGP.41 MCE01", "eUICC data of one device maker serve no other"),

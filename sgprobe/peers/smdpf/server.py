@@ -152,7 +152,7 @@ class SmDpf:
         body: bytes,
         now: float,
     ) -> Members:
-        """Perform a call, or answer as before where it came already. Binding §5."""
+        """Perform a call, or answer as before where it came already. IFPP §5."""
         if members is None or name not in _CALLS or not self.rules.on("SMDPF.IDEMPOTENT"):
             return self._perform(work, name, parts, members, requester, body, now)
         call = str(members["header"]["functionCallIdentifier"])

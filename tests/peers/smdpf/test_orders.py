@@ -277,4 +277,4 @@ def test_owner_of_a_network_with_two_and_three_digits() -> None:
 
 def test_each_rule_has_a_clause_and_a_name_of_its_own() -> None:
     assert len({one.name for one in RULES}) == len(RULES)
-    assert all(one.clause.startswith(("RB-", "SGP.41", "binding")) for one in RULES)
+    assert all(one.clause.startswith(("RB-", "SGP.41", "IFPP")) for one in RULES)
