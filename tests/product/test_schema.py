@@ -85,6 +85,15 @@ def test_a_draft_is_right_and_fits_the_schema(validator, catalogue, role: str) -
     assert set(product.answers) == set(answers)
 
 
+@pytest.mark.parametrize(
+    "name", ["a: b'c", "#1", "[x]", "yes", "1.0", "é — $x", "- a", "'", "a #b"]
+)
+def test_any_name_of_a_product_is_written_so_that_it_is_read(catalogue, name: str) -> None:
+    text = draft("eim", catalogue, product=name, version=name)
+    product = load_text(text, Path("new.yaml"), catalogue, TODAY)
+    assert (product.product, product.version) == (name, name)
+
+
 def test_a_draft_shows_what_its_role_needs(catalogue) -> None:
     texts = {role: draft(role, catalogue) for role in ROLES}
     assert [role for role, text in texts.items() if "# listen:" in text] == ["ipa"]
