@@ -91,6 +91,9 @@ class PcapFile:
     def _resynchronise(self, rest: bytes, corrupt: int) -> bytes:
         """Report the record at the start of `rest`; return what begins with the next sane one."""
         self._guesses += GUESSES_PER_FAULT
+        if not self._stamps and len(rest) >= _RECORD:
+            # it is the first: what is wrong in it is likelier its length than its time
+            self._stamps = [int(self._unpack(rest, 0)[0])]
         found = self._find(rest[1:])
         frame = self._frames + 1
         if not found and not corrupt and self._guesses <= MAX_GUESSES:
@@ -108,8 +111,7 @@ class PcapFile:
 
     def _find(self, buffer: bytes) -> bytes:
         """Drop bytes up to the next place where two sane records follow each other."""
-        # Records near in time share the upper half of their seconds; without a good record
-        # before there is nothing to look for.
+        # Records near in time share the upper half of their seconds.
         shift = 2 if self._order == "<" else 0
         whole = [struct.pack(self._order + "I", stamp) for stamp in self._stamps]
         marks = {stamp[shift : shift + 2] for stamp in whole}

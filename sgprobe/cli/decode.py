@@ -96,8 +96,8 @@ def _capture(argument: str) -> str | BinaryIO | None:
 
 
 def _is_capture_or_log(head: bytes) -> bool:
-    if head.startswith(_CAPTURES):
-        return True
+    if not head or head.startswith(_CAPTURES):
+        return True  # of an empty one the capture reader says that it is empty
     # hex of one message is no log, though a log may be nothing but hex
     if head[:2].lower() == b"bf":
         return False

@@ -61,6 +61,7 @@ def test_exit_codes(capsys, name: str, code: int, form: str) -> None:
         (b"\x1f\x8b\x08\x00", "gzip"),
         (b"\x1f\x8b\x08\x00" + bytes(40), "gzip"),
         (b"\x0a\x0d\x0d\x0a", "pcapng"),
+        (b"", "is empty"),
     ],
 )
 def test_input_that_cannot_be_read_is_4(capsys, tmp_path: Path, data: bytes, text: str) -> None:

@@ -170,3 +170,19 @@ def test_batches_are_bounded(monkeypatch):
     biggest = max(len(batch.buffer) for batch in module.PcapFile(source, notes).batches())
     assert biggest < 4096 + 200
     assert container.MAX_PACKET == 262_144
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_after_a_damaged_first_record_the_rest_is_read(order):
+    data = bytearray(pcap(datagrams(50), order=order))
+    data[24 + 8 : 24 + 12] = b"\x7f\xff\xff\xff"
+    opener, _ = read(bytes(data))
+    assert opener.codes() == ["capture-corrupt"]
+    assert numbers(opener) == list(range(1, 50))
+
+
+def test_a_first_record_that_is_too_long_for_the_file():
+    data = bytearray(pcap(datagrams(50)))
+    data[24 + 8 : 24 + 12] = struct.pack("<I", 5000)
+    opener, _ = read(bytes(data))
+    assert numbers(opener) == list(range(1, 50))
