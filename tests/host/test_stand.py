@@ -281,10 +281,12 @@ def test_an_eim_out_of_reach_is_a_failed_poll() -> None:
     assert "Traceback" not in err
 
 
-def test_mutual_tls_with_the_card(tmp_path: Path) -> None:
-    with serving("eim", "--ask-euicc") as eim:
-        code, out, _ = run("ipa", "poll", "--eim", eim["urls"][0], "--show-euicc")
-        assert code == 0, out
-        code, out, err = run("ipa", "poll", "--eim", eim["urls"][0])
-        assert code == 1, out
-        assert "Traceback" not in err
+def test_mutual_tls_with_the_card() -> None:
+    with serving("eim", "--ask-euicc", "--coaps") as eim:
+        for url in eim["urls"]:
+            poll = ("ipa", "poll", "--tape", "none", "--eim", url)
+            code, out, _ = run(*poll, "--show-euicc")
+            assert code == 0, out
+            code, out, err = run(*poll)
+            assert code == 1, out
+            assert "Traceback" not in err
