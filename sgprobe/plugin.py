@@ -55,10 +55,28 @@ def pytest_report_header() -> str:
     return f"sgprobe {sgprobe.__version__}"
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Begin the run: one object holds what it is made of."""
     # imported late: a session without cases must not pay for it
     config.stash[_RUN] = None
+    config.stash[_GUARD] = None
+    if getattr(config.option, "allure_report_dir", None):
+        # allure-pytest has taken its place; of a case it would write a second result
+        from sgprobe.report.allure import guard
+
+        config.stash[_GUARD] = found = guard.install()
+        if found is not None:
+            config.add_cleanup(found.remove)
+
+
+@pytest.hookimpl(tryfirst=True, wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Keep allure-pytest from writing results of cases: the reports write them."""
+    guard = item.config.stash[_GUARD]
+    if guard is not None:
+        guard.quiet = isinstance(item, CaseItem | BrokenFile)
+    return (yield)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -82,6 +100,7 @@ def the_run(config: pytest.Config) -> Any:
 
 
 _RUN: pytest.StashKey[Any] = pytest.StashKey()
+_GUARD: pytest.StashKey[Any] = pytest.StashKey()
 
 
 class CaseFile(pytest.File):
@@ -111,8 +130,10 @@ class BrokenFile(pytest.Item):
 
     def runtest(self) -> None:
         """Tell what is wrong with it."""
+        lines = the_run(self.config).broken(self.path, self.name, self.text)
         self.user_properties.append((VERDICT, str(Verdict.ERROR)))
         self.user_properties.append((FILE_ERROR, self.text))
+        self.user_properties.append((LINES, lines))
         raise BenchFailed(self.text)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: Any) -> str:
@@ -250,12 +271,18 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         code = exit_code(verdicts, broken, inconclusive_ok=options.inconclusive_ok)
         session.exitstatus = code if others <= 0 else max(code, int(pytest.ExitCode.TESTS_FAILED))
     finish(run, options, verdicts, int(session.exitstatus))
+    alluredir = getattr(config.option, "allure_report_dir", None)
+    if alluredir and verdicts:
+        from sgprobe.report.write import write_alluredir
+
+        write_alluredir(options.out, Path(alluredir), config.option.allure_link_pattern)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Begin the stream once it is known what will run."""
-    ids = [item.name for item in session.items if isinstance(item, CaseItem)]
-    if ids and not session.config.option.collectonly:
+    ids = [item.name for item in session.items if isinstance(item, CaseItem | BrokenFile)]
+    good = any(isinstance(item, CaseItem) for item in session.items)
+    if good and not session.config.option.collectonly:
         is_controller = getattr(session.config.option, "dist", "no") != "no"
         if not is_controller or hasattr(session.config, "workerinput"):
             the_run(session.config).begin(ids, sys.argv[:], dict(os.environ))

@@ -13,10 +13,10 @@ import io
 import sys
 from pathlib import Path
 
-from sgprobe.cli.command import USAGE, UserError
+from sgprobe.cli.command import UserError
 from sgprobe.cli.report import load_run
 from sgprobe.data import data_dir
-from sgprobe.fileerror import FileError, render
+from sgprobe.fileerror import Problem, render
 from sgprobe.report import matrix
 from sgprobe.report.matrix_forms import FORMS, said
 from sgprobe.report.text import plain
@@ -37,12 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
     root = Path(arguments.suites) if arguments.suites else data_dir("suites")
     if not root.is_dir():
         raise UserError(f"{plain(str(root))}: no such folder")
-    try:
-        requirements, cases = coverage(root)
-    except FileError as error:
-        for problem in error.problems:
-            print(render(problem), file=sys.stderr)
-        return USAGE
+    problems: list[Problem] = []
+    requirements, cases = coverage(root, problems)
+    for problem in problems:
+        print(render(problem), file=sys.stderr)
     runs = [load_run([folder]) for folder in arguments.folders]
     found = matrix.build(requirements, cases, runs)
     shown = found

@@ -32,9 +32,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run `sgprobe run`."""
+    from sgprobe.report.write import FILES
+    from sgprobe.report.write import chosen as chosen_reports
     from sgprobe.runner.selection import paths_and_names
 
     options = BenchOptions.of(vars(arguments).get)
+    try:
+        chosen_reports(options.reports)
+    except LookupError as error:
+        known = ", ".join((*FILES, "all", "none"))
+        raise UserError(f"--report: no report {error.args[0]!r}", f"known: {known}") from None
     if options.iut and not Path(options.iut).is_file():
         raise UserError(f"{options.iut}: no such product file", "`sgprobe ics new` makes one")
     try:

@@ -8,13 +8,14 @@ from sgprobe.cases.catalogue import Purposes, load_purposes
 from sgprobe.cases.load import CASE_ENDING, load_case
 from sgprobe.cases.suite import load_suite, near
 from sgprobe.data import data_dir
+from sgprobe.fileerror import FileError, Problem
 from sgprobe.report import matrix
 
 
 def coverage(
-    root: Path | None = None,
+    root: Path | None = None, problems: list[Problem] | None = None
 ) -> tuple[list[matrix.Requirement], list[matrix.Coverage]]:
-    """Return the requirements of a suites folder and what covers them; raises FileError."""
+    """Return the requirements of a suites folder and what covers them."""
     root = root or data_dir("suites")
     suite = load_suite(root)
     purposes = load_purposes(root)
@@ -24,7 +25,13 @@ def coverage(
     ]
     cases: dict[str, matrix.Coverage] = {}
     for path in sorted(root.rglob("*" + CASE_ENDING)):
-        case = load_case(path, near(path))
+        try:
+            case = load_case(path, near(path))
+        except FileError as error:
+            # a file that cannot be read covers nothing; its row of the catalogue stays without
+            if problems is not None:
+                problems += error.problems
+            continue
         cases[case.id] = matrix.Coverage(
             case.id,
             case.title,

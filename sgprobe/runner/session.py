@@ -17,7 +17,7 @@ import sgprobe
 from dissectors.asn1.versions import SPECS, Spec, parse_spec
 from sgprobe import events as e
 from sgprobe.cases.runsets import load_runsets
-from sgprobe.cases.suite import suite_root
+from sgprobe.cases.suite import near, suite_root
 from sgprobe.engine.bench import Bench, Choice, Ready
 from sgprobe.engine.item import Options, Result
 from sgprobe.events import Event, Verdict
@@ -169,6 +169,20 @@ class Session:
         shown = told if not text else [one for one in seen if not isinstance(one, e.CaseText)]
         return result, tuple(e.to_line(one) for one in shown), text
 
+    def broken(self, path: Path, name: str, text: str) -> tuple[str, ...]:
+        """Tell of a case file that cannot be run; return the events."""
+        now = time.time()
+        file, reason = near(path), text.split("\n")[0]
+        title = "the case file can be run"
+        told: tuple[Event, ...] = (
+            e.ItemStarted(name, path.name, now, title, "", "", file, 1),
+            e.Note(name, now, now, "log", text),
+            e.ItemEnded(name, str(Verdict.ERROR), now, 0.0, reason),
+        )
+        for event in told:
+            self._emit(event)
+        return tuple(e.to_line(one) for one in told)
+
     def _emit(self, event: Event) -> None:
         if self._stream is not None:
             self._stream.write(e.to_line(event) + "\n")
@@ -220,11 +234,12 @@ def finish(run: Session | None, options: BenchOptions, verdicts: list[Verdict], 
         run.end(code, counts)
     elif shards:
         gather(shards, options.out / e.STREAM, code, counts)
-    if not options.reports or options.reports == ("none",):
+    if not options.reports and "GITHUB_ACTIONS" not in os.environ:
         return
     from sgprobe.report.write import write_reports
+    from sgprobe.runner.coverage import coverage
 
-    write_reports(options.out, options.reports, sys.stderr)
+    write_reports(options.out, options.reports, sys.stderr, printed=sys.stdout, catalogue=coverage)
 
 
 def gather(shards: list[Path], stream: Path, code: int, counts: dict[str, int]) -> None:
