@@ -156,6 +156,11 @@ def test_a_body_is_made_by_mapping(act: Act, server: Server) -> None:
     }
 
 
+def test_a_body_that_is_left_out_as_a_whole(act: Act, server: Server) -> None:
+    act(f"  url: {server.url}\n  order: {{rest: {{post: /o, body: $~nothing}}}}\n")
+    assert server.seen[0][3] == b"null"
+
+
 def test_calls_know_the_outputs_of_earlier_ones(act: Act, server: Server) -> None:
     server.answers = [(303, {"Location": "/orders/a%2Fb"}, b""), (200, {}, b'{"s": "work"}')]
     outputs = act(

@@ -100,6 +100,7 @@ def test_a_draft_shows_what_its_role_needs(catalogue) -> None:
     assert "#   esipa: https://" in texts["eim"]
     assert "#   smdp-pb: dppb.pem" in texts["smdp"]
     assert "[C: a must where not EIM_COAPS" in texts["eim"]
+    assert "[O, SGP.32" in texts["eim"]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples" / "products").glob("*.yaml")),
