@@ -101,11 +101,12 @@ def _step(step: m.Step, run: Run) -> p.Planned | None:
         case m.TimeStep(amount):
             time = compile_time(amount, context)
             return p.PlannedTime(step, time) if time is not None else None
-        case m.QuietStep(role, amount):
+        case m.QuietStep(role, amount, toward):
             time = compile_time(amount, context)
             if time is None:
                 return None
-            return p.PlannedQuiet(step, run.resolve(role.text), time)
+            other = run.resolve(toward.text) if toward is not None else ""
+            return p.PlannedQuiet(step, run.resolve(role.text), time, other)
         case m.GroupStep(_, branches):
             return p.PlannedGroup(step, tuple(compile_steps(one, run) for one in branches))
         case m.DoStep():

@@ -78,8 +78,9 @@ def _prose(step: m.Step, case: m.Case) -> str:
         case m.TimeStep(amount):
             verb = "The scenario clock moves by" if step.virtual else "Real time passes:"
             return f"{verb} {amount.text}.{because}"
-        case m.QuietStep(role, amount):
-            return f"Nothing comes from the {_role(role.text)} for {amount.text}.{because}"
+        case m.QuietStep(role, amount, toward):
+            to = f" to the {_role(toward.text)}" if toward is not None else ""
+            return f"Nothing comes from the {_role(role.text)}{to} for {amount.text}.{because}"
         case m.GroupStep(either, branches):
             word = "One of these" if either else "These, in any order"
             inside = "; ".join(" ".join(_prose(one, case) for one in branch) for branch in branches)

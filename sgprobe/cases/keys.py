@@ -156,6 +156,7 @@ VERBS: dict[str, tuple[Key, ...]] = {
     "quiet": (
         Key("quiet", Kind.ROLE, "Nothing may come from a role.", "eim", required=True),
         Key("for", Kind.DURATION, "How long.", "5 s", required=True),
+        Key("toward", Kind.ROLE, "Only what it says to this role counts.", "eim"),
     ),
     "any-order": (
         Key("any-order", Kind.STEPS, "All of these, in any order.",
@@ -210,7 +211,10 @@ DAMAGE: dict[str, str] = {
     "truncate": "number",
     "append": "hex",
     "indefinite-length": "",
+    "long-length": "",
     "swap-order": "",
+    "followed-by": "hex",
+    "twice": "",
     "sign-with": "key",
 }
 

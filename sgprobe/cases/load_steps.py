@@ -128,7 +128,10 @@ def _verb(node: Mapping, verb: str, problems: Problems) -> m.Step | None:
         case "quiet":
             amount = reader.scalar("for")
             known = _role(head.text, head, problems)
-            return m.QuietStep(head, amount, common, source) if known and amount else None
+            toward = reader.scalar("toward")
+            if toward is not None and not _role(toward.text, toward, problems):
+                return None
+            return m.QuietStep(head, amount, toward, common, source) if known and amount else None
         case "link":
             state = reader.value("is")
             known = _role(head.text, head, problems)
@@ -184,7 +187,7 @@ def _peer(role: Scalar, node: Mapping, problems: Problems) -> m.Peer:
             refuses = True
             if not isinstance(value, Scalar) or value.text not in ("yes", "true"):
                 problems.add(value.source, "'refuses' is yes", "leave it out for the default")
-        elif key.text in ("coap", "http") and isinstance(value, Mapping):
+        elif key.text in ("coap", "http", "tls") and isinstance(value, Mapping):
             settings.append((key, value))
         else:
             problems.add(

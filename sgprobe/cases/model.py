@@ -102,10 +102,11 @@ class TimeStep:
 
 @dataclass(frozen=True, slots=True)
 class QuietStep:
-    """Nothing may come from a role for a time."""
+    """Nothing may come from a role for a time, or nothing toward another."""
 
     role: Scalar
     amount: Scalar
+    toward: Scalar | None
     common: Common
     source: Source
 

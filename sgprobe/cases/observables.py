@@ -37,6 +37,14 @@ SETTINGS: dict[str, dict[str, str]] = {
         "version": "1.1 or 2",
         "header.": "a header by its name in small letters",
     },
+    "tls": {
+        "certificate": "what is wrong with the certificate of the role, such as expired: a word of "
+        "`sgprobe pki`",
+        "fault": "what is wrong in its handshake: suite, version, signature, point or finished",
+        "ciphers": "the cipher suites that it takes, in OpenSSL's words",
+        "highest": "the highest version that it speaks: 1.2 or 1.3",
+        "ask-client": "yes: it asks for the certificate of the client",
+    },
 }
 
 # what trace assertions look at; derived ones are computed over the flow

@@ -112,6 +112,7 @@ class PlannedQuiet:
     step: m.QuietStep
     role: str
     amount: Time
+    toward: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dissectors.asn1 import codec
@@ -24,6 +24,7 @@ from sgprobe.links.clock import Clock, ScenarioClock
 from sgprobe.links.coap_binding import Binding
 from sgprobe.links.coap_link import CoapKnobs, CoapLink
 from sgprobe.links.fault import Fault, FaultPlan
+from sgprobe.links.handshake_fault import Spoil
 from sgprobe.links.https_server import HttpsServer
 from sgprobe.links.impairment import Impairment
 from sgprobe.links.line import Line, OtherEnd
@@ -235,11 +236,13 @@ class World:
             if self.plan.eim_faults is not None and role == EIM:
                 handler = faulty(handler, self.plan.eim_faults, self.clock)
             knobs = (self.plan.eim_knobs if role == EIM else self.plan.ipa_knobs) or self._knobs
+            knobs = replace(knobs, spoil=self._spoil(role) or knobs.spoil)
             server = CoapLink(settings, handler=handler, host=host, port=port,
                               mtu=self.plan.mtu, clock=self.clock,
                               impairment=line, binding=self.plan.coap, knobs=knobs)  # fmt: skip
         else:
             server = HttpsServer(handler, settings, host=host, port=port, faults=faults,
+                                 spoil=self._spoil(role),
                                  clock=self.clock, impairment=line)  # fmt: skip
         await server.start()
         self._servers.append(server)
@@ -251,6 +254,10 @@ class World:
     def _settings(self, role: str, own: Identity) -> TlsSettings:
         """Return how a role speaks TLS as a server."""
         return TlsSettings(identity=own, verify=False)
+
+    def _spoil(self, role: str) -> Spoil | None:
+        """Return the fault that a role commits in handshakes."""
+        return None
 
     async def __aexit__(self, *_: object) -> None:
         await self.directory.close()
