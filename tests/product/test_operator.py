@@ -275,6 +275,19 @@ def test_a_secret_is_in_no_error_and_no_repr(
     assert hidden.reveal() == SECRET
 
 
+def test_a_secret_of_a_file_is_in_no_error_and_plain_headers_may_be(
+    act: Act, server: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text(SECRET + "\n")
+    server.answers = [(403, {}, f"{SECRET} of visible-kind".encode())]
+    with pytest.raises(Failed, match=r"403 \*\*\* of visible-kind"):
+        act(
+            f"  url: {server.url}\n"
+            "  headers: {X-Token: {file: token}, X-Kind: visible-kind}\n"
+            "  order: {rest: {post: /o}}\n"
+        )
+
+
 def test_a_secret_that_is_not_there_is_missing(
     act: Act, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
