@@ -27,6 +27,7 @@ VERBS = {
     "card": Verb("sgprobe.cli.card", "offer a simulated eUICC to a reader, or read any eUICC"),
     "pki": Verb("sgprobe.cli.pki", "make the test PKI: certificates, keys, CRLs, faulty variants"),
     "run": Verb("sgprobe.cli.run", "run cases against a product, or against the references"),
+    "list": Verb("sgprobe.cli.list", "list the cases: what would run, and why the rest would not"),
     "mutants": Verb("sgprobe.cli.mutants", "plant faults, and see whether the cases catch them"),
     "check": Verb("sgprobe.cli.check", "find what is wrong with cases, without a network"),
     "fmt": Verb("sgprobe.cli.fmt", "write cases in their one form"),
