@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dissectors.link.coap import codes
+from dissectors.link.coap import codes, message
 from dissectors.link.coap import options as opt
 from dissectors.link.coap.message import (
     CoapEncodeError,
@@ -279,3 +279,26 @@ def test_a_datagram_full_of_wrong_options_is_cheap() -> None:
     _, findings = decode(data)
     assert time.perf_counter() - start < 1.0
     assert len(findings) <= 40
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.binary(max_size=3),  # what differs ahead of the options: the token
+            st.lists(st.sampled_from([b"\xb4gsma", b"\x11\x2a", b"\x01\xff", b"\xd1\x0e\xff", b"\xf0",
+                                      b"\x00", b"\x10", b"\x0f\xff", b"\xff"]), max_size=5),
+            st.sampled_from([b"", b"\xff", b"\xffbody", b"\xff\xff", b"\xff\xb4gsma\xff"]),
+        ),
+        min_size=2, max_size=8,
+    )
+)  # fmt: skip
+def test_known_options_are_those_that_are_read(parts: list) -> None:
+    """What was read before changes nothing, wherever an octet FF stands."""
+    for token, options, payload in parts:
+        data = bytes((0x40 | len(token), 2, 0, 1)) + token + b"".join(options) + payload
+        warm = message._known.copy()
+        message._known.clear()
+        cold = decode(data)
+        message._known.update(warm)
+        assert decode(data) == cold
+        assert decode(data) == cold
