@@ -20,6 +20,7 @@ from dissectors.link.tls_session import SessionInfo
 from dissectors.trace.assembly import TLS_KEY_LOG, Assembly
 from dissectors.trace.card_carrier import CardCarrier
 from dissectors.trace.coap_carrier import OnRecord
+from dissectors.trace.delivery import is_delivery, read_delivery
 from dissectors.trace.message import Message
 
 _HEAD, _PIECE = 4096, 1 << 20
@@ -98,6 +99,9 @@ def read_messages(
     assembly = Assembly(
         options.keys, on_message, on_session, on_note, options.spec, options.psk, on_record
     )
+    if isinstance(source, str | os.PathLike) and is_delivery(source):
+        size = read_delivery(source, on_message, on_note)
+        return CaptureSummary(0, size, None, None, (), 1, 0, 0)
     if is_apdu_log(source):
         return _read_log(source, assembly)
     assembly.scanned = options.scanned or add_secrets(source, options.keys, on_note)

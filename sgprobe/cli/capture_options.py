@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from dissectors.asn1.versions import Spec
 from dissectors.link.capture import CaptureError
+from dissectors.trace.delivery import is_delivery
 from dissectors.trace.filter import FilterError, compile_filter, names_in
 from dissectors.trace.message import Message
 from dissectors.trace.parallel import WORTH_IT
@@ -49,7 +50,7 @@ def show(source: str | BinaryIO, arguments: argparse.Namespace, spec: Spec | Non
 def _is_worth_it(path: str, arguments: argparse.Namespace) -> bool:
     """Say whether a file is large enough for several processes."""
     large = bool(arguments.jobs) or os.path.getsize(path) >= WORTH_IT
-    return large and not is_apdu_log(path)
+    return large and not is_apdu_log(path) and not is_delivery(path)
 
 
 def _jobs(arguments: argparse.Namespace) -> int:

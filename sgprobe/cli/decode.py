@@ -1,11 +1,12 @@
 """Show what bytes say: one message (hex, base64, DER, the JSON of ES9+ or ESipa), a capture (pcap,
-pcapng, gzip) or a log of APDUs.
+pcapng, gzip), a log of APDUs, a delivery for a factory (folder, tar, shard).
 
 sgprobe decode BF4F03020101
 sgprobe decode message.der --spec SGP.32@1.2 --as json
 sgprobe decode body.json
 sgprobe decode capture.pcapng --keylog keys.log
 sgprobe decode capture.pcap --as summary --filter 'type == EuiccPackageRequest'
+sgprobe decode delivery --as summary
 
 Exit code: 0 all decoded, 1 some malformed, 4 input that cannot be read.
 """
@@ -83,16 +84,25 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _capture(argument: str) -> str | BinaryIO | None:
-    """Return what to read as a capture or a log, or None where the argument is one message."""
+    """Return what to read as a capture, log or delivery, or None where there is one message."""
     if argument == "-":
         stdin = sys.stdin.buffer
         head = stdin.peek(_HEAD)[:_HEAD] if isinstance(stdin, io.BufferedReader) else b""
         return stdin if _is_capture_or_log(head) else None
     try:
         with Path(argument).open("rb") as file:
-            return argument if _is_capture_or_log(file.read(_HEAD)) else None
+            head = file.read(_HEAD)
+        return argument if _is_capture_or_log(head) or _is_delivery(argument) else None
+    except IsADirectoryError:
+        return argument if _is_delivery(argument) else None
     except (OSError, ValueError):
         return None  # no file: it may be hex
+
+
+def _is_delivery(path: str) -> bool:
+    from dissectors.trace.delivery import is_delivery
+
+    return is_delivery(path)
 
 
 def _is_capture_or_log(head: bytes) -> bool:
