@@ -285,8 +285,9 @@ def test_a_datagram_full_of_wrong_options_is_cheap() -> None:
     st.lists(
         st.tuples(
             st.binary(max_size=3),  # what differs ahead of the options: the token
-            st.lists(st.sampled_from([b"\xb4gsma", b"\x11\x2a", b"\x01\xff", b"\xd1\x0e\xff", b"\xf0",
-                                      b"\x00", b"\x10", b"\x0f\xff", b"\xff"]), max_size=5),
+            st.lists(st.sampled_from([b"\xb4gsma", b"\x11\x2a", b"\x01\xff", b"\xd1\x0e\xff",
+                                      b"\xf0", b"\x00", b"\x10", b"\x0f\xff", b"\xff"]),
+                     max_size=5),
             st.sampled_from([b"", b"\xff", b"\xffbody", b"\xff\xff", b"\xff\xb4gsma\xff"]),
         ),
         min_size=2, max_size=8,
