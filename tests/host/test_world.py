@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ from sgprobe.links.impairment import Perfect, both_ways
 from sgprobe.links.impairment import Plan as Impaired
 from sgprobe.links.tls import TlsSettings
 from sgprobe.peers.eim.operations import ListProfiles
+from sgprobe.peers.ipa.ipa import Ipa
+from sgprobe.peers.store import MemoryStore
 
 
 def play(name: str, **how: Any) -> list[tuple[str, bool]]:
@@ -97,6 +101,26 @@ def test_the_open_points_of_the_coap_binding_are_settings(tmp_path: Path) -> Non
     assert {codes.code_text(one.code) for one in messages} == {"0.02", "2.05"}
     options = {option for one in messages for option, _ in one.options}
     assert options.isdisjoint({opt.CONTENT_FORMAT, opt.URI_HOST})
+
+
+@pytest.mark.parametrize("binding", BINDINGS)
+def test_json_in_either_binding(binding: str, tmp_path: Path) -> None:
+    tape = tmp_path / "world.pcapng"
+
+    async def run() -> list[tuple[str, bool]]:
+        plan = Plan(binding=binding, injects=True, indirect=True, tape=tape)
+        async with World(plan) as world:
+            world.ipa = Ipa(replace(world.ipa.config, json=True), MemoryStore(),
+                            random.Random(1).randbytes, world.directory.certificate)  # fmt: skip
+            checks = [check async for check in SCENARIOS["indirect"].play(world)]
+            order = world.eim.order(world.euicc.eid, ListProfiles(), now=world.clock.now())
+            assert (await world.inject(json=True)).sent == ["BF51"]
+            assert str(world.eim.outcome(order.id).state) == "done"
+            return checks
+
+    assert failed(asyncio.run(run())) == []
+    functions = {m.type for m in check_capture(tape).messages if m.interface == "ESipa"}
+    assert {"getEimPackage", "initiateAuthentication", "transferEimPackage"} <= functions
 
 
 # --- links that change while they run ---
