@@ -220,9 +220,13 @@ DAMAGE: dict[str, str] = {
 
 # what `state` and `assert` know
 STATES: dict[str, str] = {
-    "euicc.profiles": "the profiles, each with iccid and state",
-    "euicc.eims": "the associated eIMs, each with eimId and counterValue",
-    "euicc.notifications": "the notifications that wait, each with seqNumber",
+    "euicc.profiles": "the profiles, all of them, each with iccid and state; `rules` are "
+    "policy rules, `notify` is a list of {operation, address}",
+    "euicc.eims": "the associated eIMs, all of them, each with eimId and counterValue",
+    "euicc.notifications": "the notifications that wait, each with seqNumber; an empty list "
+    "removes them, and the results of packages",
+    "euicc.memory": "how many octets are free, how many eIMs, results, notifications and octets of "
+    "lists or of a result it takes",
     "eim.queue": "what became of the order that the case queued last",
     "smdp.order": "an order for a profile, with its state",
     "smds.events": "the registered events",

@@ -10,6 +10,7 @@ from dissectors.asn1 import model as asn1
 from dissectors.asn1.model import Schema, Type
 from dissectors.asn1.versions import Spec, parse_spec
 from dissectors.spec.functions import ES9, ES11, FUNCTIONS, Function
+from sgprobe.cases.apdus import APDU, apdu_type
 from sgprobe.cases.json_messages import json_type
 from sgprobe.cases.model import ENDS
 
@@ -38,7 +39,8 @@ def schema(spec: Spec, message: Message) -> Schema:
 
 
 def _version(spec: Spec, message: Message) -> Spec:
-    if message.json and "SGP.22" in message.function.specs and spec.imports:
+    iot = message.function is APDU  # of SGP.32 there is one template more
+    if message.json and not iot and "SGP.22" in message.function.specs and spec.imports:
         return parse_spec(spec.imports)
     return spec
 
@@ -49,6 +51,8 @@ def _type(message: Message, spec: Spec) -> Type | None:
     if version.name not in message.function.specs:
         return None
     loaded = codec.load(version)
+    if message.function is APDU:
+        return apdu_type(message.request, loaded.schema)
     if message.json:
         return json_type(message.function, message.request, loaded.schema)
     if message.type_name is None or message.type_name not in loaded:
@@ -93,7 +97,7 @@ def _keys(type_: Type) -> set[str]:
 def messages(sender: str, receiver: str) -> dict[str, tuple[Message, ...]]:
     """Return what one role may send to another, by name."""
     found: dict[str, list[Message]] = {}
-    for function in FUNCTIONS:
+    for function in (*FUNCTIONS, APDU):
         clients = {function.sender}
         if function.interface in _PRIMED:
             clients.add("eim")
@@ -112,8 +116,8 @@ def messages(sender: str, receiver: str) -> dict[str, tuple[Message, ...]]:
 
 
 def _json_only(function: Function) -> bool:
-    # ES11 shares the path prefix of ES9+ and has no row of its own
-    return function.interface == ES11 and function.json is not None
+    # ES11 shares the path prefix of ES9+ and has no row of its own; APDUs have no type at all
+    return function is APDU or (function.interface == ES11 and function.json is not None)
 
 
 def find(sender: str, receiver: str, name: str, spec: Spec | None = None) -> Message | None:

@@ -177,7 +177,13 @@ def _begins(name: str, start: str) -> bool:
 
 # the columns of a state's rows, and the words that one may hold
 STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
-    "euicc.profiles": {"iccid": (), "state": ("enabled", "disabled"), "fallback": ("yes", "no")},
+    "euicc.profiles": {
+        "iccid": (), "state": ("enabled", "disabled"), "fallback": ("yes", "no"),
+        "fallbackAllowed": ("yes", "no"), "emergency": ("yes", "no"),
+        "class": ("test", "provisioning", "operational"), "rules": ("none", "ppr1", "ppr2"),
+        "notify": ()},
+    "euicc.memory": {"free": (), "eims": (), "results": (), "notifications": (), "crls": (),
+                     "result": ()},
     "euicc.eims": {"eimId": (), "counterValue": (), "associationToken": ()},
     "euicc.notifications": {"seqNumber": (), "operation": (
         "install", "enable", "disable", "delete"), "iccid": ()},

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from sgprobe.cases.credentials import certificate_names, crl_names, key_names
 from sgprobe.cases.errors import did_you_mean
 
 
@@ -65,7 +66,18 @@ BUILT_IN: dict[str, Reference] = {one.name: one for one in (
     _built_in("certs.smdp-auth", Is.CERTIFICATE, "the SM-DP+'s, for authentication"),
     _built_in("certs.smdp-pb", Is.CERTIFICATE, "the SM-DP+'s, for profile binding"),
     _built_in("certs.smds-auth", Is.CERTIFICATE, "the SM-DS's, for authentication"),
+    _built_in("ci.key-id", Is.OCTETS, "the key id of the certificate issuer"),
+    _built_in("keys.eim-next", Is.KEY, "a key that the eIM changes to"),
+    _built_in("spki.eim", Is.OCTETS, "the eIM's public key as SubjectPublicKeyInfo"),
+    _built_in("spki.eim-next", Is.OCTETS, "the public key of $keys.eim-next"),
 )}  # fmt: skip
+# the test PKI has more: other parties, faulty variants, revocation lists
+for _name, _text in certificate_names().items():
+    BUILT_IN.setdefault(_name, _built_in(_name, Is.CERTIFICATE, _text))
+for _name, _text in key_names().items():
+    BUILT_IN.setdefault(_name, _built_in(_name, Is.KEY, _text))
+for _name, _text in crl_names().items():
+    BUILT_IN.setdefault(_name, _built_in(_name, Is.OCTETS, _text))
 
 
 class Scope:

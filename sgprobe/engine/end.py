@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dissectors.link.apdu import select, terminal_capability
+from sgprobe.cases.match import Unresolved
+from sgprobe.engine.settings import Settings
 from sgprobe.exchange import Request, Response
-from sgprobe.host.serve import Handler
+from sgprobe.host.serve import Handler, identity
 from sgprobe.host.world import Plan as WorldPlan
 from sgprobe.host.world import World
-from sgprobe.links.card import ISDR, CardLink, CardStatus
-from sgprobe.links.tls import Identity, TlsSettings
+from sgprobe.links.handshake_fault import Spoil, spoiler
+from sgprobe.links.tls import TLS12, Identity, TlsSettings
 from sgprobe.peers.euicc.euicc import Euicc
 
 # role, request, what the role would answer -> what is answered
@@ -23,6 +24,7 @@ Command = Callable[[bytes, Callable[[bytes], bytes]], bytes]
 # a request of the product -> what it asks instead
 Change = Callable[[Request], Awaitable[Request]]
 HTTPS = "https"
+_CREDENTIALS = {"eim": "eim-tls", "smdp": "dptls", "smds": "dstls"}
 
 
 class TappedEuicc:
@@ -49,9 +51,43 @@ class TappedEuicc:
 class HeardWorld(World):
     """The world of references; the case hears what servers and the card are asked."""
 
-    def __init__(self, plan: WorldPlan, serve: Serve) -> None:
+    def __init__(self, plan: WorldPlan, serve: Serve, peers: dict[str, Settings]) -> None:
         self._serve = serve
+        self._peers = peers
         super().__init__(plan)
+
+    def _tls(self, role: str) -> dict[str, Any]:
+        return self._peers.get(role, {}).get("tls", {})
+
+    def _settings(self, role: str, own: Identity) -> TlsSettings:
+        settings, told = super()._settings(role, own), self._tls(role)
+        if "ciphers" in told:
+            settings = replace(settings, ciphers=str(told["ciphers"]))
+        if told.get("highest") == "1.2":
+            settings = replace(settings, highest=TLS12)
+        if told.get("ask-client") in ("yes", "true"):
+            # any certificate will do: what it is, the case looks at
+            settings = replace(settings, verify=True, check_peer=lambda chain: "")
+        return settings
+
+    def _spoil(self, role: str) -> Spoil | None:
+        fault = self._tls(role).get("fault")
+        if fault is None:
+            return None
+        try:
+            return spoiler(str(fault))
+        except ValueError:
+            raise Unresolved(f"{fault} is no fault of a handshake") from None
+
+    def _faulty(self, role: str, own: Identity) -> Identity:
+        """Return the identity of a role, with the fault that a case names."""
+        fault = self._tls(role).get("certificate")
+        if fault is None:
+            return own
+        try:
+            return identity(self.set.get(_CREDENTIALS[role], str(fault)))
+        except (KeyError, ValueError) as error:
+            raise Unresolved(f"bench lacks the certificate: {error}") from None
 
     async def _listen(
         self,
@@ -65,7 +101,7 @@ class HeardWorld(World):
         async def heard(request: Request, caller: object) -> Response:
             return await self._serve(role, request, lambda: handler(request, caller))
 
-        await super()._listen(role, name, own, trust, heard, binding)
+        await super()._listen(role, name, self._faulty(role, own), trust, heard, binding)
 
 
 class DisguisedDirectory:
@@ -92,18 +128,6 @@ class _DisguisedClient:
         """Ask what is left of the request."""
         answer: Response = await self._client.ask(await self._change(request))
         return answer
-
-
-class BasicChannel(CardLink):
-    """ES10 on the basic channel: the ISD-R is selected there, no channel is opened."""
-
-    async def open(self) -> None:
-        """Announce the device and select the ISD-R."""
-        await self.apdu(terminal_capability())
-        selected = await self._whole(select(ISDR, 0))
-        if not selected.ok:
-            raise CardStatus(selected.sw, "SELECT ISD-R")
-        self._open = True
 
 
 @dataclass(slots=True)

@@ -9,7 +9,6 @@ from dissectors.asn1.model import Value
 from dissectors.asn1.versions import Spec
 from dissectors.finding import Finding
 from dissectors.spec.functions import Function
-from sgprobe.exchange import Request, Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +16,7 @@ class Heard:
     """One application message: who sent it, what it is, its value and its exact octets.
 
     `octets` is the body as it travelled; `status` that of an answer; `carrier` what the link
-    handed over, None for a card, whose status word is the status.
+    handed over: a request, an answer, or how a message went to a card and back.
     """
 
     n: int
@@ -34,7 +33,7 @@ class Heard:
     transport: str
     status: int | str | None = None
     problems: tuple[Finding, ...] = ()
-    carrier: Request | Response | None = None
+    carrier: Any = None
     # the product under test sent it
     product: bool = False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,10 @@ class Names:
     facts: dict[str, Value] = field(default_factory=dict)
     keys: dict[str, Key] = field(default_factory=dict)
     lazy: dict[str, Any] = field(default_factory=dict)
+    # keys that few cases need, made when they are asked for
+    spare_keys: dict[str, Callable[[], Key]] = field(default_factory=dict)
+    # the association token of an eIM, by its eimId
+    token: Callable[[str], int | None] = lambda eim_id: None
     # the message that is being judged
     current: Heard | None = None
     _random: random.Random | None = None
@@ -84,14 +88,15 @@ class Names:
     def key(self, name: str) -> Key:
         """Return a key; raises Unresolved where the bench has none of that name."""
         found = self.keys.get(name)
+        if found is None and name in self.spare_keys:
+            return self.spare_keys[name]()
         if found is None:
             raise Unresolved(f"bench lacks ${name}; the product file may give it under `keys`")
         return found
 
     def around(self) -> Surroundings:
         """Return what signatures may cover besides their own message."""
-        token = self.lazy.get("eim.association-token")
-        return Surroundings(tuple(self.history.said), token() if token is not None else None)
+        return Surroundings(tuple(self.history.said), self.token)
 
     # --- matchers that need more than the value ---
 
@@ -114,7 +119,7 @@ class Names:
         name = _reference(matcher)
         publics = {one: _public(key) for one, key in self.keys.items()}
         if name not in publics:
-            self.key(name)
+            publics[name] = _public(self.key(name))
         return signatures.judge(
             body_of(self.current), path, publics[name], self.around(),
             over=matcher.names, name=name, others=publics,

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from dissectors.asn1.model import Value
 from dissectors.spec.identity import iccid_octets
 from sgprobe.cases.match import Unresolved
+from sgprobe.engine import euicc_state
 from sgprobe.engine.end import HeardWorld
 from sgprobe.engine.outcome import Declined
 from sgprobe.peers.eim.forms import OrderError, from_members
 from sgprobe.peers.eim.operations import Operation
 from sgprobe.peers.eim.server import Eim as EimServer
-from sgprobe.peers.euicc.records import Eim, Notification, Profile
-from sgprobe.peers.euicc.state import State
+from sgprobe.peers.euicc.records import Eim
 from sgprobe.product.actions import of_trigger
 
 Given = Mapping[str, Any]
 Act = Callable[[Given], Awaitable[dict[str, Value]]]
 # states of an order of the reference, as operators tell them
 _OPEN, _DONE = ("queued", "sent", "running"), "done"
-_EVENTS = ("install", "enable", "disable", "delete")
 
 
 class References:
@@ -149,14 +147,7 @@ class References:
 
     def read(self, part: str) -> list[dict[str, Value]]:
         """Return the rows of a state; raises Unresolved where it cannot be seen."""
-        draft = self.world.euicc.draft()
         match part:
-            case "euicc.profiles":
-                return [_profile(one) for one in draft.all(Profile)]
-            case "euicc.eims":
-                return [_eim(one) for one in draft.all(Eim)]
-            case "euicc.notifications":
-                return [_notification(one) for one in draft.all(Notification)]
             case "eim.queue":
                 if not self.orders:
                     raise Unresolved("no order of this case")
@@ -171,54 +162,27 @@ class References:
                     {"eid": one.eid, "eventId": one.event_id, "rspServerAddress": one.address}
                     for one in self.world.smds.events(self.world.euicc.eid)
                 ]
-        raise Unresolved(f"the bench lacks a view of {part}")
+        return euicc_state.read(self.world.euicc, part)
 
     def bring(self, part: str, rows: list[dict[str, Value]]) -> None:
         """Bring a state about; raises Unresolved where the bench cannot."""
-        state: State = self.world.euicc._state
-        draft = state.draft()
-        match part:
-            case "euicc.profiles":
-                wanted = {str(row["iccid"]).lower(): row for row in rows}
-                for profile in draft.all(Profile):
-                    row = wanted.pop(profile.iccid, None)
-                    if row is None:
-                        draft.remove(profile)
-                        continue
-                    enabled = row.get("state", "disabled") == "enabled"
-                    fallback = row.get("fallback") == "yes"
-                    draft.put(replace(profile, enabled=enabled, fallback=fallback))
-                if wanted:
-                    raise Unresolved(f"the eUICC has no profile {next(iter(wanted))}")
-            case "euicc.eims":
-                for row in rows:
-                    known = draft.find(Eim, str(row["eimId"]))
-                    if known is None:
-                        raise Unresolved(f"the eUICC does not know the eIM {row['eimId']}")
-                    counter = int(str(row.get("counterValue", known.counter)))
-                    token = _token(row, known.token)
-                    draft.put(replace(known, counter=counter, token=token))
-                    if known.id == self.world.eim_setup.eim_id:
-                        # both ends of an association agree on it
-                        self.world.eim.enrol(
-                            self.world.euicc.eid, counter=counter, token=token or 0
-                        )
-            case _:
-                raise Unresolved(f"the bench cannot bring {part} about")
-        state.commit(draft)
-        self.world.euicc.reset()
+        euicc_state.bring(self.world.euicc, part, rows)
+        if part == "euicc.eims":
+            self._enrol()
+
+    def _enrol(self) -> None:
+        """Let the simulated eIM know the association: both ends of it agree."""
+        known = self.world.euicc.draft().find(Eim, self.world.eim_setup.eim_id)
+        if known is not None:
+            self.world.eim.enrol(
+                self.world.euicc.eid, counter=known.counter, token=known.token or 0
+            )
 
     async def stop(self) -> None:
         """End what still goes on."""
         for task in list(self.tasks):
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
-
-
-def _token(row: dict[str, Value], known: int | None) -> int | None:
-    """Return the association token of a row; `none` is none."""
-    told = str(row.get("associationToken", known))
-    return None if told in ("none", "None") else int(told)
 
 
 def _operations(given: Given) -> list[dict[str, Any]]:
@@ -238,30 +202,6 @@ def operation(members: dict[str, Any]) -> Operation:
 
 def _octets(iccid: str) -> str:
     return iccid_octets(iccid).hex() if len(iccid) < 20 else iccid.lower()
-
-
-def _profile(one: Profile) -> dict[str, Value]:
-    return {
-        "iccid": one.iccid,
-        "state": "enabled" if one.enabled else "disabled",
-        "fallback": "yes" if one.fallback else "no",
-    }
-
-
-def _eim(one: Eim) -> dict[str, Value]:
-    row: dict[str, Value] = {"eimId": one.id, "counterValue": one.counter}
-    if one.token is not None:
-        row["associationToken"] = one.token
-    return row
-
-
-def _notification(one: Notification) -> dict[str, Value]:
-    row: dict[str, Value] = {"seqNumber": one.seq}
-    if 0 <= one.event < len(_EVENTS):
-        row["operation"] = _EVENTS[one.event]
-    if getattr(one, "iccid", None):
-        row["iccid"] = one.iccid
-    return row
 
 
 def _order_state(state: str) -> str:

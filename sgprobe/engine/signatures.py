@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -36,10 +36,10 @@ class Covered:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a signature may cover besides its own message: what was said, and the token."""
+    """What a signature may cover besides its own message: what was said, and an eIM's token."""
 
     said: tuple[Heard, ...]
-    token: int | None
+    token: Callable[[str], int | None]
 
 
 def covered(body: Body, path: str, around: Surroundings, over: Iterable[str] = ()) -> Covered:
@@ -65,13 +65,22 @@ def _element(body: Body, path: str, name: str, around: Surroundings) -> bytes | 
     if element is not None:
         return element
     if name == _TOKEN:
-        return association_token(around.token)
+        return association_token(around.token(_eim_id(body)))
     # the parts of other messages: the newest of that name
     for heard in reversed(around.said):
         element = body_of(heard).named(name)
         if element is not None:
             return element
     return None
+
+
+def _eim_id(body: Body) -> str:
+    """Return the eIM that a message names: its token counts."""
+    element = body.named("eimId")
+    if element is None:
+        return ""
+    one = read_tlv(element)
+    return element[one.body : one.end].decode("utf-8", "replace")
 
 
 def sign(

@@ -10,6 +10,7 @@ from typing import Any
 from dissectors.asn1.model import Value
 from dissectors.asn1.versions import Spec, parse_spec
 from dissectors.spec.identity import iccid_octets
+from sgprobe.cases.credentials import certificate_names, crl_names, key_names, located
 from sgprobe.cases.errors import Problems
 from sgprobe.cases.match import Unresolved
 from sgprobe.cases.packages import compile_package
@@ -17,13 +18,12 @@ from sgprobe.cases.planned import Impairment
 from sgprobe.cases.suite import Suite
 from sgprobe.cases.variants import Variant
 from sgprobe.crypto import identities
-from sgprobe.crypto.keys import spki
+from sgprobe.crypto.keys import derive_key, spki
 from sgprobe.engine.card_says import CardSays
 from sgprobe.engine.compose import Composer
 from sgprobe.engine.device_says import DeviceSays
 from sgprobe.engine.disguise import Says
 from sgprobe.engine.end import (
-    BasicChannel,
     Change,
     Command,
     DisguisedDirectory,
@@ -35,13 +35,13 @@ from sgprobe.engine.fill import Filler
 from sgprobe.engine.foreign import Foreign
 from sgprobe.engine.heard import History
 from sgprobe.engine.links import impairment_of
-from sgprobe.engine.names import Names
+from sgprobe.engine.names import Key, Names
 from sgprobe.engine.references import References
 from sgprobe.engine.row import Roles
 from sgprobe.engine.settings import Settings, coap_knobs
+from sgprobe.engine.slot import Slot
 from sgprobe.host.world import ICCID_A, ICCID_B, IPA_NAME
 from sgprobe.host.world import Plan as WorldPlan
-from sgprobe.links.card import CardLink
 from sgprobe.links.clock import WallClock
 from sgprobe.peers.effects import Card as CardEffect
 from sgprobe.peers.euicc.records import Eim
@@ -102,16 +102,17 @@ class Stage:
         self.iot = iot
         self._change: Change | None = None
         self.foreign = Foreign(setting.product) if setting.product is not None else None
-        self.world = HeardWorld(self._plan(iot.version), serve)
+        self.world = HeardWorld(self._plan(iot.version), serve, setting.peers)
         self.log: list[str] = []
         self.references = References(self.world, self.log.append)
         self.history = history
+        self._tokens: dict[str, int | None] = {}
         # an eUICC under test is heard over the card link; only a planted fault changes what it says
         if setting.role != "euicc" or setting.says:
             tapped: Any = TappedEuicc(self.world.euicc, command)
             self.world.card.euicc = tapped
-        kind = BasicChannel if _label(variant, "channel", "logical") == "basic" else CardLink
-        self.card = kind(self.world._transmit, tape=self.world.tape)
+        basic = _label(variant, "channel", "logical") == "basic"
+        self.card = Slot(self.world._transmit, tape=self.world.tape, basic=basic)
         self.names = self._names()
         # another device of the eIM's: what is for one goes to no other
         self.world.eim.enrol(identities.EIDS[1])
@@ -230,6 +231,11 @@ class Stage:
         }
         names.facts |= {name: own[party].certificate.der.hex() for name, party in _CERTS.items()}
         names.facts |= {f"ixit.{name}": value for name, value in self.setting.ixit.items()}
+        names.lazy |= {name: partial(self._certificate, name) for name in certificate_names()}
+        names.lazy |= {name: partial(self._crl, name) for name in crl_names()}
+        names.spare_keys = {name: partial(self._key, name) for name in key_names()}
+        names.spare_keys["keys.eim-next"] = lambda: derive_key("case", "eim-next", own.curve)
+        names.token = self.token_of
         suite = self.setting.suite
         for name in suite.packages if suite is not None else ():
             names.lazy[f"packages.{name}"] = partial(self._package, name)
@@ -240,6 +246,9 @@ class Stage:
         names.lazy |= {
             "eim.last-counter": self._last_counter,
             "eim.association-token": lambda: self.token,
+            "ci.key-id": own.ci_id.hex,
+            "spki.eim": lambda: spki(names.key("keys.eim")).hex(),
+            "spki.eim-next": lambda: spki(names.key("keys.eim-next")).hex(),
             "smdp.matching-id": lambda: self.references.matching_id,
             "smdp.iccid": lambda: self.references.iccid,
         }
@@ -267,11 +276,29 @@ class Stage:
         composer = Composer(self.iot, self.names)
         return composer.sign(kind, {"euiccPackageSigned": signed}, "eimSignature", "keys.eim")
 
+    def _certificate(self, name: str) -> Value:
+        """Return a certificate of the test PKI, perhaps a faulty one."""
+        party, fault = located(name)
+        return self.world.set.get(party, fault).certificate.der.hex()
+
+    def _key(self, name: str) -> Key:
+        party, fault = located(name)
+        return self.world.set.get(party, fault).key
+
+    def _crl(self, name: str) -> Value:
+        return self.world.set.source.crl(name.removeprefix("crls.")).hex()
+
     @property
     def token(self) -> int | None:
         """Return the association token that the eUICC has for the eIM."""
-        found = self.world.euicc.draft().find(Eim, self.eim_id)
-        return found.token if found is not None else None
+        return self.token_of(self.eim_id)
+
+    def token_of(self, eim_id: str) -> int | None:
+        """Return the token of an eIM; what signs its own deletion is signed with the last one."""
+        found = self.world.euicc.draft().find(Eim, eim_id)
+        if found is not None:
+            self._tokens[eim_id] = found.token
+        return self._tokens.get(eim_id)
 
     @property
     def eim_id(self) -> str:
@@ -322,7 +349,10 @@ class Stage:
         if self._is_foreign(action):
             assert self.foreign is not None
             return await self.foreign.trigger(action, {"eid": self.names.facts["eid"], **given})
-        return await self.references.trigger(action, given)
+        outputs = await self.references.trigger(action, given)
+        if action in ("euicc.reset", "ipa.restart"):
+            self.card.restarted()
+        return outputs
 
     async def read(self, part: str) -> list[dict[str, Value]]:
         """Return the rows of a state."""

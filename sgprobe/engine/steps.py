@@ -16,6 +16,7 @@ from sgprobe.engine.fill import Filler
 from sgprobe.engine.heard import Heard
 from sgprobe.engine.names import plain
 from sgprobe.engine.outcome import CannotJudge, Declined, StepFailed
+from sgprobe.engine.slot import Carried
 from sgprobe.engine.talk import Lost, Talk, Trouble
 from sgprobe.exchange import Request, Response
 from sgprobe.links.clock import ScenarioClock, deadline
@@ -390,7 +391,9 @@ class Player:
                     await inbox.more(at)
                     heard = inbox.heard[at]
                     at += 1
-                    if isinstance(heard, Heard) and heard.sender == step.role:
+                    if not isinstance(heard, Heard) or heard.sender != step.role:
+                        continue
+                    if step.toward in ("", heard.receiver):
                         raise StepFailed(f"{step.role} sent {heard.shown} within {seconds:g} s")
         except TimeoutError:
             return Done(checks=1)
@@ -431,9 +434,12 @@ def _is_answer(step: p.PlannedMessage, lost: Lost) -> bool:
 def _binding(name: str, heard: Heard) -> dict[str, Any]:
     """Return what the binding of a message says, by the names of the language."""
     carrier = heard.carrier
-    if name == "apdu":
-        return {"sw": heard.status} if heard.status is not None else {}
     found: dict[str, Any] = {}
+    if name == "apdu":
+        found = {"sw": heard.status} if heard.status is not None else {}
+        if isinstance(carrier, Carried):
+            found |= {"segments": carrier.segments, "channel": carrier.channel}
+        return found
     if isinstance(carrier, Response):
         code = carrier.header("coap-code")
         if name == "coap":

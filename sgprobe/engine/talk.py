@@ -17,7 +17,8 @@ from dissectors.trace.recognise import first_tag
 from sgprobe.cases import planned as p
 from sgprobe.cases.match import Unresolved
 from sgprobe.cases.messages import Message
-from sgprobe.engine import wire
+from sgprobe.engine import card_talk, wire
+from sgprobe.engine.card_talk import APDU, RawApdu, raw_apdu
 from sgprobe.engine.compose import Composer, names_in, needs_default, with_binding
 from sgprobe.engine.damage import DamageError
 from sgprobe.engine.disguise import SILENCE, Changed, Disguise
@@ -26,10 +27,8 @@ from sgprobe.engine.fill import ABSENT, Filler
 from sgprobe.engine.heard import Heard, History
 from sgprobe.engine.stage import Setting, Stage
 from sgprobe.exchange import Request, Response
-from sgprobe.links.card import CardStatus
 from sgprobe.links.https_client import Unreachable
 from sgprobe.peers.effects import CardFailure
-from sgprobe.peers.esipa.bound import segments
 
 # what goes wrong when a simulated role cannot say what a case wants
 FAULTS = (Unresolved, EncodeError, DamageError)
@@ -164,6 +163,9 @@ class Talk:
     async def prepare(self, planned: p.PlannedMessage) -> tuple[Any, Value]:
         """Return what a step sends: a Request to a server, octets to a card; and its value."""
         message = planned.message
+        if message.function is APDU:
+            raw = raw_apdu(planned, Filler(self.names))
+            return raw, {"command": raw.command.hex()}
         base: Value = ABSENT
         if needs_default(message, self.spec, planned.template):
             try:
@@ -211,25 +213,23 @@ class Talk:
         self._said(receiver, sender, function, request=False, found=read, octets=answer.body,
                    transport=transport, status=_status(answer), carrier=answer)  # fmt: skip
 
-    async def _ask_card(self, planned: p.PlannedMessage, command: bytes, value: Value) -> None:
+    async def _ask_card(
+        self, planned: p.PlannedMessage, command: bytes | RawApdu, value: Value
+    ) -> None:
         sender, function = planned.sender, planned.message.function
-        found = _Sent(planned.message.type_name, value, False)
-        self._said(sender, "euicc", function, request=True, found=found, octets=command,
+        raw = isinstance(command, RawApdu)
+        octets = command.command if isinstance(command, RawApdu) else command
+        found = _Sent(planned.message.type_name, value, raw)
+        self._said(sender, "euicc", function, request=True, found=found, octets=octets,
                    transport="apdu")  # fmt: skip
-        answer, sw = b"", _DONE
         try:
-            if planned.message.type_name == "BoundProfilePackage":
-                for segment in segments(command):
-                    answer = await self.stage.command(segment)
-                    if answer:
-                        break
-            else:
-                answer = await self.stage.command(command)
-        except CardStatus as status:
-            sw = status.sw
-        read = recognise_answer(function, answer, self.spec) if answer else None
-        self._said("euicc", sender, function, request=False, found=read, octets=answer,
-                   transport="apdu", status=f"{sw:04x}")  # fmt: skip
+            answer = await card_talk.ask(self.stage.card, function, command, self.spec)
+        except FAULTS as error:
+            self.inbox.put(Trouble(error))
+            return
+        self._said("euicc", sender, function, request=False, found=answer.read,
+                   octets=answer.octets, transport="apdu", status=answer.status,
+                   carrier=answer.carried)  # fmt: skip
 
     # --- the product asks a server ---
 
@@ -440,7 +440,7 @@ class Talk:
         finally:
             read = recognise_answer(function, answer, self.spec)
             self._said("euicc", "ipa", function, request=False, found=read, octets=answer,
-                       transport="apdu", status=f"{sw:04x}")  # fmt: skip
+                       transport="apdu", status=f"{sw:04X}")  # fmt: skip
         return answer
 
     def _load(self, tag: bytes, command: bytes, default: Callable[[bytes], bytes]) -> bytes:
