@@ -12,8 +12,8 @@ from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.identities import EIDS
 from sgprobe.engine.names import Key
 from sgprobe.engine.outcome import Declined
-from sgprobe.exchange import Request, Response
 from sgprobe.host.directory import Directory, Place
+from sgprobe.host.operator_http import OperatorHttp
 from sgprobe.links.tape import Address
 from sgprobe.links.tls import TlsSettings
 from sgprobe.product import actions
@@ -54,7 +54,7 @@ class Foreign:
         # what was ordered: taken back when the item is over, so that items stand alone
         self._ordered: list[dict[str, Value]] = []
         self._operator: Operator | None = None
-        self._ask = Directory(timeout=_ACTION)
+        self._http = OperatorHttp(self._trust())
 
     # --- where it is ---
 
@@ -79,10 +79,14 @@ class Foreign:
         if endpoint is None:
             wanted = _ENDPOINTS.get((role, binding), binding)
             raise Unresolved(f"bench lacks `endpoints: {{{wanted}: URL}}` of {self.file.path.name}")
-        trust = tuple(one.certificates[-1].der for one in self.file.keys.get("tls-ca", ())
-                      if one.certificates)  # fmt: skip
+        trust = self._trust()
         settings = TlsSettings(trust=trust, verify=bool(trust))
         directory.add(name, Place((endpoint.host, endpoint.port), settings))
+
+    def _trust(self) -> tuple[bytes, ...]:
+        """Return the certificates that the product's TLS chain has to lead to."""
+        files = self.file.keys.get("tls-ca", ())
+        return tuple(one.certificates[-1].der for one in files if one.certificates)
 
     @property
     def places(self) -> dict[str, Address]:
@@ -134,11 +138,8 @@ class Foreign:
     def operator(self) -> Operator:
         """Return what makes it act."""
         if self._operator is None:
-            self._operator = Operator(self.file.operator, self._send)
+            self._operator = Operator(self.file.operator, self._http)
         return self._operator
-
-    async def _send(self, url: str, request: Request) -> Response:
-        return await self._ask.ask(url, request)
 
     async def trigger(self, action: str, given: Mapping[str, Any]) -> dict[str, Value]:
         """Ask the operator; raises Unresolved where it has no way, or it came to nothing."""
@@ -175,4 +176,4 @@ class Foreign:
             # an order that was executed cannot be taken back, and need not
             with suppress(Unresolved):
                 await self._do(actions.of_trigger(f"{self.file.role}.cancel", order))
-        await self._ask.close()
+        await self._http.close()

@@ -82,10 +82,11 @@ class Session:
         from sgprobe.cases.suite import load_suite
         from sgprobe.data import data_dir
 
-        settings = load_suite(data_dir("suites")).catalogue.settings
-        ixit: dict[str, Any] = {name: one.default for name, one in settings.items() if one.default}
+        catalogue = load_suite(data_dir("suites")).catalogue
         if product is not None:
-            ixit |= {name: one.text for name, one in product.ixit.items()}
+            ixit: dict[str, Any] = {**product.settings(catalogue)}
+        else:
+            ixit = {one.name: one.default for one in catalogue.settings.values() if one.default}
         off = frozenset(self.options.off)
         return Options(self.options.seed, self.options.out, off, ixit, product)
 
