@@ -43,6 +43,12 @@ def change_of(damage: Damage) -> Change:
             return with_content(lambda content: content + bytes.fromhex(argument))
         case "indefinite-length":
             return _indefinite
+        case "followed-by":
+            return lambda element: element + bytes.fromhex(argument)
+        case "twice":
+            return lambda element: element + element
+        case "long-length":
+            return _long
         case "swap-order":
             return with_content(_swapped)
     raise DamageError(f"{damage.word} is no damage of octets")
@@ -60,6 +66,15 @@ def _flipped(content: bytes, bit: int) -> bytes:
 def _indefinite(element: bytes) -> bytes:
     one = read_tlv(element)
     return one.tag + b"\x80" + element[one.body : one.end] + b"\0\0"
+
+
+def _long(element: bytes) -> bytes:
+    """Return an element whose length has one octet more than it needs. X.690 §10.1."""
+    one = read_tlv(element)
+    content = element[one.body : one.end]
+    short = length_octets(len(content))
+    count = 1 if len(short) == 1 else len(short)
+    return one.tag + bytes([0x80 | count]) + len(content).to_bytes(count, "big") + content
 
 
 def _swapped(content: bytes) -> bytes:

@@ -148,6 +148,9 @@ class Results:
                 reason = f"{name}: {failed}"
                 continue
             members = {} if place >= len(order.operations) else order.operations[place]
+            if not view.answers(members, name):
+                reason = f"{name} is no result of {members['op']}"
+                continue
             device = view.apply(device, members, item, self.setup.eim_id, order.before)
             known = view.learn(known, members, item)
         missing = len(order.operations) - len(items)

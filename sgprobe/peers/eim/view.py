@@ -10,6 +10,23 @@ from dissectors.spec.identity import IdentityError, iccid_text
 from sgprobe.peers.eim.records import Device, Facts
 
 OK = "ok"
+# the result that an operation has
+_RESULTS = {
+    "enable": ("enableResult",),
+    "disable": ("disableResult",),
+    "delete": ("deleteResult",),
+    "list-profiles": ("listProfileInfoResult",),
+    "get-rat": ("getRATResult",),
+    # the second is the name in SGP.32 v1.0.1
+    "configure-immediate-enable": ("configureImmediateEnableResult", "configureAutoEnableResult"),
+    "set-fallback": ("setFallbackAttributeResult",),
+    "unset-fallback": ("unsetFallbackAttributeResult",),
+    "set-default-smdp": ("setDefaultDpAddressResult",),
+    "add-eim": ("addEimResult",),
+    "update-eim": ("updateEimResult",),
+    "delete-eim": ("deleteEimResult",),
+    "list-eim": ("listEimResult",),
+}
 
 
 def outcome(item: Value) -> tuple[str, str]:
@@ -24,6 +41,12 @@ def outcome(item: Value) -> tuple[str, str]:
         return name, ""
     # the last eIM is gone: a success with a warning. SGP.32 §2.11.2.1
     return name, "" if value == "lastEimDeleted" else f"{value}"
+
+
+def answers(members: Value, name: str) -> bool:
+    """Say whether a result of that name can be that of an operation."""
+    wanted = _RESULTS.get(members.get("op", ""))
+    return wanted is None or name in wanted or name == "rollbackResult"
 
 
 def apply(

@@ -153,6 +153,23 @@ def test_fewer_results_than_operations_are_no_success():
     assert bench.state(name) == "failed"
 
 
+@pytest.mark.parametrize(
+    ("operation", "item"),
+    [
+        (ListProfiles(), {"getRATResult": []}),
+        (DeleteEim("second"), {"disableResult": "ok"}),
+        (ListEim(), {"enableResult": "ok"}),
+        (Enable(B), {"deleteResult": "ok"}),
+    ],
+)
+def test_a_genuine_result_of_another_operation_fails_the_order(operation, item):
+    bench, name = ordered(operation)
+    assert bench.provide(bench.signed([item])) == TAKEN
+    assert bench.state(name) == "failed"
+    assert "is no result of" in bench.outcome(name).reason
+    assert bench.eim.device(bench.eid).enabled() is None
+
+
 def test_a_duplicate_is_acknowledged_again_and_has_no_second_effect():
     bench, name = ordered()
     result = bench.execute()
