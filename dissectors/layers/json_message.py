@@ -19,8 +19,10 @@ from dissectors.asn1.versions import SPECS
 from dissectors.finding import Finding
 from dissectors.layers.base import LayerError
 from dissectors.layers.message import RspMessage, member_names, message_fields
-from dissectors.spec.functions import ESIPA, FUNCTIONS, Function
+from dissectors.spec.functions import ESIPA, FUNCTIONS, IFPP, Function
+from dissectors.spec.ifpp_paths import DER_MEMBERS
 from dissectors.spec.json_members import MEMBERS, Member
+from dissectors.trace import ifpp_json
 from dissectors.trace.json_body import read_json
 from dissectors.trace.json_functions import HEADER, parse
 from dissectors.trace.message import REQUEST
@@ -41,7 +43,10 @@ class JsonMessage(RspMessage):
         """Return the JSON text, with base64 where the table asks for it."""
         spec = self.spec or _newest(self.function)
         try:
-            closed = _closed_members(value, spec)
+            if self.function.interface in IFPP:
+                closed = ifpp_json.closed(value)
+            else:
+                closed = _closed_members(value, spec)
             return json.dumps(closed, separators=(",", ":"), ensure_ascii=False).encode()
         except (ValueError, TypeError, KeyError) as error:
             raise LayerError(f"{self.name}: {error.args[0]}") from None
@@ -104,6 +109,8 @@ def json_class(function: Function, kind: str) -> type[JsonMessage]:
 def _members(function: Function, kind: str) -> list[str]:
     """Return the members of a body: those of the ASN.1 type, less the level of its alternatives."""
     type_name = function.request if kind == REQUEST else function.response
+    if function.interface in IFPP:
+        return [HEADER, *(name for name, one in DER_MEMBERS.items() if one == type_name)]
     names = {HEADER: None}
     for spec in reversed(SPECS):
         schema = codec.load(spec).schema

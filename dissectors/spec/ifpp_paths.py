@@ -24,16 +24,12 @@ _ROUTES = (
     ("GET", f"esbpp/reports/{_ID}/gaps", "showGaps"),
     ("POST", "esbpp/removals", "reportRemovals"),
 )
-# members whose base64 text is DER: their types, of which the first tag chooses
-DER_MEMBERS: dict[str, tuple[str, ...]] = {
-    "batch": ("EuiccDataBatch",),
-    "euiccData": ("EuiccDataBatch",),
-    "report": ("ProfileLoadingReport",),
-    "evidence": (
-        "GetSignedIfppStateResponse",
-        "DeleteOneTimeKeysResponse",
-        "CloseFactoryPhaseResponse",
-    ),
+# members whose base64 text is DER, and its type
+DER_MEMBERS = {
+    "batch": "EuiccDataBatch",
+    "euiccData": "EuiccDataBatch",
+    "report": "ProfileLoadingReport",
+    "evidence": "GetSignedIfppStateResponse",
 }
 
 

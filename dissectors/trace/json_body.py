@@ -12,9 +12,9 @@ from dissectors.asn1.model import Value
 from dissectors.asn1.tlv import TlvError, read_tlv
 from dissectors.asn1.versions import Spec
 from dissectors.finding import Finding, finding
-from dissectors.spec.functions import ESIPA, Function
+from dissectors.spec.functions import ESIPA, IFPP, Function
 from dissectors.spec.json_members import MEMBERS, Member
-from dissectors.trace import codes
+from dissectors.trace import codes, ifpp_json
 from dissectors.trace.json_functions import HEADER, Parsed
 from dissectors.trace.message import RESPONSE
 from dissectors.trace.sealed import departures
@@ -40,6 +40,10 @@ def read_json(function: Function, kind: str, parsed: Parsed, spec: Spec | None) 
     if not isinstance(value, dict):
         text = f"a body is an object, not {type(value).__name__}"
         return JsonBody(value, (), (finding(codes.JSON, text),))
+    if function.interface in IFPP:
+        own = ifpp_json.Reader()
+        opened = own.opened(value)
+        return JsonBody(opened, (ifpp_json.SPEC,) if own.found else (), tuple(own.problems))
     names = _IOT if function.interface == ESIPA else ("SGP.22",)
     reader = _Reader(names, spec)
     opened = reader.members(value, "", 0)
