@@ -22,6 +22,8 @@ from sgprobe.engine.bench import Bench, Choice, Ready
 from sgprobe.engine.item import Options, Result
 from sgprobe.events import Event, Verdict
 from sgprobe.fileerror import FileError, Problem
+from sgprobe.mutants.rules import all_rules
+from sgprobe.problems import did_you_mean, shown
 from sgprobe.product.model import ProductFile
 from sgprobe.report.failure import failure_text
 from sgprobe.runner.options import BenchOptions
@@ -88,6 +90,10 @@ class Session:
         else:
             ixit = {one.name: one.default for one in catalogue.settings.values() if one.default}
         off = frozenset(self.options.off)
+        known = all_rules()
+        for name in sorted(off - set(known)):
+            hint = did_you_mean(name, known)
+            raise FileError([Problem(_here("--off"), f"no role has a rule {shown(name)}", hint)])
         return Options(self.options.seed, self.options.out, off, ixit, product)
 
     # --- items ---
