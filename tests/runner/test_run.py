@@ -64,7 +64,7 @@ def test_a_good_case_passes_with_events_and_a_capture(write, tmp_path: Path) -> 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout
     events = stream(tmp_path / "out")
-    assert [type(one) for one in events][0] is e.RunStarted
+    assert next(type(one) for one in events) is e.RunStarted
     ended = [one for one in events if isinstance(one, e.ItemEnded)]
     assert [(one.item, one.verdict, one.checks) for one in ended] == [("TRY-A", "pass", 1)]
     assert (tmp_path / "out" / ended[0].capture).stat().st_size > 1000
