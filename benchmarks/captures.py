@@ -212,12 +212,13 @@ def _print(kind: str, capture: Path, messages: int, figures: Figures) -> None:
     print(f"{kind}: {size} MB, {messages} messages, load {load:.1f}")
     for name, rows in figures.items():
         line = f"    {name:9}"
-        for place, what in enumerate(("s", "s of work")):
-            seconds = statistics.median(row[place] for row in rows)
-            # of one turn: what else the machine does is shared
-            ratio = statistics.median(
-                two[place] / one[place] for one, two in zip(rows, figures[rival], strict=True)
-            )
+        for what, place, chosen in (
+            ("s", 0, statistics.median),
+            ("s at best", 0, min),
+            ("s of work", 1, statistics.median),
+        ):
+            seconds = chosen(row[place] for row in rows)
+            ratio = chosen(row[place] for row in figures[rival]) / seconds
             line += f" {seconds:7.2f} {what}, {rival} {ratio:.2f} times;"
         print(line.rstrip(";"), flush=True)
 

@@ -40,7 +40,7 @@ def parse_path(text: str) -> Path:
 def find(value: Any, path: Path) -> list[Any]:
     """Return what stands at the end of a path, anywhere in a value; in the order of the value."""
     if len(path) == 1 and isinstance(path[0], str):
-        return _named(value, path[0])
+        return find_names(value, frozenset((path[0],))).get(path[0], [])
     found: list[Any] = []
     pending: list[tuple[Path, Any]] = [((), value)]
     left = _MOST
@@ -56,22 +56,29 @@ def find(value: Any, path: Path) -> list[Any]:
     return found
 
 
-def _named(value: Any, name: str) -> list[Any]:
-    """Return the members of a name: one is found without a look at the order, which costs."""
+def find_names(value: Any, names: frozenset[str]) -> dict[str, list[Any]]:
+    """Return the members of each name, as `find` does: what stands once is found without a look at
+    the order, which costs.
+    """
     pending: list[Any] = [value]
-    hits: list[Any] = []
+    hits: dict[str, list[Any]] = {}
     for one in pending:  # which grows
         if isinstance(one, dict):
-            if name in one:
-                hits.append(one[name])
+            if not names.isdisjoint(one):
+                for name in names & one.keys():
+                    if name in hits or isinstance(one[name], dict | list):
+                        return _in_order(value, names)
+                    hits[name] = [one[name]]
             pending += [below for below in one.values() if below.__class__ in _NESTED]
         elif isinstance(one, list):
             pending += [below for below in one if below.__class__ in _NESTED]
-        if len(pending) > _FEW or len(hits) > 1:
-            return _named_in_order(value, name)
-    if hits and isinstance(hits[0], dict | list):
-        return _named_in_order(value, name)
+        if len(pending) > _FEW:
+            return _in_order(value, names)
     return hits
+
+
+def _in_order(value: Any, names: frozenset[str]) -> dict[str, list[Any]]:
+    return {name: _named_in_order(value, name) for name in names}
 
 
 def _named_in_order(value: Any, name: str) -> list[Any]:

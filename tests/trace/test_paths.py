@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dissectors.trace.paths import find, flat, parse_path
+from dissectors.trace.paths import find, find_names, flat, parse_path
+
+
+@dataclass
+class Found:
+    """A member of the name, which is not looked into."""
+
+    value: object
+
 
 VALUE = {
     "eidValue": "1",
@@ -84,3 +94,31 @@ def test_both_ways_of_searching_agree(value: object) -> None:
         slow = find({"r": value}, ("r", name))
         assert set(map(repr, slow)) <= set(map(repr, find(value, (name,))))
         assert (find(value, (name,)) == []) == (find([value], (name,)) == [])
+
+
+@given(
+    st.recursive(
+        st.integers(),
+        lambda kids: st.one_of(
+            st.lists(kids, max_size=3), st.dictionaries(st.sampled_from("abc"), kids, max_size=3)
+        ),
+        max_leaves=12,
+    )
+)
+def test_several_names_are_found_as_each_of_them(value: object) -> None:
+    together = find_names(value, frozenset("abz"))
+    for name in "abz":
+        slow: list[object] = []
+        pending = [value]
+        while pending:
+            one = pending.pop(0)
+            if isinstance(one, dict):
+                below = []
+                for key, inner in one.items():
+                    below.append(Found(inner) if key == name else inner)
+                pending = below + pending
+            elif isinstance(one, list):
+                pending = list(one) + pending
+            elif isinstance(one, Found):
+                slow.append(one.value)
+        assert together.get(name, []) == slow == find(value, (name,))

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 from xml.sax.saxutils import quoteattr
 
 from dissectors.trace.message import Message
-from dissectors.trace.paths import Path, find, parse_path
+from dissectors.trace.paths import find, find_names, parse_path
 from dissectors.trace.read import Trace
 from dissectors.trace.render import Style
 from dissectors.trace.render.words import printable, walk
@@ -29,6 +29,8 @@ class CsvForm:
     def __init__(self, out: TextIO, style: Style) -> None:
         fields = style.fields or _DEFAULT
         self._columns = [_column(name) for name in fields]
+        # members of a value are found together, in one walk
+        self._names = frozenset(column for column in self._columns if isinstance(column, str))
         self._write = out.write
         # of which the return value is what it was given to write
         self._quote = csv.writer(_Echo(), lineterminator="\n").writerow
@@ -40,7 +42,13 @@ class CsvForm:
 
     def line(self, message: Message) -> str:
         """Return one row as text."""
-        text: str = self._quote([_cell(column(message)) for column in self._columns])
+        found = find_names(message.value, self._names) if self._names else {}
+        text: str = self._quote(
+            [
+                _cell(_one(found.get(column, [])) if isinstance(column, str) else column(message))
+                for column in self._columns
+            ]
+        )
         return text
 
     def numbered(self, line: str, number: int) -> str:
@@ -58,8 +66,10 @@ class _Echo:
         return text
 
 
-def _column(name: str) -> Callable[[Message], Any]:
-    """Return what reads a column from a message; raises ValueError where the name is no path."""
+def _column(name: str) -> str | Callable[[Message], Any]:
+    """Return a member's name to be looked for, or what reads a column from a message; raises
+    ValueError where the name is no path.
+    """
     if name in _MEMBERS:
         return lambda message: getattr(message, name)
     if name == "bytes":
@@ -67,18 +77,22 @@ def _column(name: str) -> Callable[[Message], Any]:
     if name in ("problem", "problems"):
         return lambda message: [problem.code for problem in message.problems]
     path = parse_path(name)
-    return lambda message: _found(message, path)
+    if len(path) == 1 and isinstance(path[0], str):
+        return path[0]
+    return lambda message: _one(find(message.value, path))
 
 
-def _found(message: Message, path: Path) -> Any:
-    """Return the value at a path, or all of them."""
-    found = find(message.value, path)
+def _one(found: list[Any]) -> Any:
     return found[0] if len(found) == 1 else found
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, str):
+        if value.isalnum() and value.isascii():
+            return value
         text = value
+    elif value.__class__ is tuple and len(value) == 1 and value[0].__class__ is int:
+        return str(value[0])
     elif isinstance(value, list | tuple) and not any(isinstance(one, dict | list) for one in value):
         text = "|".join("" if one is None else str(one) for one in value)
     elif isinstance(value, dict | list | tuple):
