@@ -1,0 +1,1 @@
+"""In-factory provisioning whatever the binding: the canonical model, and adapters to bindings."""
