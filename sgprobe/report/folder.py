@@ -17,6 +17,8 @@ from sgprobe.report.text import many, plain
 _HEAD = re.compile(rb'\{"event":"([a-z]+\.?[a-z]*)","item":("(?:[^"\\]|\\.)*+")')
 _DEFERRED = (b"step.started", b"step.ended", b"message", b"note")
 _MOST_PROBLEMS = 20
+# a stream of this many bytes may be held in memory, where it takes some ten times as much
+_SMALL = 16 << 20
 
 
 class NoResults(Exception):
@@ -155,7 +157,9 @@ def _merge(read: list[_Stream]) -> Run:
         problems.append(f"{many(len(not_run), 'item')} of the run did not run")
     place = {ident: index for index, ident in enumerate(wanted)}
     order = sorted(found, key=lambda ident: place.get(ident, len(place)))
-    items = [_item(*found[ident], CUT_OFF if end is None else LOST) for ident in order]
+    size = sum(stop - start for one, _ in found.values() for _, start, stop in one.spans)
+    cut = CUT_OFF if end is None else LOST
+    items = [_item(*found[ident], cut, size <= _SMALL) for ident in order]
     head = dataclasses.replace(head, items=wanted or tuple(order))
     return Run(head, end, items, cases, not_run, tuple(problems[:_MOST_PROBLEMS]))
 
@@ -194,13 +198,14 @@ def _unknown() -> e.RunStarted:
     return e.RunStarted(run="", at=0.0, sgprobe="", seed=0)
 
 
-def _item(found: _Found, stream: _Stream, cut: str) -> Item:
+def _item(found: _Found, stream: _Stream, cut: str, keep: bool) -> Item:
     return Item(
         found.started,
         found.ended,
         _reader(found.started.item, tuple(found.spans)),
         cut,
         str(stream.path.parent),
+        keep,
     )
 
 

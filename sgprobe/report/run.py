@@ -202,6 +202,9 @@ class Item:
     events: Callable[[], Iterator[e.Event]]
     cut: str = CUT_OFF
     folder: str = ""
+    # several reports of a small run read each item once
+    keep: bool = False
+    _detail: Detail | None = None
 
     @property
     def id(self) -> str:
@@ -230,8 +233,12 @@ class Item:
 
     def detail(self) -> Detail:
         """Read the steps and messages."""
-        found = collect(self.events())
-        return found if found is not None else Detail(self.started, self.ended)
+        if self._detail is not None:
+            return self._detail
+        found = collect(self.events()) or Detail(self.started, self.ended)
+        if self.keep:
+            self._detail = found
+        return found
 
 
 @dataclass(slots=True)

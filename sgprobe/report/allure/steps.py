@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import uuid
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,8 @@ _DEEPEST = 60
 class Attachments:
     """Writes attachments; what is the same for several items is written once."""
 
-    def __init__(self, logger: Any) -> None:
-        self._logger = logger
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._known: dict[bytes, str] = {}
 
     def add(self, name: str, body: str, kind: str, ending: str) -> Attachment:
@@ -53,7 +54,7 @@ class Attachments:
         if source is None:
             source = ATTACHMENT_PATTERN.format(prefix=uuid.uuid4(), ext=ending)
             self._known[digest] = source
-            self._logger.report_attached_data(octets, source)
+            (self._folder / source).write_bytes(octets)
         return Attachment(name=name, source=source, type=kind)
 
     def of_item(self, item: Item, detail: Detail, case: CaseText | None) -> list[Attachment]:
@@ -72,12 +73,12 @@ class Attachments:
             found.append(self.add("console", failure_of(detail, cut=item.cut), _TEXT, "txt"))
         elif detail.messages:
             # one file for all messages: a suite that passes is thousands of them
-            found.append(self.add("messages as tree and hex", _trees(detail), _TEXT, "txt"))
-            found.append(self.add("messages as JSON", _values(detail), _JSON, "json"))
+            found.append(self.add("messages", _messages(detail), _TEXT, "txt"))
         capture = _capture(item)
         if capture is not None:
             source = ATTACHMENT_PATTERN.format(prefix=uuid.uuid4(), ext="pcapng")
-            self._logger.report_attached_file(str(capture), source)
+            # no second name for the same file: the next run writes over its captures
+            shutil.copyfile(capture, self._folder / source)
             found.append(Attachment(name="trace.pcapng", source=source, type=_PCAPNG))
         log = [
             f"{note.scenario:10.3f}  {plain(note.kind)}  {line}"
@@ -94,26 +95,20 @@ def is_bad(verdict: Verdict) -> bool:
     return verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE)
 
 
-def _trees(detail: Detail) -> str:
+def _messages(detail: Detail) -> str:
+    """Return all messages: each as tree, as JSON on one line, and as hex."""
     out: list[str] = []
     for seen in detail.messages:
         out += [f"{seen.n}  {_said(seen, detail)}", *problem_lines(seen)]
         out += tree_lines(seen, detail.started.spec)
+        if seen.value is not None and depth(seen.value) <= _DEEPEST:
+            out.append(_json(seen.value, None))
         out += [*hex_lines(octets_of(seen)), ""]
     return _lines(out)
 
 
-def _values(detail: Detail) -> str:
-    values = [
-        {"n": seen.n, "type": seen.type, "from": seen.sender, "to": seen.receiver,
-         "value": seen.value if depth(seen.value) <= _DEEPEST else None}
-        for seen in detail.messages
-    ]  # fmt: skip
-    return _json(values)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=1).replace("\x7f", "\\u007f")
+def _json(value: Any, indent: int | None = 1) -> str:
+    return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
 
 
 def _said(seen: MessageSeen, detail: Detail) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from allure_commons.logger import AllureFileLogger
+import attr
 from allure_commons.model2 import (
     GlobalError,
     Globals,
@@ -64,18 +65,27 @@ def write_allure(
         for path in folder.iterdir():
             if path.is_file() and _OURS.fullmatch(path.name):
                 path.unlink()
-    make: Any = AllureFileLogger  # it is not typed
-    logger = make(str(folder))
-    attachments = Attachments(logger)
+    attachments = Attachments(folder)
     for item in run.items:
         case = run.cases.get(item.started.case)
-        logger.report_result(_result(item, case, run, attachments, links or {}))
+        _write(_result(item, case, run, attachments, links or {}), folder)
     if run.problems:
         at = _ms(run.head.at)
         errors = [GlobalError(message=problem, timestamp=at) for problem in run.problems]
-        logger.report_globals(Globals(errors=errors))
+        _write(Globals(errors=errors), folder)
     write_about(run, folder)
     return len(run.items)
+
+
+def _write(part: Any, folder: Path) -> None:
+    """Write what Allure's model knows by the name that the model gives it.
+
+    The logger of allure_commons does the same with a slower encoder, twice as many calls to the
+    file system, and a name that is another each time.
+    """
+    data = attr.asdict(part, filter=lambda _, value: value or value is False)
+    name = part.file_pattern.format(prefix=getattr(part, "uuid", None) or uuid.uuid4())
+    (folder / name).write_text(json.dumps(data), encoding="ascii")
 
 
 def _ms(at: float) -> int:
