@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -20,7 +20,7 @@ from sgprobe.cases.suite import Suite, load_suite, near, suite_root
 from sgprobe.engine.item import Facts, Item, Options, Result
 from sgprobe.events import CaseText, Event, ItemEnded, ItemStarted, Verdict
 from sgprobe.product.answers import values_of
-from sgprobe.product.model import Answer, ProductFile
+from sgprobe.product.model import Answer, ProductFile, Sample
 from sgprobe.product.references import answers_for, load_references
 
 # what a case of each specification is run in where nobody says otherwise
@@ -61,7 +61,21 @@ class Bench:
         """Return the items of a case file; raises CaseError."""
         suite = load_suite(suite_root(path))
         case = load_case(path, near(path))
-        return [self._ready(plan, suite) for plan in self._plans(case, suite)]
+        return [one for plan in self._plans(case, suite) for one in self._samples(plan, suite)]
+
+    def _samples(self, plan: p.Plan, suite: Suite) -> Iterator[Ready]:
+        """Yield an item for each sample of the product that the condition of a case tells apart."""
+        product = self.choice.product
+        samples = product.samples() if product is not None else ()
+        asked = {name for name, _ in ics.names(plan.applies)} if plan.applies is not None else set()
+        seen: dict[str, Sample] = {}
+        for sample in samples:
+            told = ",".join(f"{name}={value}" for name, value in sample.differs if name in asked)
+            seen.setdefault(told, sample)
+        for told, sample in seen.items():
+            yield self._ready(plan, suite, sample.answers, told)
+        if not seen:
+            yield self._ready(plan, suite)
 
     def _plans(self, case: Case, suite: Suite) -> Iterator[p.Plan]:
         claimed = suite.versions(case)
@@ -88,35 +102,39 @@ class Bench:
         names = {spec.name for spec in wanted}
         return () if names & {spec.name for spec in claimed} else claimed[-1:]
 
-    def _ready(self, plan: p.Plan, suite: Suite) -> Ready:
+    def _ready(
+        self,
+        plan: p.Plan,
+        suite: Suite,
+        sample: Mapping[str, bool | str] | None = None,
+        told: str = "",
+    ) -> Ready:
         facts = facts_of(plan, suite, strict=self.choice.strict)
-        ready = Ready(plan, plan.id, facts, deviation=self._deviation(plan))
+        ident = _told_apart(plan.id, told)
+        ready = Ready(plan, ident, facts, deviation=self._deviation(plan))
         if plan.applies is None:
             return ready
-        outcome = ics.evaluate(plan.applies, self.answers(suite, plan))
+        answers = self.answers(suite, plan, sample)
+        outcome = ics.evaluate(plan.applies, answers)
         if outcome.value is False:
-            return replace(ready, verdict=Verdict.NOT_APPLICABLE, reason=self._why_not(plan, suite))
+            return replace(ready, verdict=Verdict.NOT_APPLICABLE, reason=_why_not(plan, answers))
         if outcome.value is None:
             missing = ", ".join(outcome.unanswered)
             text = f"ICS unanswered: {missing}; `sgprobe ics check` lists all"
             return replace(ready, verdict=Verdict.INCONCLUSIVE, reason=text)
         return ready
 
-    def answers(self, suite: Suite, plan: p.Plan) -> dict[str, bool | str]:
-        """Return the answers that the condition of a case sees."""
+    def answers(
+        self, suite: Suite, plan: p.Plan, sample: Mapping[str, bool | str] | None = None
+    ) -> dict[str, bool | str]:
+        """Return the answers that the condition of a case sees, those of one sample."""
         product = self.choice.product
         role = plan.compiled.role
         references = self.references(suite)
         own = product.answers if product is not None else references.get(role, {})
         axis = [one for one in plan.case.roles if one != role]
         told = {name: value for name, value in values_of(own).items() if value is not None}
-        return answers_for(role, told, references, axis=axis)
-
-    def _why_not(self, plan: p.Plan, suite: Suite) -> str:
-        told = self.answers(suite, plan)
-        assert plan.applies is not None
-        parts = [f"{name} is {_word(told.get(name))}" for name, _ in ics.names(plan.applies)]
-        return f"ICS: {', '.join(dict.fromkeys(parts))}"
+        return answers_for(role, {**told, **(sample or {})}, references, axis=axis)
 
     def _deviation(self, plan: p.Plan) -> dict[str, str] | None:
         product = self.choice.product
@@ -209,6 +227,19 @@ def _interface(plan: p.Plan) -> tuple[str, str]:
         if isinstance(step, p.PlannedMessage) and (step.expect or not found[0]):
             found = (step.message.function.interface, step.message.function.name)
     return found
+
+
+def _told_apart(ident: str, told: str) -> str:
+    """Return an id that says which sample it is about."""
+    if not told:
+        return ident
+    return f"{ident[:-1]}-{told}]" if ident.endswith("]") else f"{ident}[{told}]"
+
+
+def _why_not(plan: p.Plan, told: Mapping[str, bool | str]) -> str:
+    assert plan.applies is not None
+    parts = [f"{name} is {_word(told.get(name))}" for name, _ in ics.names(plan.applies)]
+    return f"ICS: {', '.join(dict.fromkeys(parts))}"
 
 
 def _word(value: bool | str | None) -> str:

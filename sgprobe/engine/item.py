@@ -19,6 +19,7 @@ from sgprobe.cases.suite import Suite
 from sgprobe.engine.damage import DamageError
 from sgprobe.engine.disguise import Says
 from sgprobe.engine.heard import Heard
+from sgprobe.engine.heartbeat import still_answers
 from sgprobe.engine.outcome import CannotJudge, StepFailed, Tally, tree
 from sgprobe.engine.rows import read_rows
 from sgprobe.engine.settings import settings_of
@@ -41,6 +42,8 @@ from sgprobe.product.model import ProductFile
 from sgprobe.yamlnode import Source
 
 Emit = Callable[[Event], None]
+# kinds of cases after which a product may have stopped answering
+_BITING = ("negative", "robustness", "robust")
 _MOST_VALUE = 65_536
 
 
@@ -110,6 +113,8 @@ class Item:
         self.tally = Tally()
         self.capture = self._capture_path()
         self._step = ""
+        # asked after a failed negative case
+        self.answers: bool | None = None
         self._talk: Talk | None = None
 
     def _capture_path(self) -> Path | None:
@@ -150,6 +155,8 @@ class Item:
     def _result(self, seconds: float) -> Result:
         verdict, reason, warnings = self.tally.verdict, self.tally.reason, self.tally.warnings
         judged = verdict
+        if self.answers is False:
+            reason += " …and it stopped answering"
         if verdict is Verdict.FAIL and self.facts.warns:
             warnings = [f"{self.facts.warns}: {reason}", *warnings]
             verdict, reason = Verdict.PASS, ""
@@ -200,6 +207,8 @@ class Item:
             player = Player(talk)
             if await self._section(player, "given", compiled.given, Verdict.INCONCLUSIVE):
                 await self._section(player, "steps", compiled.steps, Verdict.FAIL)
+                if self.tally.verdict is Verdict.FAIL and self.facts.kind in _BITING:
+                    self.answers = await still_answers(talk.stage, compiled.role)
             await self._section(player, "cleanup", compiled.cleanup, None)
             await talk.close()
         for text in talk.stage.log:
@@ -355,6 +364,7 @@ class Item:
             checks=result.checks,
             capture=capture,
             rerun=f"sgprobe run '{self.name}' --seed {self.options.seed}",
+            still_answers=self.answers,
             deviation=self.deviation,
             reach="memory" if self.plan.compiled.role == "euicc" else "sockets",
         )

@@ -137,7 +137,7 @@ def test_pytest_runs_the_same_items(write, tmp_path: Path) -> None:
     write("TRY-A", WRONG)
     write("TRY-B")
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["sgprobe.plugin"]\n')
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--out", "out", "."]
+    command = [sys.executable, "-m", "pytest", "-q", "--out", "out", "."]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True,
                           timeout=120, check=False)  # fmt: skip
@@ -147,6 +147,10 @@ def test_pytest_runs_the_same_items(write, tmp_path: Path) -> None:
     chosen = subprocess.run([*command, "-k", "TRY-B"], cwd=tmp_path, env=environment,
                             capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
     assert chosen.returncode == 0
+    again = subprocess.run([*command, "--lf"], cwd=tmp_path, env=environment,
+                           capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
+    assert "1 failed" in again.stdout
+    assert "passed" not in again.stdout
 
 
 def test_the_failed_ones_are_selected_again(write, tmp_path: Path) -> None:
