@@ -24,6 +24,8 @@ from sgprobe.links.clock import ScenarioClock, deadline
 # how long an expected message may take where the case does not say
 _PATIENCE = 30.0
 _LISTED = 6
+# HTTP statuses that say that nothing was done; CoAP codes are told as these
+_REFUSED = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +98,19 @@ class Player:
                 await self._until_held(step)
             if not self._answered(step):
                 await self.talk.reply(step)
+            self._capture_reply(step)
             return Done(messages=tuple(range(before + 1, len(self.talk.history.said) + 1)))
         # between two simulated roles: what was asked was answered by the role itself
         return Done()
+
+    def _capture_reply(self, step: p.PlannedMessage) -> None:
+        """Keep what the bench has answered, where a later step compares with it."""
+        said = reversed(self.talk.history.said)
+        for one in said if step.captures else ():
+            if one.sender == step.sender and one.is_(step.message.function, request=False):
+                for name, path in step.captures:
+                    self._capture(name, path, one.value)
+                return
 
     def _answered(self, step: p.PlannedMessage) -> bool:
         """Say whether the simulated card has given this answer already: it cannot wait."""
@@ -212,6 +224,10 @@ class Player:
         return Done(whole.named if whole is not None else 1, (heard.n,), whole, (), warnings)
 
     def _unreadable(self, step: p.PlannedMessage, heard: Heard, broken: list[Any]) -> str:
+        carrier = heard.carrier
+        if isinstance(carrier, Response) and carrier.status >= _REFUSED:
+            shown = f" with {carrier.media}" if carrier.media else ""
+            return f"no {step.message.name}: status {heard.status}{shown} in its place"
         if heard.octets:
             why = _listed(broken) or "it cannot be read"
         else:
