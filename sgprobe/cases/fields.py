@@ -29,6 +29,12 @@ class Context:
     # members that may be absent from what is sent, such as those of a default message
     partial: bool = False
 
+    def inside(self, node: Node, type_: asn1.Type) -> Template | None:
+        """Compile a value of a type that stands elsewhere, such as in a point of an axis."""
+        if isinstance(node, Scalar):
+            return compile_scalar(node, type_, self)
+        return compile_fields(node, type_, self)
+
 
 class _Place:
     """One element that was named, perhaps by several keys: its type and what is known below."""

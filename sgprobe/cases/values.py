@@ -14,7 +14,7 @@ from sgprobe.cases.paths import PathError, split
 from sgprobe.cases.reading import REFERENCE
 from sgprobe.cases.references import Is, Reference, Scope
 from sgprobe.cases.templates import ByPoint, Literal, Matcher, Ref, Template
-from sgprobe.yamlnode import Items, Mapping, Scalar
+from sgprobe.yamlnode import Mapping, Node, Scalar
 
 _NEEDS = {
     "number": (Is.NUMBER, Is.ANY),
@@ -42,6 +42,9 @@ class Surroundings(Protocol):
     axes: dict[str, Axis]
     packages: dict[str, str]
     sending: bool
+
+    def inside(self, node: Node, type_: asn1.Type) -> Template | None:
+        """Compile a value of a type that stands elsewhere, such as in a point of an axis."""
 
 
 def compile_scalar(
@@ -98,7 +101,7 @@ def _reference(node: Scalar, type_: asn1.Type, context: Surroundings) -> Templat
     known = find_reference(node, node.text, context)
     if known is None:
         return None
-    axis = context.axes.get(known.name)
+    axis = context.axes.get(known.name.partition(".")[0])
     if axis is not None:
         return _by_point(node, axis, type_, context)
     wrong = "" if type_ is UNTYPED else _misfit(known, type_, context)
@@ -127,22 +130,36 @@ def _misfit(known: Reference, type_: asn1.Type, context: Surroundings) -> str:
 
 
 def _by_point(node: Scalar, axis: Axis, type_: asn1.Type, context: Surroundings) -> Template | None:
+    """Compile what each point of an axis says here: `$axis`, or a part of it, `$axis.part`."""
+    name, _, below = node.text[1:].partition(".")
     made: dict[str, Template] = {}
     for point in axis.points:
-        if isinstance(point.value, Mapping | Items):
+        value = _part(point.value, below)
+        if value is None:
             if type_ is UNTYPED:
-                return Ref(axis.name.text, node.source)
+                return Ref(node.text[1:], node.source)
             context.problems.add(
                 node.source,
-                f"the points of ${axis.name.text} are no values",
-                f"name a part: ${axis.name.text}.…",
+                f"the point {shown(point.label)} of ${name} has no {shown(below)}",
+                "every point needs the parts that are named",
             )
             return None
-        compiled = _literal(point.value, point.value.text, type_, context)
+        if type_ is UNTYPED and not isinstance(value, Scalar):
+            return Ref(node.text[1:], node.source)
+        compiled = context.inside(value, type_)
         if compiled is None:
             return None
         made[point.label] = compiled
-    return ByPoint(axis.name.text, made, node.source)
+    return ByPoint(name, made, node.source)
+
+
+def _part(node: Node, below: str) -> Node | None:
+    for piece in below.split(".") if below else ():
+        found = node.get(piece) if isinstance(node, Mapping) else None
+        if found is None:
+            return None
+        node = found
+    return node
 
 
 def _matcher(node: Scalar, type_: asn1.Type, context: Surroundings) -> Template | None:

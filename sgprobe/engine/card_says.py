@@ -13,6 +13,7 @@ from dissectors.asn1.versions import Spec, parse_spec
 from sgprobe.cases.match import Unresolved
 from sgprobe.cases.messages import Message
 from sgprobe.engine.elements import body_of
+from sgprobe.engine.fill import PLACEHOLDER
 from sgprobe.engine.heard import History
 from sgprobe.exchange import Request, Response
 from sgprobe.peers.effects import Now, Post, Procedure
@@ -72,7 +73,7 @@ class CardSays:
                 "counterValue": self.counter() + 1,
                 "euiccPackage": {"psmoList": [{"listProfileInfo": {}}]},
             },
-            "eimSignature": "00" * 64,
+            "eimSignature": PLACEHOLDER,
         }
 
     # --- a download, with the simulated SM-DP+ ---

@@ -61,11 +61,11 @@ class Composer:
         if value is ABSENT:
             raise Unresolved(f"{message.name} has no default; give all of it in `fields`")
         signings = list(filler.signings)
-        if template is not None and base is not ABSENT:
+        if base is not ABSENT:
             signings += _resigned(value, base, {one.path for one in signings})
         wanted = [(one, self._damage(one)) for one in mutations]
         keys = {damaging.joined(one.path): damage.argument.removeprefix("$")
-                for one, damage in wanted if damage.word == "sign-with"}  # fmt: skip
+                for one, damage in _at_first(wanted)}  # fmt: skip
         signings = [replace(one, key=keys.pop(one.path, one.key)) for one in signings]
         signings += [Signing(path, key) for path, key in keys.items()]
         value = self._signed(message, value, signings)
@@ -89,13 +89,35 @@ class Composer:
         self, message: Message, body: bytes, wanted: list[tuple[Mutation, Damage]]
     ) -> bytes:
         version = wire.version_of(self.spec, message.function, is_json=message.json)
-        for mutation, damage in wanted:
-            if damage.word != "sign-with":
+        first = len(_at_first(wanted))
+        for mutation, damage in wanted[first:]:
+            if damage.word == "sign-with":
+                body = self._signed_again(message, body, mutation, damage)
+            else:
                 body = damaging.damage_body(
                     body, message.type_name or "", version, mutation.path, damage,
                     is_json=message.json,
                 )  # fmt: skip
         return body
+
+    def _signed_again(
+        self, message: Message, body: bytes, mutation: Mutation, damage: Damage
+    ) -> bytes:
+        """Sign what was damaged, so that the signature holds all the same."""
+        if message.json:
+            raise Unresolved("what is damaged in a JSON body cannot be signed again")
+        key = self.names.key(damage.argument.removeprefix("$"))
+        if not isinstance(key, PrivateKey):
+            raise Unresolved(f"{damage.argument} is a public key: nothing can be signed with it")
+        version = wire.version_of(self.spec, message.function, is_json=False)
+        made = Body(wire.bare(body, message.function, is_json=False), message.type_name, version,
+                    False)  # fmt: skip
+        path = damaging.joined(mutation.path)
+        signature = signatures.sign(made, path, key, self.names.around()).hex()
+        return damaging.damage_body(
+            body, message.type_name or "", version, mutation.path, Damage("replace", signature),
+            is_json=False,
+        )  # fmt: skip
 
     def _damage(self, mutation: Mutation) -> Damage:
         if mutation.damage is not None:
@@ -126,15 +148,26 @@ class Composer:
         return value
 
 
+def _at_first(wanted: list[tuple[Mutation, Damage]]) -> list[tuple[Mutation, Damage]]:
+    """Return the signatures to make with another key before any damage is done."""
+    found = []
+    for one in wanted:
+        if one[1].word != "sign-with":
+            break
+        found.append(one)
+    return found
+
+
 def _resigned(value: Value, base: Value, named: set[str]) -> list[Signing]:
-    """Return signatures of the default that no longer fit, since a step changed what they cover."""
+    """Return signatures of the default that were left to us, or that a step made unfit."""
     found = []
     for path, name, holder in _signatures(value, ""):
         before = _at(base, parent(path))
         if path in named or not isinstance(before, dict):
             continue
         parts = [part.name for part in RECIPES[name].parts]
-        if any(holder.get(part) != before.get(part) for part in parts if part in holder):
+        changed = any(holder.get(part) != before.get(part) for part in parts if part in holder)
+        if changed or before.get(name) == PLACEHOLDER:
             found.append(Signing(path, _SIGNERS.get(name, _EUICC)))
     return found
 

@@ -105,7 +105,7 @@ class Card:
         if command.ins != Ins.STORE_DATA and self.euicc.chip.rules.on("EUICC.CHAIN-BROKEN"):
             channel.chain.drop()
         data, sw = self._dispatch(channel, command, now)
-        if sw == OK and self.refresh_pending:
+        if sw == OK and self.refresh_pending and command.ins != Ins.FETCH:
             # ETSI TS 102 221 §7.4.2.1: how long the command to fetch is
             sw = PROACTIVE | len(REFRESH)
         return data + sw.to_bytes(2, "big")

@@ -155,7 +155,7 @@ def test_refresh_is_offered_fetched_and_ended_by_a_reset():
     assert sw == 0x9100 | len(REFRESH)
     assert read_tlv(data).tag == hexed("BF51")
     assert card.refresh_pending
-    assert reader.send(bytes([0x80, 0x12, 0, 0, len(REFRESH)])) == (REFRESH, 0x910B)
+    assert reader.send(bytes([0x80, 0x12, 0, 0, len(REFRESH)])) == (REFRESH, 0x9000)
     assert card.reset() == Card.atr
     assert not card.refresh_pending
     assert states(card.euicc) == {A: False, B: True}
