@@ -43,7 +43,7 @@ def client_hello(data: bytes) -> bytes | None:
         if data[at : at + 1] not in (b"", _HANDSHAKE) or len(data) > _MOST:
             break
         end = at + _HEADER + int.from_bytes(data[at + 3 : at + _HEADER], "big")
-        if at + _HEADER > len(data) or end > len(data):
+        if end > len(data):
             return None
         message += data[at + _HEADER : end]
         at = end
@@ -56,11 +56,11 @@ def client_hello(data: bytes) -> bytes | None:
 
 
 def knows_brainpool_in_tls13(hello: bytes) -> bool:
-    """Say whether a client takes a brainpool signature in TLS 1.3, or does not speak it at all."""
+    """Say whether a client takes a brainpool signature in TLS 1.3."""
     try:
         read = read_client_hello(hello)
     except HandshakeError:
         return True
     offered = read.extensions.get(_SIGNATURE_ALGORITHMS, b"")[2:]
     schemes = {offered[at : at + 2] for at in range(0, len(offered) - 1, 2)}
-    return TLS13 not in read.versions or _BRAINPOOL_TLS13 in schemes
+    return _BRAINPOOL_TLS13 in schemes

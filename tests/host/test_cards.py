@@ -195,12 +195,15 @@ def test_a_card_that_leaves_in_the_middle() -> None:
             place = EimPlace(world.addresses[world.eim_setup.eim_id], world.eim_setup.eim_id,
                              world.eim_setup.eim_id)  # fmt: skip
             reader = find_reader("tcp:{}:{}".format(*server.address))
+            assert isinstance(reader, TcpReader)
             async with Device(DevicePlan(eim=place, reader=reader)) as device:
                 await server.stop()
                 (report,) = await device.conductor.run(device.ipa.poll())
                 assert "eUICC" in report.trouble
                 with pytest.raises(DeviceError, match="the card: "):
                     await device.eid()
+            # the device lets go of its reader
+            assert reader._side is None
 
     asyncio.run(work())
 

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from dissectors.spec.identity import is_eid
 from dissectors.trace.read import read_trace
 from sgprobe.data import data_dir
 
@@ -156,8 +158,10 @@ def test_both_bindings_of_one_eim(tmp_path: Path) -> None:
             code, out, err = run("ipa", "poll", "--eim", url, "--tape", str(tape))
             assert code == 0, out + err
             assert rest(eim, "GET", f"/orders/{order['id']}")[1]["state"] == "done"
-            transports = {m.transport for m in read_trace(str(tape)).messages}
-            assert transports == {"apdu", url.partition(":")[0]}
+            messages = read_trace(str(tape)).messages
+            assert {m.transport for m in messages} == {"apdu", url.partition(":")[0]}
+            # what a factory has done to the eUICC is no part of the play
+            assert "AddInitialEimRequest" not in {m.type for m in messages}
     # what was served stands in the eIM's own capture, its keys with it
     trace = read_trace(str(tmp_path / eim["capture"]))
     assert {session.decryption for session in trace.sessions} == {"complete"}
@@ -174,34 +178,77 @@ def test_the_open_points_of_the_binding_must_agree(tmp_path: Path) -> None:
         assert "404" in out
 
 
+@contextmanager
+def listening(*arguments: str) -> Iterator[tuple[str, list[str]]]:
+    """Run an IPA that listens; give its URL, and after its end the lines that it said."""
+    ipa = subprocess.Popen([*SGPROBE, "ipa", "listen", *arguments, "--tape", "none"],
+                           stdout=subprocess.PIPE, text=True)  # fmt: skip
+    said: list[str] = []
+    try:
+        assert ipa.stdout is not None
+        yield [ipa.stdout.readline() for _ in range(2)][1].split()[-1], said
+    finally:
+        ipa.send_signal(signal.SIGINT)
+        out, _ = ipa.communicate(timeout=10)
+        said += out.splitlines()
+        assert ipa.returncode == 0
+
+
+def test_what_is_injected_for_later_is_executed_and_reported() -> None:
+    with serving("smdp") as smdp:
+        iccid = es2(smdp["operator"], "downloadOrder", profileType="small")["iccid"]
+        es2(smdp["operator"], "confirmOrder", iccid=iccid, releaseFlag=True, matchingId="ABC-1")
+        known = ("--at", f"{smdp['name']}={smdp['urls'][0].removeprefix('https://')}")
+        with serving("eim", "--coaps", *known) as eim:
+            url, path = eim["urls"][1], f"/devices/{eim['eids'][0]}"
+            download = {"op": "download", "activation-code": f"1${smdp['name']}$ABC-1"}
+            assert rest(eim, "POST", f"{path}/orders", {"operations": [download]})[0] == 201
+            with listening("--eim", url, *known) as (address, said):
+                told = rest(eim, "POST", f"{path}/inject", {"address": address})[1]
+                assert (told["later"], told["trouble"]) == (True, "")
+                until = time.monotonic() + 15
+                while rest(eim, "GET", "/orders/00000001")[1]["state"] != "done":
+                    assert time.monotonic() < until
+                    time.sleep(0.1)
+            assert any(iccid.rstrip("F") in line for line in said)
+
+
 @pytest.mark.parametrize("scheme", ["https", "coaps"])
-def test_an_eim_injects_into_a_device_that_listens(scheme: str) -> None:
+def test_an_eim_injects_into_a_device_that_listens(scheme: str, tmp_path: Path) -> None:
     with serving("eim", "--coaps") as eim:
         url = next(one for one in eim["urls"] if one.startswith(scheme))
         path = f"/devices/{eim['eids'][0]}"
         body = {"operations": [{"op": "enable", "iccid": "8949000000000000013"}]}
         assert rest(eim, "POST", f"{path}/orders", body)[0] == 201
-        ipa = subprocess.Popen(
-            [*SGPROBE, "ipa", "listen", "--eim", url, "--tape", "none"],
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        try:
-            assert ipa.stdout is not None
-            lines = [ipa.stdout.readline() for _ in range(2)]
-            address = lines[1].split()[-1]
+        as_json = scheme == "https"
+        with listening("--eim", url) as (address, said):
             assert address.startswith(f"{scheme}://")
-            status, told = rest(eim, "POST", f"{path}/inject", {"address": address})
+            asked = {"address": address, "json": as_json}
+            status, told = rest(eim, "POST", f"{path}/inject", asked)
             assert (status, told) == (200, {"sent": ["BF51"], "later": False, "trouble": ""})
             assert rest(eim, "GET", "/orders/00000001")[1]["state"] == "done"
-        finally:
-            ipa.send_signal(signal.SIGINT)
-            out, _ = ipa.communicate(timeout=10)
-        assert ipa.returncode == 0
-        assert "8949000000000000013  enabled" in out
+        assert any("8949000000000000013  enabled" in line for line in said)
+    types = {m.type for m in read_trace(str(tmp_path / eim["capture"])).messages}
+    assert ("transferEimPackage" in types, "TransferEimPackageRequest" in types) == (
+        as_json, not as_json)  # fmt: skip
 
 
 def test_injection_that_cannot_be() -> None:
-    with serving("eim") as eim:
+    with serving("eim", "--coaps") as eim:
+        # nothing waits: nobody is asked; then something does, and nobody is there
+        path = f"/devices/{eim['eids'][0]}"
+        nowhere = {"address": "coaps://127.0.0.1:9"}
+        told = {"sent": [], "later": False, "trouble": ""}
+        assert rest(eim, "POST", f"{path}/inject", nowhere) == (200, told)
+        other = int("8904903212345123451234512345670") * 10
+        unknown = f"{other + 98 - other % 97}"
+        assert is_eid(unknown)
+        assert rest(eim, "POST", f"/devices/{unknown}/inject", nowhere)[0] == 404
+        body = {"operations": [{"op": "enable", "iccid": "8949000000000000013"}]}
+        assert rest(eim, "POST", f"{path}/orders", body)[0] == 201
+        status, said = rest(eim, "POST", f"{path}/inject", nowhere)
+        assert status == 502
+        assert b"nobody listens there" in said
         path = f"/devices/{eim['eids'][0]}/inject"
         assert rest(eim, "POST", "/devices/none/inject", {})[0] == 404
         for body in ({}, {"address": "nonsense"}, {"address": 1}, [], "text"):

@@ -10,11 +10,12 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from links_kit import EIM, NOTHING, PKI, POLL, Answers, client, mutual, run, server
 
-from sgprobe.links.clock import ScenarioClock
+from sgprobe.links.clock import ScenarioClock, deadline
 from sgprobe.links.coap_client import CoapClient
 from sgprobe.links.coap_link import CoapKnobs, CoapLink
 from sgprobe.links.dtls_peers import Bounds
 from sgprobe.links.https_client import Unreachable
+from sgprobe.links.impairment import BadLink, Plan
 from sgprobe.links.tape import Address
 from sgprobe.links.tls import TlsSettings
 
@@ -152,7 +153,9 @@ def test_a_message_that_nobody_listens_does_not_end_an_association() -> None:
         async with CoapLink(server(), handler=Answers()) as eim:
             async with CoapLink(client(), name=EIM, peer=eim.address) as link:
                 assert (await link.ask(eim.address, POLL)).body == NOTHING.body
+                before = link.session(eim.address)
                 link._port.error_received(ConnectionRefusedError())
+                assert link.session(eim.address) is before
                 assert (await link.ask(eim.address, POLL)).body == NOTHING.body
             assert eim.requests == 2
 
@@ -171,6 +174,40 @@ def test_a_stranger_is_not_heard() -> None:
                 stranger.send(b"\x40\x00\0\1", link.address)
                 await asyncio.sleep(0.1)
                 assert not heard
+
+    run(work())
+
+
+def test_a_client_that_could_not_open_its_socket_tries_again() -> None:
+    async def work() -> None:
+        async with CoapLink(server(), handler=Answers()) as eim:
+            failures = [OSError(24, "Too many open files")]
+
+            def make(host: str, peer: Address) -> CoapLink:
+                if failures:
+                    raise failures.pop()
+                return CoapLink(client(), host=host, name=EIM, peer=peer)
+
+            one = CoapClient(eim.address, make)
+            with pytest.raises(Unreachable, match="Too many open files"):
+                await one.ask(POLL)
+            assert await ask(one) == NOTHING.body
+
+    run(work())
+
+
+def test_a_handshake_holds_the_scenario_clock() -> None:
+    """Its lost datagrams come again by the wall: a deadline of the scenario waits for them."""
+
+    async def work() -> None:
+        clock = ScenarioClock()
+        lossy = BadLink(Plan(drop=frozenset({1})), Plan())
+        async with (
+            CoapLink(server(), handler=Answers(), clock=clock, impairment=lossy) as eim,
+            CoapLink(client(), name=EIM, clock=clock) as link,
+            deadline(clock, 30.0),
+        ):
+            assert (await link.ask(eim.address, POLL)).body == NOTHING.body
 
     run(work())
 

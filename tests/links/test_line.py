@@ -118,6 +118,21 @@ def test_tcp_goes_on_where_it_stood(side: str) -> None:
     run(work())
 
 
+def test_connections_that_are_over_watch_no_more() -> None:
+    line = Line()
+
+    async def work() -> None:
+        async with HttpsServer(Answers(), server(), impairment=line) as eim:
+            ipa = HttpsClient(eim.address, client())
+            await ipa.ask(POLL)
+            assert len(line._watchers) == 1
+            await ipa.close()
+            await asyncio.sleep(0.05)
+            assert not line._watchers
+
+    run(work())
+
+
 def test_what_waited_keeps_its_order() -> None:
     """Bytes that were late already go before those that waited for the line."""
     line = Line(both_ways(Plan(delay={1: 0.3})))
