@@ -145,6 +145,8 @@ def _peer(peer: m.Peer) -> Iterator[str]:
             text = one.message.text if one.message is not None else one.word
             if one.status is not None:
                 text = f"status {one.status}"
+            if one.cut is not None:
+                text += f", cut after {one.cut} octets"
             answers.append(text + (f" ({inline(one.fields)})" if one.fields is not None else ""))
         yield f"- The {role} answers {rule.message.text} with {', then '.join(answers)}."
 

@@ -197,6 +197,7 @@ REPLY = (
     Key("mutate", Kind.MUTATE, "Damage after encoding and signing.",
         "{euiccPackageRequest.eimSignature: remove}"),
     Key("after", Kind.DURATION, "How long the answer takes.", "3 s"),
+    Key("cut", Kind.NUMBER, "The connection breaks after so many octets of the body.", "500"),
 )  # fmt: skip
 REPLY_WORDS = ("silence", "reset")
 
@@ -222,7 +223,9 @@ DAMAGE: dict[str, str] = {
 STATES: dict[str, str] = {
     "euicc.profiles": "the profiles, all of them, each with iccid and state; `rules` are "
     "policy rules, `notify` is a list of {operation, address}",
-    "euicc.eims": "the associated eIMs, all of them, each with eimId and counterValue",
+    "euicc.eims": "the associated eIMs, all of them, each with eimId and counterValue; what a row "
+    "does not name stays, and a new eIM is like the first; `protocols` are words such as "
+    "retrieve-https, `fqdn: none` leaves the eimId to be the name",
     "euicc.notifications": "the notifications that wait, each with seqNumber; an empty list "
     "removes them, and the results of packages",
     "euicc.memory": "how many octets are free, how many eIMs, results, notifications and octets of "
@@ -238,6 +241,13 @@ TRIGGERS: dict[str, str] = {
     "ipa.poll": "ask the eIM for a package",
     "ipa.restart": "start again",
     "ipa.download": "download the profile of an activation code",
+    "ipa.notify": "deliver the notifications that wait",
+    "ipa.fallback": "go to the fallback profile, as after a lasting loss of the network",
+    "ipa.return": "go back from the fallback profile",
+    "ipa.emergency": "begin an emergency call: enable the emergency profile",
+    "ipa.emergency-end": "end the emergency call",
+    "ipa.memory-reset": "reset the memory of the eUICC at the device",
+    "ipa.activate-ipae": "hand over to the IPA in the eUICC",
     "eim.queue-package": "queue an order for a device",
     "eim.cancel": "withdraw an order",
     "eim.inject": "send what waits to the IPA, which listens",

@@ -221,6 +221,7 @@ def _answer(node: Node, problems: Problems) -> m.Answer | None:
     fields, mutate = reader.value("fields"), reader.value("mutate")
     assert not isinstance(fields, Items)
     assert not isinstance(mutate, Items)
+    cut = reader.scalar("cut")
     return m.Answer(
         "reply" if reply is not None else "status",
         reply,
@@ -229,4 +230,5 @@ def _answer(node: Node, problems: Problems) -> m.Answer | None:
         int(status.text) if status is not None else None,
         reader.scalar("after"),
         node.source,
+        int(cut.text) if cut is not None else None,
     )

@@ -147,6 +147,8 @@ class Answer:
     status: int | None
     after: Scalar | None
     source: Source
+    # octets of the body that come before the connection breaks
+    cut: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,8 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
         "notify": ()},
     "euicc.memory": {"free": (), "eims": (), "results": (), "notifications": (), "crls": (),
                      "result": ()},
-    "euicc.eims": {"eimId": (), "counterValue": (), "associationToken": ()},
+    "euicc.eims": {"eimId": (), "counterValue": (), "associationToken": (), "fqdn": (),
+                   "indirect": ("yes", "no"), "protocols": ()},
     "euicc.notifications": {"seqNumber": (), "operation": (
         "install", "enable", "disable", "delete"), "iccid": ()},
     "eim.queue": {"eid": (), "order": (), "state": ("open", "done", "failed")},

@@ -8,6 +8,7 @@ from typing import Any
 
 from dissectors.asn1.model import Value
 from sgprobe.cases.match import Unresolved
+from sgprobe.peers.eim.operations import PROTOCOLS
 from sgprobe.peers.euicc.euicc import Euicc
 from sgprobe.peers.euicc.records import Eim, Notification, Profile, Result
 from sgprobe.peers.euicc.state import Draft
@@ -98,15 +99,42 @@ def _notify(told: Mapping[str, Any]) -> Value:
 def _bring_eims(draft: Draft, rows: Rows) -> None:
     """Make the rows the associated eIMs, all of them."""
     wanted = {str(row["eimId"]): row for row in rows}
+    like: Eim | None = None
     for known in draft.all(Eim):
         row = wanted.pop(known.id, None)
         if row is None:
             draft.remove(known)
             continue
         counter = int(str(row.get("counterValue", known.counter)))
-        draft.put(replace(known, counter=counter, token=_token(row, known.token)))
-    if wanted:
-        raise Unresolved(f"the eUICC does not know the eIM {next(iter(wanted))}")
+        config = _association(known.config, row)
+        draft.put(replace(known, config=config, counter=counter, token=_token(row, known.token)))
+        like = like or known
+    for place, (ident, row) in enumerate(wanted.items(), 1):
+        if like is None:
+            raise Unresolved("the eUICC knows no eIM that another could be like")
+        config = _association({**like.config, "eimId": ident}, row)
+        counter = int(str(row.get("counterValue", 0)))
+        draft.put(Eim(ident, config, counter, _token(row, None), like.place + place))
+
+
+def _association(known: Mapping[str, Any], row: dict[str, Value]) -> Value:
+    """Return a configuration with what a row says of where the eIM is and how it is asked."""
+    made = dict(known)
+    if "fqdn" in row:
+        made.pop("eimFqdn", None)
+        if row["fqdn"] != "none":
+            made["eimFqdn"] = row["fqdn"]
+    if "indirect" in row:
+        made.pop("indirectProfileDownload", None)
+        if row["indirect"] == "yes":
+            made["indirectProfileDownload"] = None
+    if "protocols" in row:
+        try:
+            bits = [PROTOCOLS.index(str(one)) for one in row["protocols"]]
+        except ValueError:
+            raise Unresolved(f"protocols of an eIM are {', '.join(PROTOCOLS)}") from None
+        made["eimSupportedProtocol"] = bit_string(bits)
+    return made
 
 
 def _token(row: dict[str, Value], known: int | None) -> int | None:

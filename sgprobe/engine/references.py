@@ -12,14 +12,28 @@ from sgprobe.cases.match import Unresolved
 from sgprobe.engine import euicc_state
 from sgprobe.engine.end import HeardWorld
 from sgprobe.engine.outcome import Declined
+from sgprobe.peers.effects import Procedure
 from sgprobe.peers.eim.forms import OrderError, from_members
 from sgprobe.peers.eim.operations import Operation
 from sgprobe.peers.eim.server import Eim as EimServer
 from sgprobe.peers.euicc.records import Eim
+from sgprobe.peers.ipa.ipa import Ipa
 from sgprobe.product.actions import of_trigger
 
 Given = Mapping[str, Any]
 Act = Callable[[Given], Awaitable[dict[str, Value]]]
+# what the IPA does by itself when somebody at the device asks for it
+_PROCEDURES: dict[str, Callable[[Ipa], Procedure[Any]]] = {
+    "ipa.notify": Ipa.notify,
+    "ipa.fallback": Ipa.execute_fallback,
+    "ipa.return": Ipa.return_from_fallback,
+    "ipa.emergency": Ipa.enable_emergency,
+    "ipa.emergency-end": Ipa.disable_emergency,
+    "ipa.memory-reset": lambda ipa: ipa.reset((_OPERATIONAL,)),
+    "ipa.activate-ipae": Ipa.activate_ipae,
+}
+# EuiccMemoryResetRequest: delete operational profiles. SGP.32 §5.9.5
+_OPERATIONAL = 0
 # states of an order of the reference, as operators tell them
 _OPEN, _DONE = ("queued", "sent", "running"), "done"
 
@@ -38,7 +52,7 @@ class References:
         self._acts: dict[str, Act] = {
             "ipa.poll": self._poll,
             "ipa.download": self._download,
-            "ipa.restart": self._restart_device,
+            "ipa.restart": self._restart_ipa,
             "euicc.reset": self._restart_device,
             "eim.queue-package": self._queue,
             "eim.cancel": self._cancel,
@@ -51,6 +65,10 @@ class References:
 
     async def trigger(self, action: str, given: Given) -> dict[str, Value]:
         """Make a reference act; raises Unresolved where it cannot."""
+        procedure = _PROCEDURES.get(action)
+        if procedure is not None:
+            self.background(self.world.device.run(procedure(self.world.ipa)))
+            return {}
         act = self._acts.get(action)
         if act is None:
             raise Unresolved(f"the reference has no action {action}")
@@ -92,6 +110,16 @@ class References:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         self.world.card.reset()
+        return {}
+
+    async def _restart_ipa(self, given: Given) -> dict[str, Value]:
+        """Make the IPA anew with the store of the old one, and reset its card."""
+        await self._restart_device(given)
+        old = self.world.ipa
+        self.restarts += 1
+        Ipa.__init__(old, old.config, old.means.notebook.store,
+                     self.world._bytes(f"ipa {self.restarts}"),
+                     old.means.tls_certificate)  # fmt: skip
         return {}
 
     async def _restart_server(self, given: Given) -> dict[str, Value]:

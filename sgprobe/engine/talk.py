@@ -27,6 +27,7 @@ from sgprobe.engine.fill import ABSENT, Filler
 from sgprobe.engine.heard import Heard, History
 from sgprobe.engine.stage import Setting, Stage
 from sgprobe.exchange import Request, Response
+from sgprobe.links.fault import Broken
 from sgprobe.links.https_client import Unreachable
 from sgprobe.peers.effects import CardFailure
 
@@ -354,13 +355,16 @@ class Talk:
             await self.stage.world.clock.sleep(_SILENCE)
             raise Unreachable("silence")
         if word == "reset":
-            raise ConnectionResetError("the case resets the connection")
+            raise Broken
         if answer.answer.status is not None and answer.message is None:
             return Response(answer.answer.status)
         assert answer.message is not None
-        return await self.respond(
+        made = await self.respond(
             answer.message, answer.template, answer.mutations, default, answer.answer.status
         )
+        if answer.answer.cut is not None:
+            raise Broken(made, answer.answer.cut)
+        return made
 
     async def respond(
         self,
@@ -469,6 +473,7 @@ class Talk:
         if reply is not None:
             self.replies.remove(reply)
             message, template, mutations = reply.message, reply.template, reply.mutations
+            self._refuse(reply)
         else:
             assert rule is not None
             answer = rule.next()
@@ -484,6 +489,13 @@ class Talk:
         if template is None:
             return self.composer.damaged(message, octets, mutations)
         return self.composer.compose(message, template, base, mutations).body
+
+    def _refuse(self, reply: p.PlannedMessage) -> None:
+        """Answer with the status word of a step, where it names one that is no success."""
+        for _, template in reply.binding:
+            told = Filler(self.names).fill(template, {}).get("sw")
+            if told is not None and int(told, 16) != _DONE:
+                raise CardFailure(int(told, 16))
 
     # --- times ---
 

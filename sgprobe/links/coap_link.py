@@ -32,6 +32,7 @@ from sgprobe.links.clock import Alarm, Clock, WallClock
 from sgprobe.links.coap_binding import Binding
 from sgprobe.links.dtls import DtlsSession
 from sgprobe.links.dtls_peers import Bounds
+from sgprobe.links.fault import Broken
 from sgprobe.links.handshake_fault import Spoil
 from sgprobe.links.https_client import Unreachable
 from sgprobe.links.impairment import Impairment
@@ -276,6 +277,8 @@ class CoapLink:
         request = self.binding.from_request(event.request)
         try:
             response = await handler(request, cast(Address, event.address))
+        except Broken:
+            return
         except Exception as error:
             # a handler that fails is a fault of ours
             asyncio.get_running_loop().call_exception_handler(

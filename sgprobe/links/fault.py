@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sgprobe.exchange import Request
+from sgprobe.exchange import Request, Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +22,15 @@ class Fault:
 
 # the requests of one server are counted from 1; None answers as it should
 FaultPlan = Callable[[Request, int], Fault | None]
+
+
+class Broken(Exception):
+    """Raised by a handler: the connection breaks in place of an answer, or within its body.
+
+    CoAP has no connection that could break: there the answer does not come.
+    """
+
+    def __init__(self, response: Response | None = None, octets: int = 0) -> None:
+        super().__init__("the connection breaks")
+        self.response = response
+        self.octets = octets

@@ -11,7 +11,7 @@ from OpenSSL import SSL
 
 from sgprobe.exchange import Request, Response
 from sgprobe.links.clock import Clock, WallClock
-from sgprobe.links.fault import Fault, FaultPlan
+from sgprobe.links.fault import Broken, Fault, FaultPlan
 from sgprobe.links.handshake_fault import Spoil
 from sgprobe.links.hello import client_hello, knows_brainpool_in_tls13, older_context
 from sgprobe.links.http_side import HttpServerSide, ServerSide, make_server_side
@@ -295,7 +295,14 @@ class _Connection:
         if fault is not None and fault.reset:
             self.pipe.reset()
             return
-        response = await self._ask(request)
+        cut = fault.cut if fault is not None else None
+        try:
+            response = await self._ask(request)
+        except Broken as broken:
+            if broken.response is None:
+                self.pipe.reset()
+                return
+            response, cut = broken.response, broken.octets
         if fault is not None:
             if fault.delay:
                 await self._home.clock.sleep(fault.delay)
@@ -303,7 +310,6 @@ class _Connection:
                 return
             response = _with_fault(response, fault)
         assert self._side is not None
-        cut = fault.cut if fault is not None else None
         self._write(self._side.answer(stream, response, cut))
         if cut is not None:
             # what is cut must reach the other side before the reset does
@@ -314,6 +320,8 @@ class _Connection:
         """Have the request answered; a handler that fails is a fault of ours, and answers 500."""
         try:
             return await self._home.handler(request, self._caller)
+        except Broken:
+            raise
         except Exception as error:
             _report(f"the handler of {request.path[:80]} failed", error)
             return Response(500, headers=(("connection", "close"),))

@@ -106,6 +106,13 @@ VERBS: dict[str, Verb] = {
         {
             "poll": "IPA: ask the eIM for a package",
             "download": "IPA: download the profile of an activation code",
+            "notify": "IPA: deliver the notifications that wait",
+            "fallback": "IPA: go to the fallback profile",
+            "return": "IPA: go back from the fallback profile",
+            "emergency": "IPA: begin an emergency call",
+            "emergency-end": "IPA: end the emergency call",
+            "memory-reset": "IPA: reset the memory of the eUICC",
+            "activate-ipae": "IPA: hand over to the IPA in the eUICC",
             "reset": "eUICC: cut the power and reset",
             "inject": "eIM: send what waits to an IPA that listens",
         },

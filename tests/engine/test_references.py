@@ -23,7 +23,7 @@ async def _serve(_role: str, _request: Any, default: Callable[[], Awaitable[Any]
 @pytest.fixture
 def references() -> References:
     """The references of a world that nobody listens in."""
-    return References(HeardWorld(Plan(), _serve), lambda text: None)
+    return References(HeardWorld(Plan(), _serve, {}), lambda text: None)
 
 
 def _do(references: References, action: str, **given: Any) -> dict[str, Any]:
@@ -73,3 +73,18 @@ def test_both_ends_agree_on_an_association(references: References) -> None:
     assert known.token is None
     assert not device.token
     assert known.counter == 9
+
+
+def test_an_association_may_be_indirect_and_elsewhere(references: References) -> None:
+    """A new eIM is like the first; what a row does not name stays."""
+    first = references.world.eim_setup.eim_id
+    rows = [{"eimId": first, "indirect": "yes"}, {"eimId": "second", "fqdn": "none"}]
+    references.bring("euicc.eims", rows)
+    known = {one.id: one.config for one in references.world.euicc.draft().all(Eim)}
+    assert known[first]["indirectProfileDownload"] is None
+    assert known[first]["eimFqdn"] == first
+    assert "eimFqdn" not in known["second"]
+    references.bring("euicc.eims", [{"eimId": first, "indirect": "no"}])
+    assert "indirectProfileDownload" not in references.world.euicc.draft().find(Eim, first).config
+    with pytest.raises(Unresolved):
+        references.bring("euicc.eims", [{"eimId": first, "protocols": ["by-post"]}])

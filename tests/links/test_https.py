@@ -29,7 +29,7 @@ from dissectors.link.stream import Endpoint
 from dissectors.trace.read import read_trace
 from sgprobe.exchange import Request, Response
 from sgprobe.links.clock import ScenarioClock
-from sgprobe.links.fault import Fault
+from sgprobe.links.fault import Broken, Fault
 from sgprobe.links.https_client import HttpsClient, Unreachable
 from sgprobe.links.https_server import Caller, HttpsServer
 from sgprobe.links.impairment import BadLink, Plan
@@ -679,3 +679,23 @@ def test_the_standard_library_connects() -> None:
             return version
 
     assert run(work()) == "TLSv1.3"
+
+
+# --- a handler that breaks the connection ---
+
+
+@pytest.mark.parametrize("octets", [None, 3])
+def test_a_handler_may_break_the_connection(octets: int | None) -> None:
+    """Before the answer or within its body; the client is told, and no 500 is made of it."""
+
+    async def handler(request: Request, caller: Caller) -> Response:
+        raise Broken(None if octets is None else Response(200, "", LARGE), octets or 0)
+
+    async def go() -> None:
+        async with HttpsServer(handler, server()) as home:
+            asker = ask(home)
+            with pytest.raises(Unreachable):
+                await asker.ask(POLL)
+            await asker.close()
+
+    run(go())

@@ -41,7 +41,7 @@ class Notebook:
     """The memory behind a store; every change is durable when `note` returns."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self.store = store
         record = store.get(_KEY) or {}
         known = {one.name for one in fields(Memory)}
         self.now = Memory(**{key: value for key, value in record.items() if key in known})
@@ -51,5 +51,5 @@ class Notebook:
         changed = replace(self.now, **members)
         if changed == self.now:
             return
-        self._store.commit({_KEY: {one.name: getattr(changed, one.name) for one in fields(Memory)}})
+        self.store.commit({_KEY: {one.name: getattr(changed, one.name) for one in fields(Memory)}})
         self.now = changed
