@@ -262,7 +262,7 @@ def _report(lab: Lab, arguments: argparse.Namespace) -> int:
         pass
     for report in line.unsent():
         answer = lab.report(report.octets())
-        report.mark_sent()
+        report.mark_sent(answer)
         sent += 1
         bar(sent)
         for item in answer["items"]:

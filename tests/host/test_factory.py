@@ -44,8 +44,7 @@ def flow(lab: Lab, count: int) -> dict[str, int]:
     assert (tally.good, tally.held) == (count, 0)
     list(line.reports(lab.clock.now(), final=True))
     for report in line.unsent():
-        lab.report(report.octets())
-        report.mark_sent()
+        report.mark_sent(lab.report(report.octets()))
     assert list(line.unsent()) == []
     line.close()
     return lab.order_states(order)

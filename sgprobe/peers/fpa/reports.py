@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from dissectors.asn1 import codec
 from sgprobe.peers.fpa.journal import Ended, Journal
@@ -39,9 +41,9 @@ class Written:
         """Say whether the SM-DPf has answered it."""
         return self.path.with_suffix(".sent").exists()
 
-    def mark_sent(self) -> None:
-        """Know that the SM-DPf has answered it; to send it again does no harm. RB-53."""
-        self.path.with_suffix(".sent").touch()
+    def mark_sent(self, answer: dict[str, Any]) -> None:
+        """Keep what the SM-DPf has answered; to send it again does no harm. RB-53."""
+        self.path.with_suffix(".sent").write_text(json.dumps(answer) + "\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,11 @@ class Station:
         if scanned not in (None, info.eid) and self._rules.on("FPA.EID"):
             return self._alone(Code.EID_MISMATCH, info.eid, now, f"the label says {scanned}")
         wanted = scanned if scanned and not self._rules.on("FPA.EID") else info.eid
-        candidates = list(self._stock.find(wanted))
+        try:
+            candidates = list(self._stock.find(wanted))
+        except FilesError as error:
+            # a delivery that was changed after its import. RB-41
+            return self._alone(Code.MANIFEST_INVALID, info.eid, now, str(error))
         if not candidates and not self._rules.on("FPA.NO-OTHER"):
             # the fault of a line that takes the next package there is
             found = next((one for one in self._stock.deliveries), None)

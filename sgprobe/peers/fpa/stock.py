@@ -71,11 +71,12 @@ class Stock:
         path = Path(str(record["path"]))
         files = open_delivery(path)
         # the delivery may have been changed since it was imported
-        manifest, _ = open_manifest(files, self._anchors)
+        manifest, _ = open_manifest(files, self._anchors, strict=self._rules.on("FPA.MANIFEST"))
         usable = set(record["usable"])  # type: ignore[call-overload]
-        shards = tuple(one for one in manifest.shards if one.name in usable)
+        strict = self._rules.on("FPA.SHARD")
+        shards = tuple(one for one in manifest.shards if one.name in usable or not strict)
         return Stocked(
-            manifest, path, files, DeliveryBook(files, shards),
+            manifest, path, files, DeliveryBook(files, shards, strict=strict),
             frozenset(record["duplicates"]), bool(record["void"]),  # type: ignore[call-overload]
         )  # fmt: skip
 
@@ -100,7 +101,13 @@ class Stock:
             others = [self._marks(one.id) for one in self._stocked if not one.void]
             # certificates are judged when they were used: RB-40 has notAfter for the time after
             found = check_delivery(
-                files, self._anchors, None, packages=packages, others=others, told=told
+                files,
+                self._anchors,
+                None,
+                packages=packages,
+                others=others,
+                told=told,
+                strict=self._rules.on("FPA.MANIFEST"),
             )
         except FilesError as error:
             raise Refused(Fault("missing", error.place, error.text, "RB-41")) from None

@@ -11,7 +11,7 @@ from sgprobe.peers.delivery.files import FilesError, Folder, checked
 from sgprobe.peers.es9 import json_binding
 from sgprobe.peers.es9.json_binding import NotJson
 from sgprobe.peers.es9.members import check_header
-from sgprobe.peers.es9.status import Refusal
+from sgprobe.peers.es9.status import Refusal, refuse
 
 BASE = "/ifpp/v0"
 JSON, DER = "application/json", "application/octet-stream"
@@ -91,6 +91,11 @@ class Front:
             members = json_binding.read_object(request.body)
             check_header(members)
             requester = str(members["header"]["functionRequesterIdentifier"])[:256]
+            # they become part of names: no control characters, no lone surrogates
+            if not requester.isprintable():
+                raise refuse("requester-unknown")
+            if not str(members["header"]["functionCallIdentifier"]).isprintable():
+                raise refuse("call-unknown")
         else:
             requester = (request.header(REQUESTER) or caller or "")[:256]
         if caller is not None and requester != caller and self._requester_bound():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -229,19 +229,17 @@ class Jobs:
         assert current is not None
         work.save_delivery(replace(current, superseded=True))
 
-    def entries(self, work: Work, delivery: str) -> list[Entry]:
-        """Return the entries of a delivery that is ready."""
+    def entries(self, work: Work, delivery: str) -> Iterator[Entry]:
+        """Walk the entries of a delivery that is ready."""
         known = work.delivery(delivery)
         if known is None or not known.ready:
-            return []
+            return
         files = self.files(delivery)
         manifest, _ = open_manifest(files, [one.ci for one in self.party.branches])
-        found = []
         for line in DeliveryBook(files, manifest.shards).entries():
             entry = work.by_package(line.package_id)
             if entry is not None:
-                found.append(entry)
-        return found
+                yield entry
 
     def _finish(self, work: Work, job: Job) -> Job:
         order = work.order(job.order)

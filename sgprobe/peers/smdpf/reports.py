@@ -147,6 +147,9 @@ class Reports:
             if kind == "deleted" and entry is not None:
                 return {**shown, **self.remove(work, entry, bytes.fromhex(value))}
         except Unproved as error:
+            believed = work.by_package(item["packageId"])
+            if believed is not None and not self.rules.on("SMDPF.RESULT-PROOF"):
+                return {**shown, **self.apply(work, Result(believed, True, "", digest_of(value)))}
             self._refuse(work, item, error)
             return {**shown, "verdict": REFUSED, "rule": error.rule, "message": str(error)}
         if entry is None:
@@ -264,16 +267,18 @@ class Reports:
                     "flags": line["flags"],
                 }
             )
-        open_ones = [
-            one.package
-            for one in self.entries(work, delivery)
-            if work.state(one) in (State.BOUND, State.DELIVERED, State.UNKNOWN)
-        ]
+        shown: list[str] = []
+        count = 0
+        for one in self.entries(work, delivery):
+            if work.state(one) in (State.BOUND, State.DELIVERED, State.UNKNOWN):
+                count += 1
+                if len(shown) < _SHOWN:
+                    shown.append(one.package)
         return {
             "deliveryId": delivery,
             "stations": stations,
-            "withoutOutcome": open_ones[:_SHOWN],
-            "withoutOutcomeCount": len(open_ones),
+            "withoutOutcome": shown,
+            "withoutOutcomeCount": count,
         }
 
     def give_up(self, work: Work, delivery: str, now: float) -> int:
@@ -336,6 +341,11 @@ def _digits(octets: str) -> str:
         return iccid_text(bytes.fromhex(octets))
     except IdentityError:
         return ""
+
+
+def digest_of(octets: str) -> str:
+    """Return the digest of octets in hex."""
+    return hashlib.sha256(bytes.fromhex(octets)).hexdigest()
 
 
 def from_json(value: Any) -> bytes:

@@ -43,7 +43,6 @@ class Result:
     success: bool
     reason: str
     digest: str
-    sequence: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ class Results:
         success = kind == "successResult"
         reason = "" if success else str(final["errorReason"])
         digest = hashlib.sha256(raw).hexdigest()
-        return Result(entry, success, reason, digest, data["notificationMetadata"]["seqNumber"])
+        return Result(entry, success, reason, digest)
 
     def removed(self, work: Work, raw: bytes, entry: Entry) -> int:
         """Return the counter of a signed state that proves the removal of a profile. USE-A4."""

@@ -121,11 +121,24 @@ def test_an_index_altered_after_the_import(tmp_path: Path) -> None:
     for number in (1, 2):
         device = Plugged(personalised(number))
         if personalised(number).eid == first:
-            with pytest.raises(Exception, match="RB-41"):
-                made.load(device)
+            assert made.load(device).reason == "manifest invalid"
             assert device.profiles() == []
         else:
             assert made.load(device).good
+
+
+def test_mutants_that_believe_manifest_and_index(tmp_path: Path) -> None:
+    made = factory(tmp_path, off={"FPA.MANIFEST"})
+    path = made.deliver([personalised(1)], imported=False)
+    manifest = path / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b'"factoryId": "', b'"factoryId": "X'))
+    assert made.line.import_delivery(path, NOW).ok
+    made = factory(tmp_path / "b", off={"FPA.SHARD"})
+    path = made.deliver([personalised(1)], imported=False)
+    index = path / "shards/0000.idx"
+    index.write_bytes(index.read_bytes().replace(b'"n":1', b'"n":7'))
+    made.line.import_delivery(path, NOW)
+    assert made.load(Plugged(personalised(1))).good
 
 
 def test_an_altered_package_is_not_sent(tmp_path: Path) -> None:

@@ -196,7 +196,7 @@ class Bench:
         self.smdpf.hand_over(name)
         from sgprobe.peers.smdpf.records import Work
 
-        return name, self.smdpf.jobs.entries(Work(self.smdpf.store), name)
+        return name, list(self.smdpf.jobs.entries(Work(self.smdpf.store), name))
 
 
 def bench(

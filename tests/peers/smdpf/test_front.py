@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from smdpf_made import DM, MSP, NOW, Bench, bench, chip, item, report
 
 from sgprobe.exchange import Request, Response
@@ -62,7 +64,7 @@ def test_the_flow_over_http(made: Bench) -> None:
     assert counts == {"PREPARED": 1, "DELIVERED": 2}
     from sgprobe.peers.smdpf.records import Work
 
-    entries = made.smdpf.jobs.entries(Work(made.smdpf.store), name)
+    entries = list(made.smdpf.jobs.entries(Work(made.smdpf.store), name))
     items = [item(n, e, {"euiccResult": chip(n).result(e).hex()}) for n, e in enumerate(entries, 1)]
     raw = report(name, items, final=True)
     sent = Request(f"{BASE}/esbpp/reports", "application/octet-stream", raw)
@@ -139,7 +141,7 @@ def test_field_notifications(made: Bench) -> None:
     made.smdpf.hand_over(name)
     from sgprobe.peers.smdpf.records import Work
 
-    entry = made.smdpf.jobs.entries(Work(made.smdpf.store), name)[0]
+    entry = next(made.smdpf.jobs.entries(Work(made.smdpf.store), name))
     raw = base64.b64encode(chip(1).result(entry)).decode()
 
     def notify(value: object) -> int:
@@ -151,3 +153,57 @@ def test_field_notifications(made: Bench) -> None:
     assert made.smdpf.state(entry.iccid) == "INSTALLED"
     assert notify("%%%") == 400
     assert notify(5) == 204
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=40)
+    | st.sampled_from(["12k", "0", "a" * 300, "../x", "\ud800", "8" * 32]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner,
+                                                                max_size=3),
+    max_leaves=6,
+)  # fmt: skip
+MEMBERS = {
+    "/es2f/orders": ["profileType", "count", "orderId", "profileClass", "eligibility",
+                     "policyRules", "mccMnc", "dmId", "notifyAddress"],
+    "/es2f/orders/O1/withdraw": ["iccids", "all"],
+    "/esed1/batches": ["batch", "dmId"],
+    "/esbpp/requests": ["orderId", "dmId", "suite", "euiccData", "entries", "supersedes",
+                        "deliveryId", "requestId", "factoryId", "validSeconds", "policy"],
+    "/esbpp/reports": ["report"],
+    "/esbpp/removals": ["removals"],
+}  # fmt: skip
+GOOD = {"profileType": "12k", "count": 3, "orderId": "O1", "entries": [{"eid": "8" * 32}],
+        "removals": [{"iccid": "1", "evidence": ""}], "batch": "", "iccids": ["1"]}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    one = bench(tmp_path_factory.mktemp("shared"))
+    post(one, "/es2f/orders", {"profileType": "12k", "count": 3, "orderId": "O1"}, MSP)
+    return one
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_any_members_have_an_answer(shared: Bench, data: st.DataObject) -> None:
+    path = data.draw(st.sampled_from(sorted(MEMBERS)))
+    members = {name: GOOD[name] for name in MEMBERS[path] if name in GOOD}
+    for name in data.draw(st.lists(st.sampled_from(MEMBERS[path]), max_size=3)):
+        members[name] = data.draw(JSON_VALUES)
+    who = data.draw(st.sampled_from([MSP, DM, "\ud800", "x" * 400]))
+    answer = post(shared, path, members, who)
+    assert answer.status in (200, 202, 400, 403)
+    if answer.status == 200:
+        assert "header" in json.loads(answer.body)
+
+
+@settings(max_examples=200, deadline=None)
+@given(path=st.text(max_size=60), method=st.sampled_from(["GET", "POST"]),
+       body=st.binary(max_size=60), header=st.text(max_size=30))  # fmt: skip
+def test_any_request_has_an_answer(
+    shared: Bench, path: str, method: str, body: bytes, header: str
+) -> None:
+    for base in ("", BASE, f"{BASE}/esbpp/deliveries/", f"{BASE}/es2f/orders/"):
+        headers = (("Range", header), (REQUESTER, header))
+        request = Request(base + path, "application/json", body, headers, method)
+        assert shared.smdpf.answer(request, NOW).status in (200, 202, 206, 400, 403, 404, 405, 416)

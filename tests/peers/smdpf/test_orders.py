@@ -278,3 +278,18 @@ def test_owner_of_a_network_with_two_and_three_digits() -> None:
 def test_each_rule_has_a_clause_and_a_name_of_its_own() -> None:
     assert len({one.name for one in RULES}) == len(RULES)
     assert all(one.clause.startswith(("RB-", "SGP.41", "IFPP")) for one in RULES)
+
+
+def test_each_rule_is_asked_for_somewhere() -> None:
+    """A rule that no code asks for could be switched off without any effect."""
+    import sgprobe.peers
+    from sgprobe.peers.fpa.rules import RULES as LINE
+
+    root = Path(sgprobe.peers.__file__).parent
+    texts = [path.read_text() for room in ("smdpf", "fpa") for path in (root / room).glob("*.py")
+             if path.name != "rules.py"]  # fmt: skip
+    texts.append((root / "es9/euicc.py").read_text())
+    code = "".join(texts)
+    for rule in (*RULES, *LINE):
+        short = rule.name.partition(".")[2]
+        assert f'"{rule.name}"' in code or f'"{short}"' in code, rule.name

@@ -158,6 +158,21 @@ def test_errors_of_the_line_decide_nothing(tmp_path: Path) -> None:
     assert "line: deviceDamaged" in entry.remarks
 
 
+def test_a_claim_without_a_signature_makes_nothing_installed(tmp_path: Path) -> None:
+    made, name, entries = made_with(tmp_path, 1)
+    claims = [
+        item(1, entries[0], {"euiccResult": ""}),
+        item(2, entries[0], {"euiccResult": "bf3700"}),
+        item(3, entries[0], {"fpaError": {"code": "otherError", "text": "success"}}),
+    ]
+    answer = post(made, report(name, claims))
+    assert [one["verdict"] for one in answer["items"]] == ["refused", "refused", "not-proven"]
+    assert states(made)["DELIVERED"] == 1
+    careless, name, entries = made_with(tmp_path / "b", 1, off={"SMDPF.RESULT-PROOF"})
+    post(careless, report(name, [item(1, entries[0], {"euiccResult": "bf3700"})]))
+    assert states(careless)["INSTALLED"] == 1
+
+
 def test_the_same_report_again(tmp_path: Path) -> None:
     made, name, entries = made_with(tmp_path, 3)
     raw = report(name, [good(n, e) for n, e in enumerate(entries, 1)])
