@@ -24,6 +24,8 @@ An arrow carries a message: `- ipa -> eim: GetEimPackageRequest`. A name with a 
 type, one with a small letter a JSON function. If the role under test is on the left, the message is
 expected; otherwise the bench sends it. `iut` in an arrow stands for the role of the variant.
 A message that the bench sends without `fields` is the default of its role.
+An answer without a body has the name of its function, `eim -> ipa: handleNotification`, in either
+binding. Of a product that speaks CoAP, `http: {status: …}` is the status that its code stands for.
 """
 _FIELDS = """\
 `fields` nests, or names a path: `a.b[0].c`; both may be mixed. Alternatives of a CHOICE are

@@ -78,16 +78,19 @@ class DeviceSays:
     # --- packages of the eIM ---
 
     async def _provided(self, wanted: frozenset[str]) -> Value:
-        result = await self._result()
+        result = await self._result(wanted)
         if "ePRAndNotifications" in wanted and "euiccPackageResult" in result:
             listed = await self._notifications()
             result = {"ePRAndNotifications": {**result, "notificationList": listed}}
         return {"eidValue": self.eid, "eimPackageResult": result}
 
-    async def _result(self) -> Value:
+    async def _result(self, wanted: frozenset[str]) -> Value:
         asked = self.history.last("GetEimPackage", request=False)
         if asked is None:
             raise Unresolved("no package of the eIM was received")
+        refusal = self._refusal(asked.value, wanted)
+        if refusal is not None:
+            return refusal
         body = body_of(asked)
         package = body.named("euiccPackageRequest")
         if package is not None:
@@ -101,6 +104,28 @@ class DeviceSays:
         if trigger is not None:
             return {"profileDownloadTriggerResult": self._triggered(trigger)}
         raise Unresolved("the eIM's last answer holds no package")
+
+    def _refusal(self, asked: Value, wanted: frozenset[str]) -> Value:
+        """Return the refusal that a step names, of the package received; None for a result."""
+        package = next(iter(asked.values()))
+        signed = package.get("euiccPackageSigned", package) if isinstance(package, dict) else {}
+        own = {name: signed[name] for name in ("eimTransactionId",) if name in signed}
+        if "eimPackageResultResponseError" in wanted:
+            told = {**own, "eimPackageResultErrorCode": "undefinedError"}
+            return {"eimPackageResultResponseError": told}
+        if "ipaEuiccDataResponseError" in wanted:
+            told = {**own, "ipaEuiccDataErrorCode": "undefinedError"}
+            return {"ipaEuiccDataResponse": {"ipaEuiccDataResponseError": told}}
+        if "euiccPackageErrorUnsigned" in wanted:
+            told = {"eimId": signed["eimId"], **own}
+            return {"euiccPackageResult": {"euiccPackageErrorUnsigned": told}}
+        if "euiccPackageErrorSigned" in wanted:
+            head = {name: signed[name] for name in ("eimId", "counterValue")} | own
+            data = {**head, "euiccPackageErrorCode": "undefinedError"}
+            # what is said of it is signed when it is sent
+            told = {"euiccPackageErrorDataSigned": data, "euiccSignEPE": "00" * 64}
+            return {"euiccPackageResult": {"euiccPackageErrorSigned": told}}
+        return None
 
     def _triggered(self, trigger: bytes) -> Value:
         """Say that the download of a trigger could not be done: undefined error."""

@@ -129,7 +129,7 @@ class Answers:
         """Take the error of an IPA that could not handle a package."""
         transaction = None if result.transaction_id is None else result.transaction_id.hex()
         order = self.results.waiting(work, eid, transaction)
-        if order is not None:
+        if order is not None and self.results.rules.on("EIM.REFUSAL-ENDS"):
             names = {codes.INVALID_FORMAT: "invalidPackageFormat", codes.UNKNOWN_PACKAGE: "unknown"}
             name = names.get(result.code, "undefinedError")
             self._end(work, order, State.FAILED, f"the IPA: {name} ({result.code})")

@@ -145,7 +145,7 @@ class Results:
         for place, item in enumerate(items):
             name, failed = view.outcome(item)
             if failed:
-                reason = f"{name}: {failed}"
+                reason = f"{name}: {failed}" if self.rules.on("EIM.RESULT-CODES") else reason
                 continue
             members = {} if place >= len(order.operations) else order.operations[place]
             if not view.answers(members, name):
@@ -172,7 +172,7 @@ class Results:
             self.journal("EIM.RESULT-EIM", f"an error for {value['eimId'][:64]}")
             return
         order = self._order(work, device, value)
-        if order is None or not order.open:
+        if order is None or not order.open or not self.rules.on("EIM.REFUSAL-ENDS"):
             return
         code = value["euiccPackageErrorCode"]
         if code == _ECALL_NAME:

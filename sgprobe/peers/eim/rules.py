@@ -40,6 +40,8 @@ RULES: tuple[Rule, ...] = tuple(
         ("RESULT-COUNTER", "SGP.32 §3.3.1", "a result has the counter of a package sent"),
         ("RESULT-TRANSACTION", "SGP.32 §3.3.1", "a result has the transaction of its package"),
         ("RESULT-ACKNOWLEDGED", "SGP.32 §5.14.6", "seqNumber of a result is what is acknowledged"),
+        ("RESULT-CODES", "SGP.32 §2.11.2.1", "the code of each command decides its order"),
+        ("REFUSAL-ENDS", "SGP.32 §2.11.2.1", "a package that was refused does not come again"),
         ("RESULT-DUPLICATE", "SGP.32 §3.3.1", "a result that comes again has no second effect"),
         # notifications
         ("NOTIFICATION-SIGNATURE", "SGP.32 §5.14.7", "a notification is signed by the eUICC"),

@@ -216,6 +216,24 @@ def _(make):
     return "" if bench.state(name) == "failed" else "refused"
 
 
+@scenario("RESULT-CODES", "failed")
+def _(make):
+    bench = make()
+    name = bench.order(Enable(B))
+    bench.package()
+    bench.provide(bench.signed([{"enableResult": 2}]))
+    return "" if bench.state(name) == "done" else bench.state(name)
+
+
+@scenario("REFUSAL-ENDS", "nothing waits")
+def _(make):
+    bench = make()
+    bench.order(Enable(B))
+    package = bench.package()
+    bench.provide(bench.error(4))
+    return "" if bench.get() == m.EimPackage(package) else "nothing waits"
+
+
 @scenario("RESULT-DUPLICATE", "quiet")
 def _(make):
     bench = make()
