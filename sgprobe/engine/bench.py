@@ -61,7 +61,23 @@ class Bench:
         """Return the items of a case file; raises CaseError."""
         suite = load_suite(suite_root(path))
         case = load_case(path, near(path))
-        return [one for plan in self._plans(case, suite) for one in self._samples(plan, suite)]
+        claimed = suite.versions(case)
+        chosen = self._versions(claimed)
+        if not chosen:
+            return self._other_versions(case, suite, claimed)
+        return [one for plan in self._plans(case, suite, chosen)
+                for one in self._samples(plan, suite)]  # fmt: skip
+
+    def _other_versions(self, case: Case, suite: Suite, claimed: tuple[Spec, ...]) -> list[Ready]:
+        """Return the items of a case that claims none of the versions of this run."""
+        product = self.choice.product
+        asked = self.choice.specs or ((product.spec,) if product is not None else ())
+        wanted = ", ".join(map(str, asked))
+        text = f"the case claims {', '.join(map(str, claimed))}, not {wanted}"
+        return [
+            Ready(plan, plan.id, facts_of(plan, suite), Verdict.NOT_APPLICABLE, text)
+            for plan in self._plans(case, suite, claimed[-1:])
+        ]
 
     def _samples(self, plan: p.Plan, suite: Suite) -> Iterator[Ready]:
         """Yield an item for each sample of the product that the condition of a case tells apart."""
@@ -77,9 +93,7 @@ class Bench:
         if not seen:
             yield self._ready(plan, suite)
 
-    def _plans(self, case: Case, suite: Suite) -> Iterator[p.Plan]:
-        claimed = suite.versions(case)
-        chosen = self._versions(claimed)
+    def _plans(self, case: Case, suite: Suite, chosen: tuple[Spec, ...]) -> Iterator[p.Plan]:
         several = len(chosen) > 1
         for plan in plans(case, suite, chosen):
             product = self.choice.product

@@ -185,3 +185,21 @@ def test_counts_have_the_words_of_the_reports() -> None:
     assert counts_of([Verdict.PASS, Verdict.FAIL, Verdict.NOT_APPLICABLE]) == {
         "passed": 1, "failed": 1, "inconclusive": 0, "not_applicable": 1, "error": 0,
     }  # fmt: skip
+
+
+def test_a_product_that_is_not_there_is_told(tmp_path: Path) -> None:
+    text = (ROOT / "examples/products/faulty-eim.yaml").read_text(encoding="utf-8")
+    text = text.replace("../../vectors", str(ROOT / "vectors")).replace(":18460", ":1")
+    (tmp_path / "gone.yaml").write_text(text, encoding="utf-8")
+    done = sgprobe("run", "ESIPA-EIM-GEP-001", "--iut", "gone.yaml", cwd=tmp_path)
+    assert done.returncode == 4
+    assert "does not answer at https://127.0.0.1:1" in done.stderr
+    assert "mend `endpoints`" in done.stderr
+
+
+def test_a_wrong_product_file_is_told_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_text("product: x\nversion: 1\nrole: eimm\nspec: SGP.32@1.2\n")
+    done = sgprobe("run", "ESIPA-EIM-GEP-001", "--iut", "wrong.yaml", cwd=tmp_path)
+    assert done.returncode == 4
+    assert "wrong.yaml:3:7" in done.stderr
+    assert "Traceback" not in done.stderr
