@@ -141,6 +141,7 @@ def _read(der: bytes) -> Certificate:
 
 
 def _fields(der: bytes, certificate: x509.Certificate) -> Certificate:
+    _check_signature_bits(der)
     extensions = certificate.extensions
     issuer, subject, spki = _raw_fields(certificate.tbs_certificate_bytes)
     public = _public_key(certificate)
@@ -190,6 +191,15 @@ def _fields(der: bytes, certificate: x509.Certificate) -> Certificate:
         ),
         crl_urls=_crl_urls(_value(extensions, x509.CRLDistributionPoints)),
     )
+
+
+def _check_signature_bits(der: bytes) -> None:
+    """Refuse a signature that is no whole number of octets: nothing else would see the change."""
+    outer = read_tlv(der)
+    *_, signature = split(der, outer.body, outer.end)
+    # RFC 5480 §2.2, X.690 §8.6.2.2
+    if signature.tag != b"\x03" or der[signature.body : signature.body + 1] != b"\x00":
+        raise ValueError("the signature has unused bits")
 
 
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)

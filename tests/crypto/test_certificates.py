@@ -168,6 +168,18 @@ def test_constraints_that_we_do_not_apply_are_not_understood() -> None:
     assert read.not_understood == ("2.5.29.30",)
 
 
+@pytest.mark.parametrize("unused", [1, 2, 7, 8])
+def test_unused_bits_of_a_signature_are_no_way_to_change_a_certificate(
+    pki: TestPki, unused: int
+) -> None:
+    der = bytearray(pki[keys.Curve.P256]["dppb"].certificate.der)
+    size = len(pki[keys.Curve.P256]["dppb"].certificate.signature)
+    assert der[-size - 1] == 0
+    der[-size - 1] = unused
+    with pytest.raises(CertificateError):
+        read_certificate(bytes(der))
+
+
 def test_same_oid() -> None:
     def read(name: str, fault: str | None = None) -> certificates.Certificate:
         return read_certificate(FORGE.made(name, fault).der)
