@@ -18,7 +18,6 @@ _ROWS = (
     ("ORDER-CLOSED", "RB-10", "a withdrawn order binds nothing more"),
     # eUICC data, judged with the rules of RSP servers
     ("CI-KNOWN", "SGP.41 DPFF10", "the CI of the EUM certificate is trusted"),
-    ("CI-CHOSEN", "SGP.41 DPFF10", "the eUICC signs under the CI that was chosen"),
     ("EUM-CERTIFICATE", "SGP.41 DPFF10", "the EUM certificate is valid and not revoked"),
     ("EUM-EXPIRY", "SGP.41 DPFF10", "the EUM certificate has not expired"),
     ("EUICC-CERTIFICATE", "SGP.41 DPFF10", "the eUICC certificate is valid"),

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -110,10 +111,13 @@ class Chip:
 
 
 @lru_cache(maxsize=512)
-def chip(number: int, count: int = 2, suite: Suite = Suite.C1, eum: str = "eum") -> Chip:
-    eid = make_eid(f"8904903212345199{number:014d}")
+def chip(
+    number: int, count: int = 2, suite: Suite = Suite.C1, *, issuer_range: str = "89049032",
+    spoilt: bool = False, not_after: datetime = END_OF_TIME,
+) -> Chip:  # fmt: skip
+    eid = make_eid(f"{issuer_range}12345199{number:014d}")
     key = keys.derive_key("chips", eid, Curve.P256)
-    issuer = pki()[eum]
+    issuer = pki()["eum"]
     profile = PROFILES["euicc"]
     certificate = issue(
         Plan(
@@ -128,7 +132,8 @@ def chip(number: int, count: int = 2, suite: Suite = Suite.C1, eum: str = "eum")
             signer=issuer.key,
             serial=number + 1000,
             not_before=issuer.certificate.not_before,
-            not_after=END_OF_TIME,
+            not_after=not_after,
+            spoilt=spoilt,
             key_usage=profile.key_usage,
             policy=profile.policy,
         )

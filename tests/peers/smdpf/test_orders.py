@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -154,6 +156,23 @@ def test_data_of_foreign_and_expired_issuers(tmp_path: Path) -> None:
     made = bench(tmp_path, party=replace(party, anchors=()))
     answer = made.know(one)
     assert (answer["accepted"], reasons(answer)) == ([], ["8.11.1/3.9"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "rule"),
+    [
+        ({"spoilt": True}, "8.1.3/6.1", "EUICC-CERTIFICATE"),
+        ({"not_after": datetime(2026, 1, 1, tzinfo=UTC)}, "8.1.3/6.3", "EUICC-EXPIRY"),
+        ({"issuer_range": "89044045"}, "8.1.3/6.1", "EID-RANGE"),
+    ],
+)
+def test_certificates_of_chips_that_are_not_good(
+    tmp_path: Path, changes: dict[str, Any], code: str, rule: str
+) -> None:
+    one = chip(1, **changes)
+    answer = bench(tmp_path).know(one)
+    assert (answer["accepted"], reasons(answer)) == ([], [code])
+    assert bench(tmp_path, off={f"SMDPF.{rule}"}).know(one)["accepted"] == [one.eid]
 
 
 def test_revoked_eum(tmp_path: Path) -> None:
