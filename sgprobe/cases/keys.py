@@ -216,6 +216,9 @@ DAMAGE: dict[str, str] = {
     "swap-order": "",
     "followed-by": "hex",
     "twice": "",
+    "wrapped-in": "hex",
+    "grown-to": "number",
+    "nested": "number",
     "sign-with": "key",
 }
 
@@ -228,6 +231,7 @@ STATES: dict[str, str] = {
     "retrieve-https, `fqdn: none` leaves the eimId to be the name",
     "euicc.notifications": "the notifications that wait, each with seqNumber; an empty list "
     "removes them, and the results of packages",
+    "euicc.rat": "the Rules Authorisation Table; an empty list permits nothing",
     "euicc.memory": "how many octets are free, how many eIMs, results, notifications and octets of "
     "lists or of a result it takes",
     "eim.queue": "what became of the order that the case queued last",

@@ -182,6 +182,7 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
         "fallbackAllowed": ("yes", "no"), "emergency": ("yes", "no"),
         "class": ("test", "provisioning", "operational"), "rules": ("none", "ppr1", "ppr2"),
         "notify": ()},
+    "euicc.rat": {"pprIds": (), "allowedOperators": ()},
     "euicc.memory": {"free": (), "eims": (), "results": (), "notifications": (), "crls": (),
                      "result": ()},
     "euicc.eims": {"eimId": (), "counterValue": (), "associationToken": (), "fqdn": (),

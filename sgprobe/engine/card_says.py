@@ -92,7 +92,7 @@ class CardSays:
         if self.matching_id():
             common["matchingId"] = self.matching_id()
         context = rsp.encode("CtxParams1", {"ctxParamsForCommonAuthentication": common})
-        parts = (begun.server_signed1, begun.server_signature1, tlv("04", begun.ci_key_id))
+        parts = (begun.server_signed1, begun.server_signature1, begun.ci_key_id)
         command = tlv("BF38", *parts, begun.certificate, context)
         return rsp.decode("AuthenticateServerRequest", command).value
 

@@ -47,6 +47,8 @@ def bring(euicc: Euicc, part: str, rows: Rows) -> None:
             for kind in (Notification, Result):
                 for one in draft.all(kind):
                     draft.remove(one)
+        case "euicc.rat" if not rows:
+            euicc.chip = replace(euicc.chip, config=replace(euicc.chip.config, rat=()))
         case "euicc.memory":
             _bring_memory(euicc, rows[0])
         case _:

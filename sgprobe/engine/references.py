@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from dissectors.asn1.model import Value
-from dissectors.spec.identity import iccid_octets
+from dissectors.spec.identity import iccid_octets, iccid_text
 from sgprobe.cases.match import Unresolved
 from sgprobe.engine import euicc_state
 from sgprobe.engine.end import HeardWorld
@@ -167,6 +167,7 @@ class References:
             code=str(given["confirmation-code"]) if "confirmation-code" in given else None,
             smds=str(given["smds"]) if "smds" in given else None,
             matching_id=given.get("matching-id"),
+            iccid=iccid_text(bytes.fromhex(given["iccid"])) if "iccid" in given else None,
         )
         self.matching_id, self.iccid = made.matching_id or "", made.iccid
         return {"matchingId": self.matching_id, "iccid": _octets(made.iccid)}
