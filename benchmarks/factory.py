@@ -25,6 +25,7 @@ from typing import Any
 
 from dissectors.asn1.tlv import tlv
 from dissectors.spec.identity import make_eid
+from sgprobe.crypto.ifpp_keys import Suite, available
 from sgprobe.crypto.keys import Curve
 from sgprobe.crypto.pki import CertificateSet, TestPki
 from sgprobe.host.binding_pool import BindingPool
@@ -39,7 +40,7 @@ from sgprobe.peers.delivery.manifest import Manifest
 from sgprobe.peers.delivery.writer import DeliveryWriter
 from sgprobe.peers.euicc.card import Card
 from sgprobe.peers.eum.batches import batch
-from sgprobe.peers.eum.personalisation import Eum, Personalised
+from sgprobe.peers.eum.personalisation import Eum, Kind, Personalised
 from sgprobe.peers.fpa.line import Line
 from sgprobe.peers.profiles.library import make_iccid
 from sgprobe.peers.smdpf.binder import Runner, one_by_one
@@ -55,9 +56,10 @@ def certificates() -> CertificateSet:
     return TestPki.load()[Curve.P256]
 
 
-def chips(count: int, first: int = 1) -> list[Personalised]:
+def chips(count: int, first: int = 1, suite: Suite = Suite.C1) -> list[Personalised]:
     eum = Eum(certificates(), entropy=random.Random(first))
-    return [eum.personalise(number) for number in range(first, first + count)]
+    kind = Kind(keys=(suite,))
+    return [eum.personalise(number, kind) for number in range(first, first + count)]
 
 
 class Bench:
@@ -77,7 +79,8 @@ class Bench:
 
     def bind(self) -> Path:
         entries = [{"eid": one.eid, "keyRef": one.one_time_keys[0].ref.hex()} for one in self.chips]
-        asked = self.call("request", DM, orderId=self.order, entries=entries)
+        suite = int(self.chips[0].kind.keys[0])
+        asked = self.call("request", DM, orderId=self.order, entries=entries, suite=suite)
         self.smdpf.work(self.now)
         job = self.smdpf.call("job", DM, {}, self.now, asked["jobId"])
         assert job["bound"] == len(self.chips), job
@@ -103,6 +106,10 @@ def binding(count: int) -> None:
             timed(f"12 kB profiles built, protected, bound, written: {text}", count, bench.bind)
             if isinstance(runner, BindingPool):
                 runner.close()
+    for suite in available()[1:]:
+        with tempfile.TemporaryDirectory() as folder:
+            bench = Bench(Path(folder), chips(count // 4, suite=suite), one_by_one)
+            timed(f"the same in suite {suite.label}, one core", count // 4, bench.bind)
 
 
 # --- deliveries ---
