@@ -495,7 +495,8 @@ def _summary(found: Match) -> str:
     texts = []
     for one in found.differences[:3]:
         hint = f" ({one.hint})" if one.hint else ""
-        texts.append(f"{one.path or one.name}: expected {one.expected}, got {one.actual}{hint}")
+        where = f"{one.path or one.name}: " if one.path or one.name else ""
+        texts.append(f"{where}expected {one.expected}, got {one.actual}{hint}")
     more = len(found.differences) - 3
     return "; ".join(texts) + (f"; and {more} more" if more > 0 else "")
 
