@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Mapping
 from typing import TextIO
@@ -13,10 +12,8 @@ from sgprobe.events import Verdict
 from sgprobe.fileerror import width
 from sgprobe.report.failure import COLOURS, Paint, failure_text, step_title
 from sgprobe.report.run import COUNTS, SYMBOLS, counted, verdict_of
-from sgprobe.report.text import duration, many, plain, short
+from sgprobe.report.text import duration, headline, many, plain, short
 
-# the place in the case, which the failure tells again
-_PLACE = re.compile(r" \[[^\[\]]+:\d+\]$")
 _EVERY = 10.0  # seconds between two plain lines of progress
 _ID, _TITLE = 58, 60
 _ASCII = str.maketrans({
@@ -159,7 +156,7 @@ class Console:
         ident += " " * max(1, self._column - width(ident))
         text = title
         if verdict is not Verdict.PASS and event.reason:
-            text = _PLACE.sub("", plain(event.reason.split("\n")[0]))
+            text = plain(headline(event.reason))
         text = short(text, _TITLE)
         known = ""
         if event.deviation:

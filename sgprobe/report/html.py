@@ -14,7 +14,7 @@ from sgprobe.report.messages import role_name
 from sgprobe.report.page import esc, facts, page, rows, table, template
 from sgprobe.report.page_item import article, yaml_lines
 from sgprobe.report.run import COUNTS, GRAVITY, SYMBOLS, WORDS, Item, Run, counted
-from sgprobe.report.text import duration, many, plain
+from sgprobe.report.text import duration, headline, many, plain
 
 # so many failures stand open when the page is opened
 _OPEN = 12
@@ -119,7 +119,7 @@ def _index(run: Run, numbers: dict[str, int]) -> str:
             f'<a href="#i{numbers[first.id]}">{esc(case)}</a>',
             count,
             esc(first.started.title, 200),
-            esc((first.reason or "; ".join(first.warnings)).split("\n")[0], 240),
+            esc(headline(first.reason or "; ".join(first.warnings)), 240),
         ))  # fmt: skip
     head = ("verdict", "case", "how many", "a conforming product", "what came")
     more = f"<p>and {len(groups) - 200} more cases</p>" if len(groups) > 200 else ""

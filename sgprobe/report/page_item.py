@@ -19,7 +19,7 @@ from sgprobe.report.messages import (
 )
 from sgprobe.report.page import esc, esc_lines, facts, table
 from sgprobe.report.run import SYMBOLS, WORDS, Detail, Item, Step
-from sgprobe.report.text import duration, many, plain, short
+from sgprobe.report.text import duration, headline, many, plain, short
 
 _AROUND = 7  # lines of YAML above and below what is at fault
 _HEX, _TREE = 1024, 400
@@ -50,7 +50,7 @@ def article(item: Item, number: int, case: CaseText | None, *, opened: bool) -> 
         head += f' <span class="faint">{item.seconds:.2f} s</span>'
     head += f'<span class="says">{esc(started.title, 300)}</span>'
     if verdict is not Verdict.PASS:
-        reason = item.reason.split("\n")[0] or "no reason was given"
+        reason = headline(item.reason) or "no reason was given"
         head += f'<span class="says reason {kind}">{esc(reason, 400)}</span>'
     elif item.warnings:
         head += f'<span class="says inconclusive">{esc(item.warnings[0], 400)}</span>'
@@ -92,7 +92,8 @@ def _about(item: Item, detail: Detail, number: int, case: CaseText | None, *, li
         pairs.append(("failed at", text))
         if step.ended is not None and step.ended.because:
             pairs.append(("because", esc(step.ended.because)))
-    place = f"{esc(started.file)}:{started.line}"
+    line = next((s.started.line for s in detail.bad_steps() if s.started.line), started.line)
+    place = f"{esc(started.file)}:{line}"
     pairs.append(("case", f'<a href="#case-{esc(started.case)}">{place}</a>' if case else place))
     if ended is not None:
         if ended.capture:

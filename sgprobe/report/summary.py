@@ -9,7 +9,7 @@ from sgprobe.events import Verdict
 from sgprobe.report.compare import Comparison
 from sgprobe.report.markdown import code, md, table
 from sgprobe.report.run import COUNTS, SYMBOLS, WORDS, Item, Run, counted
-from sgprobe.report.text import duration, many
+from sgprobe.report.text import duration, headline, many
 
 _MOST = 50
 
@@ -42,7 +42,7 @@ def _section(verdict: Verdict, items: list[Item]) -> list[str]:
     for item in items[:_MOST]:
         known = " (known deviation)" if item.ended and item.ended.deviation else ""
         ids = ", ".join(str(one.get("id", "")) for one in item.started.requirements)
-        reason = item.reason.split("\n")[0]
+        reason = headline(item.reason)
         place = f"{item.started.file}:{item.started.line}"
         rows.append([code(item.id) + known, md(reason), md(ids), code(place)])
     lines = [f"### {SYMBOLS[verdict]} {counted(verdict, len(items))}", ""]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from dissectors.trace.render.words import printable
 
 
@@ -21,6 +23,14 @@ def short(text: str, most: int) -> str:
         return text
     tail = most // 4
     return f"{text[: most - tail - 1]}…{text[-tail:]}"
+
+
+_PLACE = re.compile(r" \[[^\[\]]+:\d+\]$")
+
+
+def headline(reason: str) -> str:
+    """Return the first line of a reason, without the place in the case that stands at its end."""
+    return _PLACE.sub("", reason.split("\n")[0])
 
 
 def many(count: int, one: str, more: str = "") -> str:
