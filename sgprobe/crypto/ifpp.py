@@ -171,13 +171,16 @@ class Opened:
 def open_package(pair: OneTimeKey, eid: bytes, context: bytes, package: bytes) -> Opened:
     """Open a bound package with the one-time key that it is bound to; signatures are not judged.
 
-    SegmentError says that it does not open with this key.
+    SegmentError says that it does not open with this key, KeyFormatError that there is no key.
     """
-    tbs = codec.load(SPEC).decode("IfppLoadContextRequest", context).value["tbs"]
-    channel = codec.load("SGP.22@2.7").decode("InitialiseSecureChannelRequest", _parts(package)[0])
+    tbs = codec.load(SPEC).decode("IfppLoadContextRequest", context)
+    first = next(iter(_parts(package)), b"")
+    channel = codec.load("SGP.22@2.7").decode("InitialiseSecureChannelRequest", first)
+    if not (tbs.ok and channel.ok):
+        raise SegmentError("format", "context or secure channel cannot be read")
     host_id = bytes.fromhex(channel.value["controlRefTemplate"]["hostId"])
     peer = bytes.fromhex(channel.value["smdpOtpk"])
-    ciphertext = bytes.fromhex(tbs.get("kemCiphertext", ""))
+    ciphertext = bytes.fromhex(tbs.value["tbs"].get("kemCiphertext", ""))
     return unseal(own_session_keys(pair, peer, host_id, eid, ciphertext), package)
 
 

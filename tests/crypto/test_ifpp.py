@@ -2,9 +2,12 @@
 
 import hashlib
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from ifpp_bench import EID, ICCID, METADATA, content, counted, need, pair, sm_dpf
 
 from dissectors.asn1 import codec
@@ -12,7 +15,7 @@ from dissectors.asn1.tlv import read_tlv, split
 from sgprobe.crypto import bpp, ifpp, keys
 from sgprobe.crypto import ifpp_quantum as quantum
 from sgprobe.crypto.certificates import read_certificate
-from sgprobe.crypto.errors import SegmentError
+from sgprobe.crypto.errors import KeyFormatError, SegmentError
 from sgprobe.crypto.ifpp_keys import Suite, session_keys, signed_part
 from sgprobe.crypto.kdf import SessionKeys
 from sgprobe.crypto.pki import TestPki
@@ -161,6 +164,20 @@ def test_a_package_is_one_ff48(pki: TestPki) -> None:
 def test_what_is_no_package_is_refused(octets: bytes) -> None:
     with pytest.raises(SegmentError):
         ifpp.unseal(SessionKeys(bytes(16), bytes(16), bytes(16)), octets or b"\xbf")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from([Suite.C1, Suite.H1]), st.data())
+def test_any_octets_open_or_give_one_error(pki: TestPki, suite: Suite, data: st.DataObject) -> None:
+    one = pair(suite)
+    bound = ifpp.bind(sm_dpf(pki), EID, one.public, content(40))
+    both = [bytearray(bound.context), bytearray(bound.package)]
+    for _ in range(data.draw(st.integers(1, 3))):
+        spoilt = both[data.draw(st.integers(0, 1))]
+        spoilt[data.draw(st.integers(0, len(spoilt) - 1))] = data.draw(st.integers(0, 255))
+    context, package = (bytes(o[: data.draw(st.integers(0, len(o)))]) for o in both)
+    with suppress(SegmentError, KeyFormatError):
+        ifpp.open_package(one, EID, context, package)
 
 
 def test_binding_keeps_up_with_a_line(pki: TestPki) -> None:
