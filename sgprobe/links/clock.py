@@ -17,6 +17,8 @@ from typing import Protocol
 
 # so long nothing may travel on a socket before a scenario clock jumps
 _GRACE = 0.01
+# so long what a jump has set off may take to begin
+_START = 0.002
 
 Act = Callable[[], None]
 
@@ -182,3 +184,4 @@ class ScenarioClock:
         if act is not None:
             self._ahead += max(0.0, when - self.now())
             act()
+            self._quiet_from = max(self._quiet_from, time.monotonic() + _START)

@@ -106,3 +106,27 @@ def test_a_deadline_of_either_clock(clock: WallClock | ScenarioClock) -> None:
                 await asyncio.get_running_loop().create_future()
 
     run(work())
+
+
+def test_what_a_jump_sets_off_begins_before_the_next() -> None:
+    """A task that is made right after a sleep runs before time jumps on to a far deadline."""
+
+    async def go() -> float:
+        clock = ScenarioClock(0.0)
+        # an alarm that was taken back keeps the clock awake
+        clock.call_at(60.0, lambda: None).cancel()
+        began: list[float] = []
+
+        async def work() -> None:
+            began.append(clock.now())
+
+        async def later() -> None:
+            await asyncio.ensure_future(work())
+
+        await clock.sleep(10.0)
+        task = asyncio.ensure_future(later())
+        await clock.sleep(30.0)
+        await task
+        return began[0]
+
+    assert asyncio.run(go()) < 15.0
