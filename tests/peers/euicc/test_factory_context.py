@@ -19,9 +19,12 @@ from factory_bench import (
 )
 
 from dissectors.asn1.tlv import read_tlv, tlv
-from sgprobe.crypto import keys
+from sgprobe.crypto import ifpp, keys
+from sgprobe.crypto.identities import PARTIES
 from sgprobe.crypto.ifpp_issue import binder
 from sgprobe.crypto.ifpp_keys import Suite
+from sgprobe.crypto.issuing import Plan, issue
+from sgprobe.crypto.profiles import PROFILES
 from sgprobe.peers.euicc.config import Config, Limits
 from sgprobe.peers.eum.personalisation import Kind
 
@@ -164,6 +167,39 @@ def test_a_revoked_certificate_is_refused_where_the_crl_was_loaded() -> None:
     )
     assert Device().context(Device().bind(dpf=revoked).context) is False
     assert Device(with_crl).load(Device(with_crl).bind()) == "ok"
+
+
+def below_sub_ca(issuer: str) -> ifpp.Binder:
+    """An SM-DPf whose CERT.DPpb is not the CI's own, with the whole path along."""
+    beside, above = SET["dppb"], SET[issuer]
+    profile = PROFILES["dppb"]
+    leaf = issue(
+        Plan(
+            subject=PARTIES["dppb"].subject,
+            issuer=PARTIES[issuer].subject,
+            public=beside.key.public_key(),
+            signer=above.key,
+            serial=4711,
+            not_before=beside.certificate.not_before,
+            not_after=beside.certificate.not_after,
+            key_usage=profile.key_usage,
+            policy=profile.policy,
+            rid=PARTIES["dppb"].rid,
+        )
+    )
+    path = (leaf, *(one.der for one in above.path))
+    return replace(binder(SET), certificates=path)
+
+
+def test_a_path_with_a_ca_between(device: Device) -> None:
+    good = below_sub_ca("sub-ca")
+    assert len(good.certificates) == 2
+    alone = replace(good, certificates=good.certificates[:1])
+    assert device.context(device.bind(dpf=alone).context) == "certificateNotTrusted"
+    for issuer in ("deep-ca", "flagless-ca"):
+        bad = below_sub_ca(issuer)
+        assert device.context(device.bind(dpf=bad).context) == "invalidCertificate"
+    assert device.load(device.bind(dpf=good)) == "ok"
 
 
 def test_no_certificate_or_none_that_can_be_read(device: Device) -> None:
