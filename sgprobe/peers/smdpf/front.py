@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sgprobe.exchange import Request, Response
@@ -40,8 +41,20 @@ _RANGE = re.compile(r"bytes=(\d{1,15})-(\d{0,15})", re.ASCII)
 # who asks where no body says it, as with GET
 REQUESTER = "X-Function-Requester"
 
-# name of the function, parts of the path, members (None for GET), requester, the raw body, time
-Call = Callable[[str, tuple[str, ...], dict[str, Any] | None, str, bytes, float], Any]
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One call: the function, parts of its path, the members (None for GET), and who asks."""
+
+    name: str
+    parts: tuple[str, ...]
+    members: dict[str, Any] | None
+    requester: str
+    body: bytes
+    now: float
+
+
+Call = Callable[[Asked], Any]
 
 
 class Front:
@@ -100,7 +113,7 @@ class Front:
             requester = (request.header(REQUESTER) or caller or "")[:256]
         if caller is not None and requester != caller and self._requester_bound():
             return Response(403)
-        result = self._call(name, parts, members, requester, request.body, now)
+        result = self._call(Asked(name, parts, members, requester, request.body, now))
         if isinstance(result, Folder):
             return _file(request, result, parts[1])
         return _json(status, {"header": json_binding.success(), **result})

@@ -28,7 +28,7 @@ from sgprobe.peers.profiles.library import ProfileType
 from sgprobe.peers.rules import Rules
 from sgprobe.peers.smdpf import intake, outbox, reports
 from sgprobe.peers.smdpf.binder import Press, Runner, one_by_one
-from sgprobe.peers.smdpf.front import FIELD_NOTIFICATION, Front
+from sgprobe.peers.smdpf.front import FIELD_NOTIFICATION, Asked, Front
 from sgprobe.peers.smdpf.jobs import Jobs
 from sgprobe.peers.smdpf.members import Members, listed, need_octets, octets
 from sgprobe.peers.smdpf.orders import TYPES, Orders
@@ -121,66 +121,42 @@ class SmDpf:
 
     # --- functions ---
 
-    def _call(
-        self,
-        name: str,
-        parts: tuple[str, ...],
-        members: Members | None,
-        requester: str,
-        body: bytes,
-        now: float,
-    ) -> Members | Folder:
-        if name == "file":
-            return self._file(parts, requester)
+    def _call(self, asked: Asked) -> Members | Folder:
+        if asked.name == "file":
+            return self._file(asked.parts, asked.requester)
         work = Work(self.store)
         try:
-            answer = self._once(work, name, parts, members, requester, body, now)
+            answer = self._once(work, asked)
         except Refusal as refusal:
-            self.journal.append((name, str(refusal)))
+            self.journal.append((asked.name, str(refusal)))
             work.commit_refused()
             raise
         work.commit()
         return answer
 
-    def _once(
-        self,
-        work: Work,
-        name: str,
-        parts: tuple[str, ...],
-        members: Members | None,
-        requester: str,
-        body: bytes,
-        now: float,
-    ) -> Members:
+    def _once(self, work: Work, asked: Asked) -> Members:
         """Perform a call, or answer as before where it came already. IFPP §5."""
-        if members is None or name not in _CALLS or not self.rules.on("SMDPF.IDEMPOTENT"):
-            return self._perform(work, name, parts, members, requester, body, now)
+        members = asked.members
+        if members is None or asked.name not in _CALLS or not self.rules.on("SMDPF.IDEMPOTENT"):
+            return self._perform(work, asked)
         call = str(members["header"]["functionCallIdentifier"])
-        key = f"call/{hashlib.sha256(f'{requester}/{name}/{call}'.encode()).hexdigest()}"
-        content = {one: value for one, value in members.items() if one != "header"}
-        asked = hashlib.sha256(json.dumps([parts, content], sort_keys=True).encode()).hexdigest()
+        name = f"{asked.requester}/{asked.name}/{call}"
+        key = f"call/{hashlib.sha256(name.encode()).hexdigest()}"
+        content = [asked.parts, {one: members[one] for one in members if one != "header"}]
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
         known = work.get(key)
         if known is not None:
-            if known[0] != asked:
+            if known[0] != digest:
                 raise refuse("call-other", call[:64])
             answered: Members = known[1]
             return answered
-        answer = self._perform(work, name, parts, members, requester, body, now)
-        work.put(key, [asked, answer])
+        answer = self._perform(work, asked)
+        work.put(key, [digest, answer])
         return answer
 
-    def _perform(
-        self,
-        work: Work,
-        name: str,
-        parts: tuple[str, ...],
-        members: Members | None,
-        requester: str,
-        body: bytes,
-        now: float,
-    ) -> Members:
-        given = members or {}
-        match name:
+    def _perform(self, work: Work, asked: Asked) -> Members:
+        given, parts, requester, now = asked.members or {}, asked.parts, asked.requester, asked.now
+        match asked.name:
             case "order":
                 return self._orders.place(work, requester, given)
             case "show-order":
@@ -195,7 +171,7 @@ class SmDpf:
             case "job":
                 return self._requests.show(work, requester, parts[0])
             case "report":
-                raw = body if members is None else _report(given)
+                raw = asked.body if asked.members is None else _report(given)
                 return self._reports.take(work, raw, now)
             case "gaps":
                 return self._reports.gaps(work, parts[0])
@@ -235,7 +211,7 @@ class SmDpf:
                 "functionCallIdentifier": f"own-{number}",
             }
             members = {"header": header, **members}
-        answer = self._call(name, parts, members, requester, b"", now)
+        answer = self._call(Asked(name, parts, members, requester, b"", now))
         assert isinstance(answer, dict)
         return answer
 

@@ -174,8 +174,9 @@ def test_a_claim_without_a_signature_makes_nothing_installed(tmp_path: Path) -> 
 
 
 def test_the_same_report_again(tmp_path: Path) -> None:
-    made, name, entries = made_with(tmp_path, 3)
-    raw = report(name, [good(n, e) for n, e in enumerate(entries, 1)])
+    made, name, entries = made_with(tmp_path, 4)
+    failed = item(4, entries[3], {"fpaError": {"code": "stationAbort"}})
+    raw = report(name, [*(good(n, e) for n, e in enumerate(entries[:3], 1)), failed])
     first = post(made, raw)
     before = list(made.smdpf.store.keys(""))
     assert [post(made, raw), post(made, raw)] == [first, first]
@@ -185,6 +186,8 @@ def test_the_same_report_again(tmp_path: Path) -> None:
     twin = report(name, [good(1, entries[0]), good(2, entries[1])], reportId="22" * 16)
     assert post(made, twin)["items"][0]["verdict"] == "proven-installed"
     assert states(made)["INSTALLED"] == 3
+    (told,) = msp_hears(made)
+    assert [len(told[one]) for one in ("provenInstalled", "notProven")] == [3, 1]
 
 
 def test_other_content_under_one_number(tmp_path: Path) -> None:
