@@ -140,7 +140,7 @@ class Reports:
         try:
             entry = self._entry(work, header, item, kind)
             if kind == "euiccResult":
-                result = self.results.judge(work, bytes.fromhex(value))
+                result = self.results.judge(work, bytes.fromhex(value), entry)
                 if entry is not None and result.entry.iccid != entry.iccid:
                     raise Unproved("SMDPF.ITEM-NAMES", "the result is of another package")
                 return {**shown, **self.apply(work, result)}

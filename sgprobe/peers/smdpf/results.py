@@ -52,14 +52,16 @@ class Results:
     rules: Rules
     oid: str
 
-    def judge(self, work: Work, raw: bytes) -> Result:
-        """Return a result that is believed, or say why it is not."""
+    def judge(self, work: Work, raw: bytes, expected: Entry | None = None) -> Result:
+        """Return a result that is believed, or say why not; `expected` is the item's entry."""
         try:
             octets = Octets(codec.load(RSP), "ProfileInstallationResult", raw)
         except NotAsn1 as error:
             raise Unproved("RB-51", f"no result: {error}") from None
         data = octets.value["profileInstallationResultData"]
         entry = work.by_transaction(data["transactionId"].lower())
+        if entry is None and not self.rules.on("SMDPF.RESULT-TRANSACTION"):
+            entry = expected
         if entry is None:
             raise Unproved("SMDPF.RESULT-TRANSACTION", "no package has this transaction id")
         if data["smdpOid"] != self.oid and self.rules.on("SMDPF.RESULT-OID"):

@@ -17,7 +17,7 @@ from sgprobe.exchange import Response
 from sgprobe.peers.es9.status import Refusal
 from sgprobe.peers.run import Driver
 from sgprobe.peers.smdpf.ranges import added, gaps, overlaps
-from sgprobe.peers.smdpf.records import Entry
+from sgprobe.peers.smdpf.records import Entry, Work
 
 MEMORY = "installFailedDueToInsufficientMemoryForProfile"
 
@@ -118,14 +118,26 @@ def test_a_result_of_another_chip(tmp_path: Path) -> None:
     [
         ({"transactionId": "00" * 16}, "SMDPF.RESULT-TRANSACTION"),
         ({"smdpOid": "2.999.12"}, "SMDPF.RESULT-OID"),
+        (
+            {
+                "notificationMetadata": {
+                    "seqNumber": 1,
+                    "profileManagementOperation": {"value": "80", "length": 1},
+                    "notificationAddress": "testsmdpplus1.example.com",
+                    "iccid": "989900010000009999f0",
+                }
+            },
+            "SMDPF.RESULT-ICCID",
+        ),
     ],
 )
-def test_results_of_others(tmp_path: Path, changes: dict[str, str], rule: str) -> None:
-    made, name, entries = made_with(tmp_path, 1)
-    raw = chip(0).result(entries[0], **changes).hex()
-    answer = post(made, report(name, [item(1, entries[0], {"euiccResult": raw})]))
-    assert answer["items"][0]["rule"] == rule
-    assert states(made)["DELIVERED"] == 1
+def test_results_of_others(tmp_path: Path, changes: dict[str, Any], rule: str) -> None:
+    for off, state in ((set(), "DELIVERED"), ({rule}, "INSTALLED")):
+        made, name, entries = made_with(tmp_path / state, 1, off=off)
+        raw = chip(0).result(entries[0], **changes).hex()
+        answer = post(made, report(name, [item(1, entries[0], {"euiccResult": raw})]))
+        assert answer["items"][0].get("rule") == (None if off else rule)
+        assert states(made)[state] == 1
 
 
 @pytest.mark.parametrize("changes", [{"eid": "89" * 16}, {"iccid": "98" * 10}])
@@ -343,6 +355,21 @@ def test_removal_in_a_report(tmp_path: Path) -> None:
     assert answer["items"][0]["verdict"] == "removed"
     older = removals(made, (entries[0].iccid, chip(0).state(counter=1)))
     assert older[0]["verdict"] == "not-proven"
+
+
+@pytest.mark.parametrize("off", [False, True])
+def test_an_older_state_proves_no_removal(tmp_path: Path, off: bool) -> None:
+    made = bench(tmp_path, off={"SMDPF.REMOVAL-NEWER"} if off else ())
+    made.place(2)
+    made.know(chip(1))
+    name = made.bind([(chip(1).eid, ref) for ref in chip(1).refs])["deliveryId"]
+    made.smdpf.hand_over(name)
+    one, two = made.smdpf.jobs.entries(Work(made.smdpf.store), name)
+    post(made, report(name, [good(1, one), good(2, two, seq=2)]))
+    newer, older = chip(1).state([two.iccid], counter=9), chip(1).state(counter=5)
+    assert removals(made, (one.iccid, newer))[0]["verdict"] == "removed"
+    # a state from before cannot tell what was removed after
+    assert removals(made, (two.iccid, older))[0]["verdict"] == ("removed" if off else "not-proven")
 
 
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.2])
