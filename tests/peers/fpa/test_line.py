@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from fpa_made import Factory, Plugged, factory, line, personalised
-from smdpf_made import DAY, MSP, NOW, pki
+from smdpf_made import DAY, MSP, NOW, bench, pki
 
 from dissectors.asn1 import codec
 from dissectors.link.apdu_bpp import split_bpp
@@ -157,6 +157,31 @@ def test_an_altered_package_is_not_sent(tmp_path: Path) -> None:
     made.reopen(off={"FPA.ENTRY-DIGEST"})
     assert not made.load(device).good
     assert device.profiles() == []
+
+
+@pytest.mark.parametrize("off", [False, True])
+def test_two_packages_for_one_key(tmp_path: Path, off: bool) -> None:
+    made = factory(tmp_path, off={"FPA.DUPLICATE"} if off else ())
+    # an SM-DPf that binds a key twice
+    made.bench = bench(tmp_path / "careless", off={"SMDPF.KEY-FREE"})
+    made.bench.place(9)
+    chip = personalised(1)
+    made.deliver([chip, personalised(2)], imported=False)
+    ref = chip.one_time_keys[0].ref.hex()
+    answer = made.bench.bind([(chip.eid, ref), (chip.eid, ref)])
+    path = made.bench.smdpf.hand_over(answer["deliveryId"]).path
+    found = made.line.import_delivery(path, NOW)
+    assert {one.code for one in found.faults} == {"duplicate"}
+    device = Plugged(chip)
+    done = made.load(device)
+    codes = [one.outcome.code for one in done.loads]
+    if off:
+        # the chip itself takes one and refuses the other
+        assert codes == [None, Code.LOAD_CONTEXT_REFUSED]
+        return
+    assert codes == [Code.DUPLICATE_PACKAGE] * 2
+    assert device.profiles() == []
+    assert [kind for _, kind in made.items()] == ["DUPLICATE_PACKAGE"] * 2
 
 
 def test_expired_deliveries(tmp_path: Path) -> None:
