@@ -21,13 +21,14 @@ from pathlib import Path
 from sgprobe.cli.command import UserError
 from sgprobe.cli.specs import add_spec, chosen_spec
 from sgprobe.cli.tape import add_tape, tape_path
-from sgprobe.crypto.keys import RSP_CURVES
+from sgprobe.crypto.keys import RSP_CURVES, Curve
 from sgprobe.host.cards import (
     READERS,
     CardPlan,
     Facts,
     find_reader,
     make_card,
+    make_factory_card,
     profile_line,
     read_facts,
     served,
@@ -39,6 +40,7 @@ from sgprobe.links.card_slot import ServedCard
 from sgprobe.links.card_tcp import VPCD_PORT, CardServer, VirtualCard
 from sgprobe.links.lpac import StdioFault, run_lpac, serve_stdio, stdio_streams
 from sgprobe.links.tape import Tape
+from sgprobe.peers.euicc.card import Card
 from sgprobe.peers.ipa.es10 import CardFault
 from sgprobe.peers.rules import RuleError
 
@@ -61,6 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serve.add_argument("--rule-off", action="append", default=[], metavar="NAME",
                        help="do not keep this rule, such as EUICC.COUNTER")  # fmt: skip
     serve.add_argument("--db", type=Path, metavar="FILE", help="keep the eUICC in SQLite")
+    serve.add_argument("--factory", type=Path, metavar="FILE",
+                       help="an eUICC as it comes to a factory: no profile, but one-time keys; "
+                       "its data (FF47) go to FILE")  # fmt: skip
     read = commands.add_parser("read", help="show what an eUICC tells of itself")
     read.add_argument("reader", nargs="?", default="pcsc",
                       help=f"{READERS}; default: pcsc")  # fmt: skip
@@ -99,7 +104,7 @@ async def _serve(arguments: argparse.Namespace, version: str, tape: Tape | None)
     plan = CardPlan(arguments.curve, version, arguments.euicc, arguments.db,
                     frozenset(arguments.rule_off))  # fmt: skip
     try:
-        card = make_card(plan)
+        card = make_card(plan) if arguments.factory is None else _factory_card(plan, arguments)
     except RuleError as error:
         raise UserError(f"--rule-off: {error}") from None
     print(f"EID {card.euicc.eid}", file=sys.stderr)
@@ -112,6 +117,17 @@ async def _serve(arguments: argparse.Namespace, version: str, tape: Tape | None)
         return await work
     except asyncio.CancelledError:
         return 0
+
+
+def _factory_card(plan: CardPlan, arguments: argparse.Namespace) -> Card:
+    if plan.curve != Curve.P256:
+        raise UserError(f"--factory: the one-time keys are on p256, not on {plan.curve}")
+    card, data = make_factory_card(plan)
+    try:
+        arguments.factory.write_bytes(data)
+    except OSError as error:
+        raise UserError(f"--factory {arguments.factory}: {error.strerror}") from None
+    return card
 
 
 def _place(text: str | None, port: int) -> tuple[str, int]:

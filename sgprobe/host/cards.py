@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 from dissectors.asn1 import codec
 from dissectors.asn1.model import Value
 from dissectors.spec.identity import iccid_text
+from sgprobe.crypto.ifpp_keys import Suite
 from sgprobe.crypto.keys import Curve
 from sgprobe.crypto.pki import TestPki
 from sgprobe.links.at_port import AtReader
@@ -25,6 +27,8 @@ from sgprobe.peers.effects import Procedure
 from sgprobe.peers.euicc.build import Preloaded, build
 from sgprobe.peers.euicc.card import Card
 from sgprobe.peers.euicc.config import Config
+from sgprobe.peers.eum.batches import batch
+from sgprobe.peers.eum.personalisation import Eum, Kind
 from sgprobe.peers.ipa.es10 import CardFault, Es10
 from sgprobe.peers.store import MemoryStore, SqliteStore
 
@@ -60,6 +64,19 @@ def make_card(plan: CardPlan) -> Card:
                   Preloaded("8949000000000000013", "B")),
     )  # fmt: skip
     return Card(euicc)
+
+
+def make_factory_card(plan: CardPlan, one_time_keys: int = 4) -> tuple[Card, bytes]:
+    """Return a card as it comes to a factory, and its data for an SM-DPf (FF47). IFPP §3.
+
+    It is the same each time: all its keys come from the name of the eUICC.
+    """
+    store = MemoryStore() if plan.database is None else SqliteStore(plan.database)
+    eum = Eum(TestPki.load()[Curve.P256], entropy=random.Random(plan.euicc))
+    kind = Kind(Config(version=plan.version), keys=(Suite.C1,) * one_time_keys)
+    # the last octet of the name tells the eUICCs of the test PKI apart
+    chip = eum.personalise(ord(plan.euicc[-1]), kind)
+    return Card(chip.euicc(store, off=plan.off)), batch(eum, plan.euicc, [chip])
 
 
 def served(card: Card, clock: Clock | None = None, tape: Tape | None = None) -> ServedCard:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import textwrap
@@ -10,8 +11,20 @@ from pathlib import Path
 
 import pytest
 
+from dissectors.asn1.versions import parse_spec
+from dissectors.link.apdu import ISDR_AID, store_data
+from dissectors.link.apdu_bpp import split_bpp
+from dissectors.spec.identity import eid_octets, iccid_octets
 from dissectors.trace.read import read_trace
 from sgprobe.cli import run
+from sgprobe.crypto import ifpp
+from sgprobe.crypto.certificates import read_certificate
+from sgprobe.crypto.ifpp_data import read_batch
+from sgprobe.crypto.ifpp_issue import binder
+from sgprobe.crypto.ifpp_keys import check_proof
+from sgprobe.crypto.pki import TestPki
+from sgprobe.peers.profiles.library import ProfileType, make_iccid, package
+from sgprobe.peers.smdp.metadata import store_metadata
 
 EID = "89049032123451234512345678901235"
 SGPROBE = [sys.executable, "-m", "sgprobe"]
@@ -44,6 +57,46 @@ def test_served_over_tcp_and_read(tmp_path: Path, capsys: pytest.CaptureFixture[
     seen = [[one.type for one in read_trace(str(path)).messages] for path in (mine, served)]
     assert seen[0][:2] == ["GetEuiccDataRequest", "GetEuiccDataResponse"]
     assert seen[1] == seen[0] * 2
+
+
+def test_a_card_for_a_factory_loads_what_was_bound_to_its_data(tmp_path: Path) -> None:
+    data, keys = tmp_path / "card.ff47", TestPki.load()["p256"]
+    command = [*SGPROBE, "card", "serve", "tcp", "--factory", str(data), "--tape", "none"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        eid = process.stderr.readline().removeprefix("EID ").strip()
+        host, _, port = process.stderr.readline().removeprefix("listens on ").partition(":")
+        (item,) = read_batch(data.read_bytes()).items
+        assert item.eid == eid
+        signer = read_certificate(item.certificate).public_key
+        assert signer is not None
+        public = check_proof(item.one_time_keys[0], eid, signer)
+        profile = ProfileType("small", 0)
+        iccid = make_iccid(1)
+        metadata = store_metadata(parse_spec("SGP.22@2.7"), iccid, profile, "smdpf.example.com")
+        content = ifpp.Content(iccid_octets(iccid), metadata, package("s", iccid, profile))
+        bound = ifpp.bind(binder(keys), eid_octets(eid), public, content)
+        with socket.create_connection((host, int(port)), 10) as line:
+            commands = (bound.context, *split_bpp(bound.package))
+            apdus = [SELECT, *(apdu for one in commands for apdu in store_data(one))]
+            said = [exchange(line, apdu) for apdu in apdus]
+            assert said[-1][:1] == b"\x61"
+            assert exchange(line, bytes([0, 0xC0, 0, 0, said[-1][1]]))[:2] == b"\xbf\x37"
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
+        process.stderr.close()
+
+
+SELECT = bytes.fromhex("00A4040010") + ISDR_AID
+
+
+def exchange(line: socket.socket, apdu: bytes) -> bytes:
+    """One APDU: its length in two octets, and its octets."""
+    line.sendall(len(apdu).to_bytes(2, "big") + apdu)
+    size = int.from_bytes(line.recv(2, socket.MSG_WAITALL), "big")
+    return line.recv(size, socket.MSG_WAITALL)
 
 
 def test_lpac_is_run_with_our_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,6 +138,8 @@ def test_lpac_is_run_with_our_card(tmp_path: Path, capsys: pytest.CaptureFixture
         (["serve", "at", "--rule-off", "EUICC.NO-SUCH"], "--rule-off"),
         (["serve", "at", "--spec", "SGP.22@2.5"], "a version of SGP.32 is wanted"),
         (["serve", "usb"], "invalid choice"),
+        (["serve", "at", "--factory", "x", "--curve", "brainpool"], "one-time keys are on p256"),
+        (["serve", "at", "--factory", "/no/folder/x"], "No such file"),
     ],
 )
 def test_mistakes_are_named(
