@@ -200,6 +200,8 @@ class ItemEnded:
     still_answers: bool | None = None
     # {until, reason} of a deviation that the product file declares
     deviation: dict[str, str] | None = None
+    # of an item that did not pass: frames of the capture by the n of their message
+    frames: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from sgprobe.cases.match import Unresolved
 from sgprobe.cases.suite import Suite
 from sgprobe.engine.damage import DamageError
 from sgprobe.engine.disguise import Says
+from sgprobe.engine.frames import frames_of
 from sgprobe.engine.heard import Heard
 from sgprobe.engine.heartbeat import still_answers
 from sgprobe.engine.outcome import CannotJudge, StepFailed, Tally, tree
@@ -317,13 +318,11 @@ class Item:
 
     def _on_heard(self, heard: Heard) -> None:
         value = heard.value if len(heard.octets) <= _MOST_VALUE else None
-        tape = self._talk.stage.world.tape if self._talk is not None else None
-        frame = getattr(tape, "frames", 0) if tape is not None else 0
         self.emit(MessageSeen(
             self.name, heard.n, time.time(), heard.at, heard.sender, heard.receiver,
             heard.transport, heard.function.interface, heard.function.name, heard.kind,
             heard.shown, heard.status, heard.octets.hex(), value,
-            tuple(one.as_dict() for one in heard.problems), (frame,) if frame else (),
+            tuple(one.as_dict() for one in heard.problems), (),
             self._step, heard.product,
         ))  # fmt: skip
 
@@ -367,7 +366,15 @@ class Item:
             still_answers=self.answers,
             deviation=self.deviation,
             reach="memory" if self.plan.compiled.role == "euicc" else "sockets",
+            frames=self._frames(result.verdict),
         )
+
+    def _frames(self, verdict: Verdict) -> dict[str, list[int]]:
+        """Return the frames of the messages, where somebody will look for them."""
+        good = verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE)
+        if good or self._talk is None or self.capture is None or not self.capture.exists():
+            return {}
+        return frames_of(self.capture, self._talk.history.said)
 
 
 def _triggers(compiled: p.Compiled, action: str) -> bool:

@@ -150,8 +150,18 @@ def collect(events: Iterable[e.Event]) -> Detail | None:
         elif isinstance(event, e.ItemEnded):
             detail.ended = event
     if detail is not None:
+        _give_frames(detail)
         _give_messages(detail)
     return detail
+
+
+def _give_frames(detail: Detail) -> None:
+    """Give messages the frames that were found in the capture once the item was over."""
+    found = detail.ended.frames if detail.ended is not None else {}
+    for at, message in enumerate(detail.messages):
+        frames = found.get(str(message.n))
+        if isinstance(frames, list) and frames and all(type(one) is int for one in frames):
+            detail.messages[at] = replace(message, frames=tuple(frames))
 
 
 def _begin(detail: Detail, latest: dict[str, Step], step: Step) -> None:
