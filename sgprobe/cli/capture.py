@@ -20,6 +20,7 @@ from dissectors.trace.render.sessions import closing_lines
 from sgprobe.cli.command import UserError
 
 PICTURES = frozenset({"svg", "mermaid"})
+_FLUSH = 0.5  # seconds between what is printed of a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ def show_in_parallel(
                     shown += 1
                     texts.append(numbered(text, number))
             write("".join(texts))
+            sys.stdout.flush()
     except (CaptureError, WorkerDied) as error:
         raise UserError(str(error)) from None
     finally:
@@ -89,11 +91,13 @@ def show_capture(
     trace = Trace()
     malformed = number = shown = 0
     wanted, change, show = choice.wanted, choice.change, renderer.message
-    # what comes through a pipe may come slowly: each message is shown when it is there
-    flush = not isinstance(source, str) and form not in PICTURES
+    # what comes through a pipe may come slowly: each message is shown when it is there; those of
+    # a file that are far apart do not wait for each other either
+    at_once, in_pieces = not isinstance(source, str), form not in PICTURES
+    due = 0.0
 
     def on_message(message: Message) -> None:
-        nonlocal malformed, number, shown
+        nonlocal malformed, number, shown, due
         number += 1
         message.n = number
         if message.problems:
@@ -101,8 +105,9 @@ def show_capture(
         if wanted(message):
             shown += 1
             show(change(message))
-            if flush:
+            if in_pieces and (at_once or time.monotonic() > due):
                 sys.stdout.flush()
+                due = time.monotonic() + _FLUSH
 
     progress = None
     if sys.stderr.isatty() and options.progress is None:

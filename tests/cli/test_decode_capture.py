@@ -307,3 +307,28 @@ def test_logs_name_lines_and_what_cannot_be_read(capsys, tmp_path: Path) -> None
     assert "apdu-log-line" in out or "is in no format that is read" in out
     assert code in (0, 1)
     assert out.count("GetEuiccChallengeRequest") == 1
+
+
+class Log(io.StringIO):
+    """A standard output that notes when it is flushed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.events.append("write")
+        return super().write(text)
+
+    def flush(self) -> None:
+        self.events.append("flush")
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_the_first_message_of_a_file_does_not_wait_for_the_last(monkeypatch, jobs: str) -> None:
+    out = Log()
+    monkeypatch.setattr(sys, "stdout", out)
+    assert run(["decode", str(PLAIN), "--as", "ndjson", "--jobs", jobs]) == 0
+    events = out.events
+    assert "flush" in events[events.index("write") :][:2]
+    assert out.getvalue().count("\n") > 1
