@@ -17,6 +17,9 @@ from sgprobe.cases.variants import Variant, expand
 from sgprobe.fileerror import Problem
 from sgprobe.yamlnode import Scalar, Source
 
+# how deep steps files are looked into
+_CALLS = 8
+
 
 def check(case: m.Case, suite: Suite, specs: tuple[Spec, ...] = ()) -> tuple[Problem, ...]:
     """Return everything that is wrong with a case in the versions that it claims."""
@@ -136,7 +139,7 @@ def _general(case: m.Case, suite: Suite, problems: Problems) -> None:
             problems.add(axis.name.source, f"${axis.name.text} has a meaning already")
     if not expand(case):
         problems.add(case.source, "'except' removes every variant")
-    if not _checks(case):
+    if not _checks(case, suite):
         key = case.source
         place = Source(key.file, key.line, key.column, key.line, key.column + 1)
         problems.add(
@@ -146,11 +149,11 @@ def _general(case: m.Case, suite: Suite, problems: Problems) -> None:
         )
 
 
-def _checks(case: m.Case) -> bool:
-    return bool(case.trace) or any(_is_check(step, case.roles) for step in case.steps)
+def _checks(case: m.Case, suite: Suite) -> bool:
+    return bool(case.trace) or any(_is_check(step, case.roles, suite) for step in case.steps)
 
 
-def _is_check(step: m.Step, roles: tuple[str, ...]) -> bool:
+def _is_check(step: m.Step, roles: tuple[str, ...], suite: Suite, depth: int = 0) -> bool:
     match step:
         case m.MessageStep(arrow):
             return arrow.sender == m.IUT or arrow.sender in roles
@@ -159,7 +162,15 @@ def _is_check(step: m.Step, roles: tuple[str, ...]) -> bool:
         case m.QuietStep():
             return True
         case m.GroupStep(_, branches):
-            return any(_is_check(one, roles) for branch in branches for one in branch)
+            return any(_is_check(one, roles, suite) for branch in branches for one in branch)
+        case m.DoStep(call) if depth < _CALLS:
+            try:
+                file = suite.steps(call.text)
+            except CaseError:
+                return True  # what is wrong with it is told where it is called
+            return file is not None and any(
+                _is_check(one, roles, suite, depth + 1) for one in file.steps
+            )
     return False
 
 

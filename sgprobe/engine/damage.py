@@ -49,6 +49,12 @@ def change_of(damage: Damage) -> Change:
             return lambda element: element + element
         case "long-length":
             return _long
+        case "wrapped-in":
+            return lambda element: tlv(argument, element)
+        case "grown-to":
+            return with_content(lambda content: content.ljust(int(argument), b"\x7f"))
+        case "nested":
+            return with_content(lambda content: _nested(content, int(argument)))
         case "swap-order":
             return with_content(_swapped)
     raise DamageError(f"{damage.word} is no damage of octets")
@@ -66,6 +72,17 @@ def _flipped(content: bytes, bit: int) -> bytes:
 def _indefinite(element: bytes) -> bytes:
     one = read_tlv(element)
     return one.tag + b"\x80" + element[one.body : one.end] + b"\0\0"
+
+
+def _nested(content: bytes, levels: int) -> bytes:
+    """Return content inside so many constructed elements; lengths are made from inside out."""
+    heads: list[bytes] = []
+    size = len(content)
+    for _ in range(levels):
+        head = b"\xa0" + length_octets(size)
+        heads.append(head)
+        size += len(head)
+    return b"".join(reversed(heads)) + content
 
 
 def _long(element: bytes) -> bytes:

@@ -197,6 +197,9 @@ class HttpClientSide:
         if request.body and request.media:
             headers.append(("content-type", request.media))
         named = {name.lower() for name, _ in request.headers}
+        if "transfer-encoding" in named:
+            # RFC 9112 §6.1: chunks tell the length
+            named.add("content-length")
         headers = [pair for pair in headers if pair[0] not in named] + list(request.headers)
         out = self._http.send(
             h11.Request(method=request.method, target=request.path or "/", headers=headers)

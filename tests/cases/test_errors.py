@@ -323,6 +323,9 @@ def test_a_version_that_lacks_a_member_is_named(told: Told) -> None:
     assert ", in SGP.32@1.0.1" in told(text)
 
 
-def test_a_case_without_a_check_is_told(told: Told) -> None:
+def test_a_case_without_a_check_is_told(
+    told: Told, problems: Callable[[str], tuple[object, ...]]
+) -> None:
     head = GEP.partition("steps:")[0]
     assert "the case checks nothing" in told(head + "steps:\n  - trigger: ipa.poll\n")
+    assert not problems(head + "steps:\n  - do: esipa/served\n")

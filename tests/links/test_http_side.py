@@ -46,6 +46,15 @@ def test_headers_that_a_request_names_replace_ours() -> None:
     assert b"other" in data
 
 
+def test_a_request_in_chunks_has_no_length() -> None:
+    request = Request("/gsma/rsp2/asn1", "", b"abc", (("Transfer-Encoding", "chunked"),))
+    data = HttpClientSide("x").ask(request)
+    assert b"content-length" not in data.lower()
+    assert data.endswith(b"3\r\nabc\r\n0\r\n\r\n")
+    ((_, got),) = HttpServerSide().receive(data)
+    assert got.body == b"abc"
+
+
 def test_the_query_is_no_part_of_the_path() -> None:
     server = HttpServerSide()
     ((_, request),) = server.receive(b"GET /a?b=c HTTP/1.1\r\nHost: x\r\n\r\n")
