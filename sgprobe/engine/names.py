@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dissectors.asn1.model import Value
+from dissectors.asn1.tlv import read_tlv, tlv
 from dissectors.spec.functions import ES11
 from sgprobe.cases import templates as t
 from sgprobe.cases.match import Judgement, Unresolved
@@ -146,7 +147,11 @@ class Names:
         if self.current is None:
             return []
         element = body_of(self.current).at(beside(path, "eumCertificate"))
-        return [] if element is None else [read_certificate(element)]
+        if element is None:
+            return []
+        # where it is tagged in its context, the tag stands in place of the SEQUENCE's
+        one = read_tlv(element)
+        return [read_certificate(tlv("30", element[one.body : one.end]))]
 
     def _built(self, matcher: t.Matcher, value: Value) -> Judgement:
         """Look for the value in what the simulated role has said."""

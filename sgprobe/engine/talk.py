@@ -228,9 +228,19 @@ class Talk:
         except FAULTS as error:
             self.inbox.put(Trouble(error))
             return
+        if function is APDU:
+            answer = self._changed_apdu(answer)
         self._said("euicc", sender, function, request=False, found=answer.read,
                    octets=answer.octets, transport="apdu", status=answer.status,
                    carrier=answer.carried)  # fmt: skip
+
+    def _changed_apdu(self, answer: card_talk.Answer) -> card_talk.Answer:
+        """Return an answer to a raw APDU, with what a planted fault makes of it."""
+        one = self.disguise.find(APDU, request=False, json=True)
+        if one is None or one.template is None:
+            return answer
+        value = Filler(self.names).fill(one.template, answer.read.value)
+        return replace(answer, read=replace(answer.read, value=value))
 
     # --- the product asks a server ---
 
@@ -454,6 +464,11 @@ class Talk:
         if answer:
             whole, self.loading = self.loading, b""
             found = recognise_command(whole, self.spec)
+            if found is not None and self.role == "euicc":
+                # only a planted fault comes this way
+                told = recognise_answer(found.function, answer, self.spec)
+                value = told.value if told is not None else None
+                return self._change_card(found.function, answer, value, asks=False)
             if found is not None and self.role == "ipa":
                 self._said("ipa", "euicc", found.function, request=True, found=found, octets=whole,
                            transport="apdu")  # fmt: skip
