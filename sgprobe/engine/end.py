@@ -24,6 +24,8 @@ Command = Callable[[bytes, Callable[[bytes], bytes]], bytes]
 # a request of the product -> what it asks instead
 Change = Callable[[Request], Awaitable[Request]]
 HTTPS = "https"
+# a planted fault of a client: the fault of a handshake that it does not see
+OVERLOOKS = "overlooks"
 _CREDENTIALS = {"eim": "eim-tls", "smdp": "dptls", "smds": "dstls"}
 
 
@@ -51,8 +53,16 @@ class TappedEuicc:
 class HeardWorld(World):
     """The world of references; the case hears what servers and the card are asked."""
 
-    def __init__(self, plan: WorldPlan, serve: Serve, peers: dict[str, Settings]) -> None:
+    def __init__(
+        self,
+        plan: WorldPlan,
+        serve: Serve,
+        peers: dict[str, Settings],
+        client: dict[str, Any] | None = None,
+    ) -> None:
         self._serve = serve
+        # a planted fault: how the product speaks TLS as a client
+        self._client = client or {}
         self._peers = peers
         super().__init__(plan)
 
@@ -69,6 +79,11 @@ class HeardWorld(World):
             # any certificate will do: what it is, the case looks at
             settings = replace(settings, verify=True, check_peer=lambda chain: "")
         return settings
+
+    def _as_client(self, trust: TlsSettings) -> TlsSettings:
+        """Return how clients speak TLS to a role, faults of the product included."""
+        told = {name: value for name, value in self._client.items() if name != OVERLOOKS}
+        return replace(trust, **told) if told else trust
 
     def _spoil(self, role: str) -> Spoil | None:
         fault = self._tls(role).get("fault")
@@ -101,22 +116,28 @@ class HeardWorld(World):
         async def heard(request: Request, caller: object) -> Response:
             return await self._serve(role, request, lambda: handler(request, caller))
 
-        await super()._listen(role, name, self._faulty(role, own), trust, heard, binding)
+        await super()._listen(
+            role, name, self._faulty(role, own), self._as_client(trust), heard, binding
+        )
 
 
 class DisguisedDirectory:
     """An address book whose clients ask something else than they were given."""
 
-    def __init__(self, directory: Any, change: Change) -> None:
+    def __init__(self, directory: Any, change: Change | None, mend: Spoil | None = None) -> None:
         self._directory = directory
         self._change = change
+        self._mend = mend
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._directory, name)
 
     def client(self, address: str) -> Any:
         """Return a client that asks through the planted fault."""
-        return _DisguisedClient(self._directory.client(address), self._change)
+        client = self._directory.client(address)
+        if self._mend is not None:
+            client.mend = self._mend
+        return client if self._change is None else _DisguisedClient(client, self._change)
 
 
 class _DisguisedClient:

@@ -73,6 +73,8 @@ class Options:
     product: ProductFile | None = None
     # what a planted fault makes the product say
     says: tuple[Says, ...] = ()
+    # and how it makes the product speak TLS as a client
+    client: dict[str, Any] = field(default_factory=dict)
     # longest real time of one item
     limit: float = 120.0
 
@@ -194,6 +196,7 @@ class Item:
             self.suite,
             self.options.product,
             self.options.says,
+            self.options.client,
             self.options.ixit,
             _triggers(compiled, "eim.inject"),
         )

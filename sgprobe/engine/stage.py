@@ -24,6 +24,7 @@ from sgprobe.engine.compose import Composer
 from sgprobe.engine.device_says import DeviceSays
 from sgprobe.engine.disguise import Says
 from sgprobe.engine.end import (
+    OVERLOOKS,
     Change,
     Command,
     DisguisedDirectory,
@@ -43,6 +44,7 @@ from sgprobe.engine.slot import Slot
 from sgprobe.host.world import ICCID_A, ICCID_B, IPA_NAME
 from sgprobe.host.world import Plan as WorldPlan
 from sgprobe.links.clock import WallClock
+from sgprobe.links.handshake_fault import mender
 from sgprobe.peers.effects import Card as CardEffect
 from sgprobe.peers.euicc.records import Eim
 from sgprobe.peers.euicc.state import State
@@ -84,6 +86,7 @@ class Setting:
     suite: Suite | None = None
     product: ProductFile | None = None
     says: tuple[Says, ...] = ()
+    client: dict[str, Any] = field(default_factory=dict)
     ixit: dict[str, Value] = field(default_factory=dict)
     # the IPA listens for packages
     injects: bool = False
@@ -102,7 +105,7 @@ class Stage:
         self.iot = iot
         self._change: Change | None = None
         self.foreign = Foreign(setting.product) if setting.product is not None else None
-        self.world = HeardWorld(self._plan(iot.version), serve, setting.peers)
+        self.world = HeardWorld(self._plan(iot.version), serve, setting.peers, setting.client)
         self.log: list[str] = []
         self.references = References(self.world, self.log.append)
         self.history = history
@@ -250,7 +253,8 @@ class Stage:
             "spki.eim": lambda: spki(names.key("keys.eim")).hex(),
             "spki.eim-next": lambda: spki(names.key("keys.eim-next")).hex(),
             "smdp.matching-id": lambda: self.references.matching_id,
-            "smdp.iccid": lambda: self.references.iccid,
+            "smdp.iccid": lambda: iccid_octets(self.references.iccid).hex(),
+            "smdp.activation-code": lambda: self.references.activation_code(),
         }
         return names
 
@@ -388,9 +392,11 @@ class Stage:
 
     async def __aenter__(self) -> Stage:
         await self.world.__aenter__()
-        if self._change is not None:
+        fault = self.setting.client.get(OVERLOOKS)
+        if self._change is not None or fault is not None:
+            mend = mender(fault) if fault is not None else None
             for conductor in (self.world.device, self.world.eim_conductor):
-                spoken: Any = DisguisedDirectory(conductor.directory, self._change)
+                spoken: Any = DisguisedDirectory(conductor.directory, self._change, mend)
                 conductor.directory = spoken
         if self.foreign is not None and self.setting.role in ("eim", "smdp", "smds"):
             name = self.addresses[self.setting.role]

@@ -48,6 +48,32 @@ def spoiler(fault: HandshakeFault | str) -> Spoil:
     return spoil
 
 
+def mender(fault: HandshakeFault | str) -> Spoil:
+    """Return what takes a fault out of the flights that a client gets: a client that overlooks it.
+
+    The suite is put back as ECDHE_ECDSA with AES-128-GCM, which the client has to offer alone.
+    """
+    kind = HandshakeFault(fault)
+    if kind not in (HandshakeFault.SUITE, HandshakeFault.VERSION):
+        # one bit was turned, and is turned back
+        return spoiler(kind)
+
+    def mend(flight: bytes) -> bytes:
+        data = bytearray(flight)
+        for message, places in _messages(data):
+            body = bytes(data[place] for place in places)
+            if message != _SERVER_HELLO or len(body) <= 37:
+                continue
+            if kind is HandshakeFault.VERSION:
+                data[places[1]] = 0x03 if body[0] == 0x03 else 0xFD
+            else:
+                suite = 35 + body[34]
+                data[places[suite]], data[places[suite + 1]] = 0xC0, 0x2B
+        return bytes(data)
+
+    return mend
+
+
 def _in_hello(kind: HandshakeFault, data: bytearray, body: bytes, places: list[int]) -> None:
     """ServerHello: version, random, session id, suite. RFC 5246 §7.4.1.3."""
     suite = 35 + body[34]

@@ -58,6 +58,8 @@ class HttpsClient:
         self._key_line = key_line
         self._timeout = timeout
         self.spoil = spoil
+        # takes faults out of what comes: a client that overlooks them
+        self.mend: Spoil | None = None
         self._check_name = check_name and settings is not None and settings.verify
         self._context = (
             make_context(settings, False, self._secret) if settings is not None else None
@@ -211,6 +213,8 @@ class _Connection:
         if self.session is None:
             self._take(data)
             return
+        if self._home.mend is not None and not self.session.established:
+            data = self._home.mend(data)
         try:
             plain = self.session.receive(data)
         except TlsFailure as failure:

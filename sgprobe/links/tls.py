@@ -28,6 +28,8 @@ _ALERT, _READ = 0x4000, 0x04
 _CHUNK = 65536
 # a peer may send warnings without end: the last ones are kept
 MAX_ALERTS = 256
+# forward secrecy alone, the mandatory suite among them. SGP.22 §2.6.6
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AESCCM:ECDHE+SHA256:ECDHE+SHA384"
 
 KeyLine = Callable[[bytes], None]
 # takes the stapled OCSP answer and the peer's chain in DER, leaf first; returns what is wrong
@@ -86,8 +88,7 @@ def make_context(settings: TlsSettings, server: bool, key_line: KeyLine) -> SSL.
     context = SSL.Context(SSL.TLS_SERVER_METHOD if server else SSL.TLS_CLIENT_METHOD)
     context.set_min_proto_version(settings.lowest)
     context.set_max_proto_version(settings.highest)
-    if settings.ciphers:
-        set_ciphers(context, settings.ciphers)
+    set_ciphers(context, settings.ciphers or CIPHERS)
     set_lists(context, settings)
     add_identity_and_trust(context, settings, server)
     finish(context, key_line)
@@ -247,10 +248,13 @@ class TlsSession:
         return plain
 
     def _judge(self) -> None:
-        if self.check_peer is None:
-            return
-        chain = tuple(one.public_bytes(Encoding.DER) for one in self.peer_chain)
-        wrong = self.check_peer(chain)
+        wrong = ""
+        if self.check_peer is not None:
+            chain = tuple(one.public_bytes(Encoding.DER) for one in self.peer_chain)
+            wrong = self.check_peer(chain)
+        elif not self.server and self.context.get_verify_mode() != SSL.VERIFY_NONE:
+            # the library looks at this in TLS 1.2 alone
+            wrong = _usage_fault(self.peer_chain)
         if wrong:
             self.over = True
             raise TlsFailure(wrong, tuple(self.alerts))
@@ -341,3 +345,12 @@ def reason_of(error: SSL.Error) -> str:
     """Return the library's own word on a failure."""
     queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
     return queue[-1][2] if queue else (str(error) or "the connection ended")
+
+
+def _usage_fault(chain: list[x509.Certificate]) -> str:
+    """Return what is wrong with the key usage of a server's certificate. RFC 8446 §4.4.2.2."""
+    try:
+        usage = chain[0].extensions.get_extension_for_class(x509.KeyUsage).value
+    except (IndexError, x509.ExtensionNotFound):
+        return ""
+    return "" if usage.digital_signature else "keyUsage of the certificate has no digitalSignature"

@@ -87,7 +87,9 @@ def _try(mutant: Mutant, case: str, path: Path, out: Path) -> Kill:
     items = [one for one in bench.ready(path) if one.plan.compiled.role == mutant.role]
     for ready in items:
         says = compile_says(mutant, suite, ready.plan.spec)
-        bench.choice = replace(bench.choice, options=replace(plain, says=says))
+        bench.choice = replace(
+            bench.choice, options=replace(plain, says=says, client=mutant.client)
+        )
         if ready.verdict is not None:
             continue
         result = bench.run(ready, lambda event: None)

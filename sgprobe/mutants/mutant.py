@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from dissectors.asn1.versions import Spec
 from sgprobe.cases.compile_parts import compile_mutations
@@ -13,13 +14,16 @@ from sgprobe.cases.references import Scope
 from sgprobe.cases.suite import Suite, near
 from sgprobe.durations import parse_duration
 from sgprobe.engine.disguise import Says
+from sgprobe.engine.end import OVERLOOKS
 from sgprobe.fileerror import FileError
+from sgprobe.links.tls import TLS12
 from sgprobe.problems import did_you_mean, listed, shown
 from sgprobe.yamlnode import Mapping, Node, Scalar
 from sgprobe.yamltable import entries, mapping_of, only, text, texts
 
 FOLDER = "mutants"
-_KEYS = ("text", "role", "off", "says", "caught-by")
+_KEYS = ("text", "role", "off", "says", "tls", "caught-by")
+_TLS = ("verify", "ciphers", "groups", "signatures", "highest", "overlooks")
 _SAYS = ("mutate", "fields", "status", "after", "nth")
 WORDS = ("silence", "repeat")
 
@@ -36,6 +40,8 @@ class Mutant:
     file: str
     line: int
     says: tuple[tuple[Scalar, Node], ...] = field(default=())
+    # how the product speaks TLS as a client: fields of the link's settings
+    client: dict[str, Any] = field(default_factory=dict)
 
 
 def load_mutants(suite: Suite) -> dict[str, Mutant]:
@@ -58,7 +64,8 @@ def _mutant(key: Scalar, node: Mapping, problems: Problems) -> Mutant:
     says = node.get("says")
     listed_says = tuple(says.entries) if isinstance(says, Mapping) else ()
     off = frozenset(one.text for one in texts(node, "off", problems))
-    if not off and not listed_says:
+    client = _client(node.get("tls"), problems)
+    if not off and not listed_says and not client:
         problems.add(node.source, f"{key.text} plants nothing", "give `off: [RULE]` or `says:`")
     return Mutant(
         key.text,
@@ -69,7 +76,27 @@ def _mutant(key: Scalar, node: Mapping, problems: Problems) -> Mutant:
         node.source.file,
         key.source.line,
         listed_says,
+        client,
     )
+
+
+def _client(node: Node | None, problems: Problems) -> dict[str, Any]:
+    """Return the TLS settings of a faulty client."""
+    if not isinstance(node, Mapping):
+        return {}
+    only(node, _TLS, problems)
+    told = {name: text(node, name, problems, need=False) for name in _TLS}
+    made: dict[str, Any] = {}
+    if told["verify"] == "no":
+        made["verify"] = False
+    for name in ("ciphers", "groups", "signatures"):
+        if told[name]:
+            made[name] = told[name]
+    if told["overlooks"]:
+        made[OVERLOOKS] = told["overlooks"]
+    if told["highest"] == "1.2":
+        made["highest"] = TLS12
+    return made
 
 
 def compile_says(mutant: Mutant, suite: Suite, spec: Spec) -> tuple[Says, ...]:
