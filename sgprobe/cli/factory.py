@@ -209,6 +209,7 @@ def _load(lab: Lab, arguments: argparse.Namespace) -> int:
     # before anything of the line begins
     closed = go_offline()
     line = lab.line(frozenset(arguments.rule_off))
+    line.recover()
     now = lab.clock.now()
     if path.resolve() not in [one.path for one in line.stock.deliveries]:
         bar = Bar("importing")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,9 +17,15 @@ from sgprobe.cli import run
 
 
 def sgprobe(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run in a process of its own: `load` closes the network for good."""
-    command = [sys.executable, "-m", "sgprobe", "factory", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+    """Run one command; `load` in a process of its own, for it closes the network for good."""
+    words = ["factory", *map(str, arguments)]
+    if arguments[0] == "load":
+        command = [sys.executable, "-m", "sgprobe", *words]
+        return subprocess.run(command, capture_output=True, text=True)
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = run(words)
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
 
 def test_the_five_commands(tmp_path: Path) -> None:
@@ -61,6 +70,28 @@ def test_loading_is_offline_while_it_runs(tmp_path: Path) -> None:
         done = sgprobe("load", *lab)
         assert done.returncode == 0, done.stderr
     assert "offline: sockets are refused by" in done.stdout
+
+
+def test_a_load_that_is_killed_goes_on(tmp_path: Path) -> None:
+    lab = ("--lab", tmp_path / "lab")
+    for step in (("order", "--count", 40), ("bind", "--devices", 40), ("deliver",)):
+        assert sgprobe(*step, *lab).returncode == 0
+    command = [sys.executable, "-m", "sgprobe", "factory", "load", "--stations", "4",
+               *map(str, lab)]  # fmt: skip
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    log = tmp_path / "lab/line/outcomes.jsonl"
+    for _ in range(600):
+        if log.exists() and log.stat().st_size > 2000:
+            break
+        time.sleep(0.02)
+    running.kill()
+    running.wait()
+    done = json.loads(sgprobe("load", "--stations", 2, "--json", *lab).stdout)
+    assert (done["good"], done["held"]) == (40, 0)
+    told = json.loads(sgprobe("report", "--final", "--json", *lab).stdout)
+    assert told["states"] == {"INSTALLED": 40}
+    assert set(told["verdicts"]) <= {"proven-installed", "not-proven"}
+    assert told["verdicts"]["proven-installed"] == 40
 
 
 def test_held_back_devices_and_mutants(tmp_path: Path) -> None:

@@ -65,6 +65,10 @@ class Claims:
         self._change("UPDATE claim SET holder = '' WHERE package = ? AND holder = ? AND done = 0",
                      (package, station))  # fmt: skip
 
+    def release_all(self, station: str) -> None:
+        """Give back all that a station had in work when it stopped."""
+        self._change("UPDATE claim SET holder = '' WHERE holder = ? AND done = ?", (station, 0))
+
     def done(self, package: str, station: str) -> None:
         """Know that a package is loaded; nobody gets it again."""
         self._change("UPDATE claim SET done = 1, holder = ? WHERE package = ?", (station, package))
@@ -77,7 +81,7 @@ class Claims:
             ).fetchone()
         return None if row is None else Claim(False, row[1], bool(row[2]), row[0])
 
-    def _change(self, statement: str, values: tuple[str, str]) -> None:
+    def _change(self, statement: str, values: tuple[str | int, ...]) -> None:
         with self._turn:
             self._db.execute(statement, values)
 

@@ -6,6 +6,7 @@ whose disk is full stops before a result could be lost.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -21,6 +22,10 @@ _ROOM = 16_384
 
 class JournalError(Exception):
     """The journal cannot be written or read; the station must not load anything."""
+
+
+class JournalBusy(JournalError):
+    """Another process writes this journal: the station works elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +57,19 @@ class Journal:
     path: Path
     _at: int = 0
     _file: int = -1
-    # the attempt that has begun and not ended
+    # the attempt that has begun and not ended, and the last one that has
     open: Attempt | None = None
+    last: Ended | None = None
     _last: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._file)
+            raise JournalBusy(f"{self.path}: another process writes it") from None
         except OSError as error:
             raise JournalError(f"{self.path}: {error.strerror}") from None
         for value, end in self._lines():
@@ -67,7 +77,8 @@ class Journal:
             if "begin" in value:
                 self.open = Attempt(**value["begin"])
                 self._last[self.open.delivery] = self.open.sequence
-            else:
+            elif self.open is not None:
+                self.last = Ended(self.open, value["ms"], outcome_of(value["end"]))
                 self.open = None
 
     def _lines(self) -> Iterator[tuple[dict[str, Any], int]]:
@@ -118,7 +129,7 @@ class Journal:
             raise JournalError(f"{self.path}: no attempt has begun")
         ended = Ended(self.open, milliseconds, outcome)
         self._write({"end": outcome.to_record(), "ms": milliseconds}, 0)
-        self.open = None
+        self.open, self.last = None, ended
         return ended
 
     def recover(self) -> Ended | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from sgprobe.crypto.chain import Anchor
 from sgprobe.peers.delivery.check import Checked
 from sgprobe.peers.fpa.claims import Claims
-from sgprobe.peers.fpa.journal import Journal
+from sgprobe.peers.fpa.journal import Journal, JournalBusy
 from sgprobe.peers.fpa.outcome import Outcome
 from sgprobe.peers.fpa.reports import Reporter, Written
 from sgprobe.peers.fpa.rules import RULES
@@ -44,6 +44,7 @@ class Line:
         self.reporter = Reporter(folder / "reports", self.rules)
         self._random = random
         self._stations: dict[str, Station] = {}
+        self._id = _identity(folder / "line.id")
 
     def import_delivery(
         self, path: Path, now: float, told: Callable[[int], None] = lambda entries: None
@@ -60,9 +61,23 @@ class Line:
                 raise ValueError(f"a line has at most {MAX_STATIONS} stations")
             journal = Journal(self.folder / "stations" / f"{name}.journal")
             self._stations[name] = Station(
-                name, self.stock, self.claims, journal, self.rules, self._random
+                name, self.stock, self.claims, journal, self.rules, self._random, self._id
             )
         return self._stations[name]
+
+    def recover(self) -> int:
+        """End what a power cut has left open at any station; return how many there are.
+
+        Stations that work in another process are left alone.
+        """
+        count = 0
+        for name in self.stations():
+            try:
+                self.station(name)
+            except JournalBusy:
+                continue
+            count += 1
+        return count
 
     def stations(self) -> list[str]:
         """Return the names of all stations that have ever worked."""
@@ -97,3 +112,14 @@ class Line:
         for station in self._stations.values():
             station.journal.close()
         self.claims.close()
+
+
+def _identity(path: Path) -> str:
+    """Return the name under which the stations of a line make claims: no other line has it."""
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        made = f"{os.urandom(4).hex()}/"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(made)
+        return made

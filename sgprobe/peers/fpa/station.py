@@ -56,16 +56,22 @@ class Station:
         journal: Journal,
         rules: Rules,
         random: Callable[[int], bytes],
+        line: str = "",
     ) -> None:
         self.name = name
+        # what claims are made under: lines that share claims may have stations of one name
+        self._holder = f"{line}{name}"
         self.journal = journal
         self._stock = stock
         self._claims = claims
         self._rules = rules
         self._random = random
-        cut = journal.recover()
-        if cut is not None:
-            claims.release(cut.attempt.package, name)
+        journal.recover()
+        last = journal.last
+        if last is not None and last.outcome.success:
+            # power may have gone between the journal and the claim
+            claims.done(last.attempt.package, self._holder)
+        claims.release_all(self._holder)
 
     def process(self, scanned: str | None = None) -> StationProcedure[Device]:
         """Load and finish the device in the reader; `scanned` is the EID on its label."""
@@ -129,9 +135,9 @@ class Station:
         loads: list[Load] = []
         for _ in range(_TRIES):
             now: float = yield Now()
-            claim = self._claims.claim(entry.package_id, self.name)
+            claim = self._claims.claim(entry.package_id, self._holder)
             if not claim.granted and self._rules.on("FPA.CLAIM"):
-                if claim.done and (claim.holder == self.name or info.phase == "closed"):
+                if claim.done and (claim.holder == self._holder or info.phase == "closed"):
                     # loaded before, and the device only comes again
                     return loads
                 text = f"{'loaded' if claim.done else 'claimed'} by {claim.holder}"
@@ -140,14 +146,14 @@ class Station:
             attempt = max(1, claim.attempt)
             refused = self._refused(candidate, now)
             if refused is not None:
-                self._claims.release(entry.package_id, self.name)
+                self._claims.release(entry.package_id, self._holder)
                 return [*loads, self._noted(candidate, attempt, refused, now)]
             load = yield from self._attempt(candidate, attempt, now)
             loads.append(load)
             if load.outcome.success:
-                self._claims.done(entry.package_id, self.name)
+                self._claims.done(entry.package_id, self._holder)
             else:
-                self._claims.release(entry.package_id, self.name)
+                self._claims.release(entry.package_id, self._holder)
             if load.outcome.code not in _AGAIN:
                 return loads
             try:

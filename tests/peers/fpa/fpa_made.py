@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -127,7 +128,10 @@ class Factory:
         return Slot(device, clock=clock, **slot).run(self.station(station).process(scanned))
 
     def reopen(self, **options: Any) -> None:
-        """Begin again as after a power cut of the line: nothing is closed."""
+        """Begin again as after a power cut of the line: nothing is closed in order."""
+        for station in self.line._stations.values():
+            # the kernel does this to the files of a process that is gone
+            os.close(station.journal._file)
         self.line = line(self.folder, **options)
 
     def report(self, final: bool = False) -> list[dict[str, Any]]:

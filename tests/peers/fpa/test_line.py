@@ -440,6 +440,50 @@ def test_power_cut_right_after_the_result(tmp_path: Path) -> None:
     assert len(device.profiles()) == 1
 
 
+def test_all_stations_recover_when_one_begins(tmp_path: Path) -> None:
+    """A line that had four stations goes on with one: nothing stays claimed."""
+    made = factory(tmp_path)
+    chips = [personalised(number) for number in (1, 2, 3)]
+    made.deliver(chips)
+    for number, chip in enumerate(chips, 1):
+        left = 10 + number
+
+        def after() -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise Cut
+
+        with pytest.raises(Cut):
+            made.load(Plugged(chip), f"s{number}", after=after)
+    made.reopen()
+    assert made.line.recover() == 3
+    for chip in chips:
+        assert made.load(Plugged(chip), "s9").good
+    verdicts = [one["verdict"] for one in made.report(final=True)]
+    assert sorted(verdicts) == ["not-proven"] * 3 + ["proven-installed"] * 3
+
+
+def test_power_cut_between_journal_and_claim(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = factory(tmp_path)
+    made.deliver([personalised(1)])
+    device = Plugged(personalised(1))
+
+    def done(self: Claims, package: str, station: str) -> None:
+        raise Cut
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Claims, "done", done)
+        with pytest.raises(Cut):
+            made.load(device)
+    device.power_cycle()
+    made.reopen()
+    assert made.load(device).good
+    assert made.items() == [(1, "RESULT")]
+
+
 def test_mutant_that_fetches_no_result(tmp_path: Path) -> None:
     made = factory(tmp_path, off={"FPA.RESULT-FETCHED"})
     made.deliver([personalised(1)])
@@ -508,8 +552,13 @@ def test_a_torn_line_is_no_line_and_a_damaged_one_stops(tmp_path: Path) -> None:
     path.write_bytes(whole + b'{"begin":{"deliv')
     torn = Journal(path)
     assert (torn.open, len(list(torn.ended("D")))) == (None, 1)
+    with pytest.raises(JournalError, match="another process"):
+        Journal(path)
     torn.begin("D", "00" * 16, "11" * 16, "22" * 10, 1, NOW)
-    assert Journal(path).recover() is not None
+    os.close(torn._file)
+    again = Journal(path)
+    assert again.recover() is not None
+    again.close()
     path.write_bytes(whole.replace(b'{"end"', b'{"eXX""') + whole)
     with pytest.raises(JournalError, match=":2:"):
         Journal(path)
