@@ -26,7 +26,8 @@ _MEMBERS: dict[str, dict[str, tuple[str, str]]] = {
     },
     ES11: {
         "initiateAuthentication": (
-            "euiccChallenge euiccInfo1 smdsAddress",
+            # SGP.22 §5.8.1: the member keeps the name that it has on ES9+
+            "euiccChallenge euiccInfo1 smdpAddress",
             "transactionId serverSigned1 serverSignature1 euiccCiPKIdToBeUsed serverCertificate",
         ),
         "authenticateClient": (

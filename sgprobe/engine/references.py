@@ -96,11 +96,12 @@ class References:
         return {}
 
     async def _download(self, given: Given) -> dict[str, Value]:
-        code = str(given.get("activation-code") or self._activation_code())
+        code = str(given.get("activation-code") or self.activation_code())
         self.background(self.world.device.run(self.world.ipa.download(code)))
         return {}
 
-    def _activation_code(self) -> str:
+    def activation_code(self) -> str:
+        """Return the code of the order that came last."""
         if not self.matching_id:
             raise Unresolved("no order: trigger smdp.order first, or give activation-code")
         return f"1${self.world.smdp.setup.party.address}${self.matching_id}"

@@ -11,8 +11,9 @@ from dissectors.asn1.model import Value
 from dissectors.asn1.versions import Spec
 from dissectors.asn1.writer import EncodeError
 from dissectors.finding import Finding
-from dissectors.spec.functions import Function
+from dissectors.spec.functions import ES9, ES11, FUNCTIONS, Function
 from dissectors.trace.card_carrier import recognise_answer, recognise_command
+from dissectors.trace.message import Recognised
 from dissectors.trace.recognise import first_tag
 from sgprobe.cases import planned as p
 from sgprobe.cases.match import Unresolved
@@ -250,7 +251,7 @@ class Talk:
         if role == self.role:
             return await self._as_product(role, request, default)
         version = self.spec if role in ("eim", "ipa") else self._rsp()
-        found = wire.read_request(request, version)
+        found = _at_server(role, wire.read_request(request, version))
         if found is None:
             return await default()
         sender = self._client_of(role)
@@ -546,6 +547,15 @@ class _Sent:
     value: Value
     is_json: bool
     problems: tuple[Finding, ...] = field(default=())
+
+
+def _at_server(role: str, found: Recognised | None) -> Recognised | None:
+    """Return what a server was asked: an SM-DS is asked with the paths and messages of ES9+."""
+    if found is None or role != "smds" or found.function.interface != ES9:
+        return found
+    name = found.function.name
+    same = (one for one in FUNCTIONS if one.interface == ES11 and one.name == name)
+    return found._replace(function=next(same, found.function))
 
 
 def _name(heard: Heard) -> str:
