@@ -10,12 +10,14 @@ from typing import TextIO
 from sgprobe import events as e
 from sgprobe.events import Verdict
 from sgprobe.fileerror import width
+from sgprobe.report.causes import causes
 from sgprobe.report.failure import COLOURS, Paint, failure_text, step_title
 from sgprobe.report.run import COUNTS, SYMBOLS, counted, verdict_of
 from sgprobe.report.text import duration, headline, many, plain, short
 
 _EVERY = 10.0  # seconds between two plain lines of progress
 _ID, _TITLE = 58, 60
+_MOST_CAUSES = 20
 _ASCII = str.maketrans({
     "✔": "+", "✘": "x", "–": "-", "›": ">", "·": "|", "…": "...", "→": "->", "§": "par. ",
     "“": '"', "”": '"',
@@ -60,6 +62,7 @@ class Console:
         self._warned = 0
         self._counts = dict.fromkeys(COUNTS, 0)
         self._failures: list[str] = []
+        self._bad: list[tuple[Verdict, str, str, str]] = []
         self._group = ("", "")
         self._total = 0
         self._column = 2
@@ -100,6 +103,8 @@ class Console:
             self._line("")
             self._line(text.rstrip("\n"))
         self._line("")
+        for text in self._causes():
+            self._line(text)
         self._line(self._tally(seconds))
         self._stream.flush()
 
@@ -142,6 +147,8 @@ class Console:
             self._line(self._item(event, verdict, title), event.at)
         if not quiet:
             self._failures.append(failure_text([*events, event], self._paint))
+            case = started.case if isinstance(started, e.ItemStarted) else event.item
+            self._bad.append((verdict, event.reason, case, event.item))
         self._progress(event.at)
 
     def _heading(self, interface: str, function: str) -> None:
@@ -167,6 +174,21 @@ class Console:
         pad = " " * max(2, _TITLE + 2 - width(text))
         symbol = self._paint(COLOURS[verdict], SYMBOLS[verdict])
         return f"  {symbol} {ident} {text}{pad if time else ''}{time}{known}"
+
+    def _causes(self) -> list[str]:
+        """Return the causes, where one stands behind several failures."""
+        found = causes(self._bad)
+        if len(found) == len(self._bad):
+            return []
+        lines = []
+        for one in found[:_MOST_CAUSES]:
+            names = list(one.cases)
+            cases = ", ".join(map(plain, names[:2])) + (", …" if len(names) > 2 else "")
+            symbol = self._paint(COLOURS[one.verdict], SYMBOLS[one.verdict])
+            said = plain(short(one.reason, 2 * _TITLE))
+            lines.append(f"  {symbol} {many(len(one.items), 'item'):>9}  {said}  ({cases})")
+        rest = len(found) - _MOST_CAUSES
+        return [*lines, *([f"    and {rest} more causes"] if rest > 0 else []), ""]
 
     def _tally(self, seconds: float | None) -> str:
         counts = self._counts

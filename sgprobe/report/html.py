@@ -8,16 +8,18 @@ from collections.abc import Callable
 from typing import TextIO
 
 from sgprobe.events import Verdict
+from sgprobe.report.causes import causes
 from sgprobe.report.compare import Comparison
 from sgprobe.report.junit import iso
 from sgprobe.report.messages import role_name
 from sgprobe.report.page import esc, facts, page, rows, table, template
 from sgprobe.report.page_item import article, yaml_lines
 from sgprobe.report.run import COUNTS, GRAVITY, SYMBOLS, WORDS, Item, Run, counted
-from sgprobe.report.text import duration, headline, many, plain
+from sgprobe.report.text import duration, many, plain
 
 # so many failures stand open when the page is opened
 _OPEN = 12
+_MOST_CAUSES, _MOST_LINKS = 100, 8
 _TITLES = {
     Verdict.FAIL: "Failed: the product broke an expectation",
     Verdict.ERROR: "Errors: the bench or a case is at fault",
@@ -100,29 +102,38 @@ def _tiles(run: Run) -> str:
 
 
 def _index(run: Run, numbers: dict[str, int]) -> str:
-    """List what did not pass, a line for each case: a planted fault stands on the first screen."""
-    groups: dict[tuple[str, Verdict], list[Item]] = {}
-    for item in run.by_gravity():
-        if item.warnings or item.verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE):
-            groups.setdefault((item.started.case, item.verdict), []).append(item)
-    if not groups:
-        return ""
+    """List what did not pass, a line for each cause: a planted fault stands on the first screen."""
+    by_id = {item.id: item for item in run.items}
+    found = causes(
+        (item.verdict, item.reason or "; ".join(item.warnings), item.started.case, item.id)
+        for item in run.items
+        if item.warnings or item.verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE)
+    )
     cells = []
-    for (case, verdict), items in list(groups.items())[:200]:
-        first = items[0]
-        count = many(len(items), "variant") if len(items) > 1 or first.started.variant else ""
-        known = " with warnings" if verdict is Verdict.PASS else ""
-        if first.ended and first.ended.deviation:
+    for cause in found[:_MOST_CAUSES]:
+        links = [
+            f'<a href="#i{numbers[items[0]]}">{esc(case)}</a>'
+            + (f" ({len(items)})" if len(items) > 1 else "")
+            for case, items in cause.cases.items()
+        ]
+        more = f" and {len(links) - _MOST_LINKS} more cases" if len(links) > _MOST_LINKS else ""
+        first = by_id[cause.items[0][1]]
+        known = " with warnings" if cause.verdict is Verdict.PASS else ""
+        if first.ended is not None and first.ended.deviation:
             known = ", known deviation"
         cells.append((
-            f'<span class="{verdict.value}">{SYMBOLS[verdict]} {WORDS[verdict]}{known}</span>',
-            f'<a href="#i{numbers[first.id]}">{esc(case)}</a>',
-            count,
-            esc(first.started.title, 200),
-            esc(headline(first.reason or "; ".join(first.warnings)), 240),
+            f'<span class="{cause.verdict.value}">{SYMBOLS[cause.verdict]} '
+            f"{WORDS[cause.verdict]}{known}</span>",
+            many(len(cause.items), "item"),
+            f"<strong>{esc(cause.reason, 300)}</strong><br>"
+            f'<span class="faint">{esc(first.started.title, 200)}</span>',
+            ", ".join(links[:_MOST_LINKS]) + more,
         ))  # fmt: skip
-    head = ("verdict", "case", "how many", "a conforming product", "what came")
-    more = f"<p>and {len(groups) - 200} more cases</p>" if len(groups) > 200 else ""
+    if not cells:
+        return ""
+    rest = len(found) - _MOST_CAUSES
+    more = f"<p>and {rest} more</p>" if rest > 0 else ""
+    head = ("verdict", "how many", "what came, and what a conforming product does", "cases")
     return f"<h2>What to look at</h2>\n{table(head, rows(cells), 'index')}{more}\n"
 
 

@@ -6,12 +6,13 @@ from collections import Counter
 from typing import TextIO
 
 from sgprobe.events import Verdict
+from sgprobe.report.causes import causes
 from sgprobe.report.compare import Comparison
 from sgprobe.report.markdown import code, md, table
 from sgprobe.report.run import COUNTS, SYMBOLS, WORDS, Item, Run, counted
-from sgprobe.report.text import duration, headline, many
+from sgprobe.report.text import duration, many
 
-_MOST = 50
+_MOST, _MOST_NAMED = 50, 4
 
 
 def write_summary(run: Run, out: TextIO, comparison: Comparison | None = None) -> None:
@@ -38,17 +39,21 @@ def write_summary(run: Run, out: TextIO, comparison: Comparison | None = None) -
 def _section(verdict: Verdict, items: list[Item]) -> list[str]:
     if not items:
         return []
+    by_id = {item.id: item for item in items}
+    found = causes((verdict, item.reason, item.started.case, item.id) for item in items)
     rows = []
-    for item in items[:_MOST]:
-        known = " (known deviation)" if item.ended and item.ended.deviation else ""
-        ids = ", ".join(str(one.get("id", "")) for one in item.started.requirements)
-        reason = headline(item.reason)
-        place = f"{item.started.file}:{item.started.line}"
-        rows.append([code(item.id) + known, md(reason), md(ids), code(place)])
+    for cause in found[:_MOST]:
+        first = by_id[cause.items[0][1]].started
+        ids = ", ".join(str(one.get("id", "")) for one in first.requirements)
+        names = [code(ident) for _, ident in cause.items[:_MOST_NAMED]]
+        if len(cause.items) > _MOST_NAMED:
+            names.append(f"{len(cause.items) - _MOST_NAMED} more")
+        place = code(f"{first.file}:{first.line}")
+        rows.append([str(len(cause.items)), md(cause.reason), ", ".join(names), md(ids), place])
     lines = [f"### {SYMBOLS[verdict]} {counted(verdict, len(items))}", ""]
-    lines += table(["case", "reason", "requirement", "file"], rows)
-    if len(items) > _MOST:
-        lines += ["", f"and {len(items) - _MOST} more"]
+    lines += table(["items", "reason", "cases", "requirement", "file"], rows)
+    if len(found) > _MOST:
+        lines += ["", f"and {len(found) - _MOST} more reasons"]
     return [*lines, ""]
 
 

@@ -33,7 +33,12 @@ def test_elsewhere_only_what_did_not_pass_is_told() -> None:
     )
     assert "  10/64 done, 0 not passed, at ESIPA-EIM-0002[coap-nist-p256]" in lines
     assert not any(line.startswith("  ✔") for line in lines)
-    assert sum(line.startswith("  ✘") for line in lines) == 4
+    assert sum(line.startswith("  ✘ ESIPA") for line in lines) == 4
+    assert (
+        "  ✘   4 items  GetEimPackageResponse: 2 of 5 named fields differ  (ESIPA-EIM-0003, \
+ESIPA-EIM-0007, …)"
+        in lines
+    )
     assert sum(line.startswith("✘ ") for line in lines) == 4  # each failure once, after the list
     assert lines[-1] == (
         "60 applicable: 48 passed · 4 failed · 4 inconclusive · 4 errors · 9 passed with warnings"
