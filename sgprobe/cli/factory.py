@@ -59,6 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     bind.add_argument("--suite", default="c1", choices=list(SUITES), help="default: c1")
     bind.add_argument("--spare", type=int, default=1, metavar="N",
                       help="one-time keys beside the one that is used (default 1)")  # fmt: skip
+    bind.add_argument("--route", default="a", choices=["a", "b"],
+                      help="of eUICC data: a, to the SM-DPf; b, by the device maker")  # fmt: skip
     bind.add_argument("--enable", action="store_true", help="the line enables what it has loaded")
     bind.add_argument("--supersedes", metavar="ID", help="void this earlier delivery")
 
@@ -153,7 +155,7 @@ def _bind(lab: Lab, arguments: argparse.Namespace) -> int:
     bar = Bar("personalising")
     chips = lab.personalise(arguments.devices, suite, arguments.spare, bar)
     bar.clear()
-    data = lab.give_data(chips)
+    data = lab.give_data(chips, arguments.route)
     members = {"policy": {"enableAfterLoad": arguments.enable}}
     if arguments.supersedes:
         members["supersedes"] = arguments.supersedes

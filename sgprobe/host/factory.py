@@ -6,6 +6,7 @@ over HTTPS.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import random
@@ -19,12 +20,14 @@ from sgprobe.crypto import keys
 from sgprobe.crypto.ifpp_keys import Suite
 from sgprobe.crypto.keys import Curve
 from sgprobe.crypto.pki import CertificateSet, TestPki
-from sgprobe.exchange import Response
+from sgprobe.exchange import Request, Response
 from sgprobe.host.binding_pool import BindingPool
 from sgprobe.host.factory_tls import ask_remote
 from sgprobe.host.station import CardDevice
 from sgprobe.links.clock import WallClock
 from sgprobe.peers.delivery.manifest import Manifest
+from sgprobe.peers.dm.maker import PATH as ESED2
+from sgprobe.peers.dm.maker import DeviceMaker
 from sgprobe.peers.effects import LinkFailure, Now, Post, Procedure, Wait
 from sgprobe.peers.euicc.card import Card
 from sgprobe.peers.euicc.config import Config
@@ -199,9 +202,14 @@ class Lab:
         self._save()
         return made
 
-    def give_data(self, chips: list[Personalised]) -> dict[str, Any]:
-        """Send the eUICC data to the SM-DPf (route A)."""
-        client, eum = self.client(EUM), Eum(self.certificates)
+    @property
+    def maker(self) -> DeviceMaker:
+        """The device maker, with the eUICC data that were handed to it."""
+        return DeviceMaker(SqliteStore(self.folder / "dm.sqlite"))
+
+    def give_data(self, chips: list[Personalised], route: str = "a") -> dict[str, Any]:
+        """Send the eUICC data to the SM-DPf (route A, Esed1), or to the device maker (B, Esed2)."""
+        eum = Eum(self.certificates)
         accepted: list[str] = []
         refused: list[Any] = []
         for at in range(0, len(chips), _BATCH):
@@ -211,10 +219,19 @@ class Lab:
             path = self.folder / "eum" / f"{name}.ff47"
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(octets)
-            answer = self.ask(EUM, client.batch(octets, DM))
+            answer = self._send_batch(octets, route)
             accepted += answer["accepted"]
             refused += answer["refused"]
         return {"accepted": accepted, "refused": refused}
+
+    def _send_batch(self, octets: bytes, route: str) -> dict[str, Any]:
+        if route == "a":
+            return self.ask(EUM, self.client(EUM).batch(octets, DM))
+        header = {"functionRequesterIdentifier": EUM, "functionCallIdentifier": "esed2"}
+        members = {"header": header, "batch": base64.b64encode(octets).decode()}
+        body = json.dumps(members).encode()
+        answer = self.maker.answer(Request(ESED2, "application/json", body), self.clock.now())
+        return {"refused": [], **json.loads(answer.body)}
 
     # --- steps 5 and 6: the device maker requests packages, the SM-DPf binds ---
 
@@ -225,6 +242,9 @@ class Lab:
         """Request a package for the first key of each eUICC; return what the job says."""
         entries = [{"eid": one.eid, "keyRef": one.one_time_keys[0].ref.hex()} for one in chips]
         asked = {"orderId": order, "dmId": DM, "suite": int(suite), "entries": entries, **members}
+        data = self.maker.data_of(one.eid for one in chips)
+        if data:
+            asked["euiccData"] = data
         if self.url is None:
             asked.setdefault("deliveryId", f"D{len(self.notes['deliveries']) + 1}")
         job = self.ask(DM, self.client(DM).request(asked, told))

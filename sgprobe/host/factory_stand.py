@@ -23,6 +23,7 @@ from sgprobe.links.https_client import Unreachable
 from sgprobe.links.https_server import Caller, HttpsServer
 from sgprobe.links.tape import Tape
 from sgprobe.links.tls import TLS13, TlsSettings
+from sgprobe.peers.delivery.files import FilesError
 from sgprobe.peers.effects import LinkFailure
 from sgprobe.peers.smdpf.server import SmDpf, make_setup
 from sgprobe.peers.store import MemoryStore, SqliteStore, Store
@@ -91,7 +92,12 @@ class FactoryStand:
         while True:
             before = self.smdpf.store.get("jobs")
             if before:
-                self.smdpf.step(self.clock.now())
+                try:
+                    self.smdpf.step(self.clock.now())
+                except (OSError, FilesError) as error:
+                    # the job stays where it was, and goes on when there is room again
+                    self._say(f"a delivery cannot be written: {error}")
+                    await asyncio.sleep(_TICK)
             if self.clock.now() >= next_tick:
                 next_tick = self.clock.now() + _TICK
                 self.smdpf.tick(next_tick)

@@ -32,7 +32,7 @@ def test_the_five_commands(tmp_path: Path) -> None:
     lab = ("--lab", tmp_path / "lab")
     told = [
         sgprobe("order", "--count", 6, "--type", "small", *lab),
-        sgprobe("bind", "--devices", 4, "--enable", *lab),
+        sgprobe("bind", "--devices", 4, "--enable", "--route", "b", *lab),
         sgprobe("deliver", "--tar", tmp_path / "d.tar", *lab),
         sgprobe("load", "--stations", 2, *lab),
         sgprobe("report", "--final", *lab),
