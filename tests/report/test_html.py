@@ -19,9 +19,9 @@ from sgprobe.report.compare import compare
 from sgprobe.report.folder import read_run
 from sgprobe.report.html import write_html
 
-_VOID = {"meta", "input", "wbr", "path", "rect", "line"}
+_VOID = {"br", "meta", "input", "wbr", "path", "rect", "line"}
 _TAGS = {
-    "html", "head", "meta", "title", "style", "body", "script", "a", "svg", "defs", "marker",
+    "br", "html", "head", "meta", "title", "style", "body", "script", "a", "svg", "defs", "marker",
     "path", "header", "h1", "h2", "h3", "h4", "p", "ul", "li", "b", "span", "div", "table",
     "thead", "tbody", "tr", "th", "td", "main", "form", "fieldset", "legend", "label", "input",
     "select", "option", "button", "output", "section", "details", "summary", "article", "dl",
