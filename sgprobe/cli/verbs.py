@@ -37,16 +37,22 @@ VERBS = {
     "matrix": Verb("sgprobe.cli.matrix", "which requirement is covered by which case, and how"),
     "bundle": Verb("sgprobe.cli.bundle", "pack the evidence of a run, or verify such a pack"),
     "schema": Verb("sgprobe.cli.schema", "print the JSON Schema of cases, for editors"),
+    "doctor": Verb("sgprobe.cli.doctor", "look whether this machine has what is needed"),
+    "completion": Verb("sgprobe.cli.completion", "print completion for bash, zsh or fish"),
+    "man": Verb("sgprobe.cli.man", "print the manual page"),
 }
 
 
 def help_text() -> str:
     """Return the short help: verbs, then examples."""
     lines = ["usage: sgprobe VERB [options]      (sgprobe VERB --help says more)", ""]
-    lines += [f"  {name:<9}{verb.line}" for name, verb in VERBS.items()]
+    lines += [f"  {name:<12}{verb.line}" for name, verb in VERBS.items()]
     lines += [
         "",
         "examples:",
+        "  sgprobe run                              every case against the references",
+        "  sgprobe run --iut my-eim.yaml --report html",
+        "  sgprobe decode capture.pcapng --keylog keys.log",
         "  sgprobe decode BF4F03020101",
         "  sgprobe asn1 show EuiccPackageRequest",
     ]
