@@ -57,9 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
                            "hint": one.hint} for one in found], indent=1))  # fmt: skip
     else:
         for one in found:
-            print(f"{one.state:<8}{one.what:<18}{one.text}")
+            print(f"{one.state:<8}{one.what:<21}{one.text}")
             if one.hint:
-                print(f"{'':<8}{'':<18}{one.hint}")
+                print(f"{'':<8}{'':<21}{one.hint}")
     return 1 if any(one.state == WRONG for one in found) else 0
 
 
@@ -67,8 +67,9 @@ def findings() -> Iterator[Finding]:
     """Yield what there is to say of this machine."""
     yield Finding("sgprobe", GOOD, f"{sgprobe.__version__} in {Path(sgprobe.__file__).parent}")
     version = platform.python_version()
-    yield Finding("python", GOOD if sys.version_info >= (3, 11) else WRONG, version,
-                  "" if sys.version_info >= (3, 11) else "Python 3.11 or later is needed")  # fmt: skip
+    new = sys.version_info >= (3, 11)
+    hint = "" if new else "Python 3.11 or later is needed"
+    yield Finding("python", GOOD if new else WRONG, version, hint)
     yield from _packages()
     yield from _tls()
     yield _certificates()
@@ -100,9 +101,7 @@ def _tls() -> Iterator[Finding]:
 
     for suite in Suite:
         why = unavailable(suite)
-        yield Finding(
-            f"SGP.41 suite {suite.name.lower()}", MISSING if why else GOOD, why or "there"
-        )
+        yield Finding(f"SGP.41 {suite.name.lower()}", MISSING if why else GOOD, why or "there")
 
 
 def _certificates() -> Finding:
@@ -134,8 +133,9 @@ def _clock() -> Finding:
     # a build of this program cannot be younger than the machine's clock
     made = Path(sgprobe.__file__).stat().st_mtime
     if time.time() < made - 86_400:
-        return Finding("clock", WRONG, f"{datetime.now(UTC):%Y-%m-%d}: before sgprobe was installed",
-                       "certificates will look as if not yet valid: set the clock")  # fmt: skip
+        text = f"{datetime.now(UTC):%Y-%m-%d}: before sgprobe was installed"
+        hint = "certificates will look as if not yet valid: set the clock"
+        return Finding("clock", WRONG, text, hint)
     return Finding("clock", GOOD, f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
 
 
@@ -158,7 +158,7 @@ def _reader() -> Finding:
 
         found = [str(one) for one in readers()]
     except ImportError:
-        return Finding("PC/SC", MISSING, "pyscard is not installed", "pip install 'sgprobe[pcsc]'")
+        return Finding("PC/SC", MISSING, "pyscard is not installed", "pip install 'sgprobe[card]'")
     except Exception as error:  # pyscard's own exceptions have no common base
         return Finding("PC/SC", MISSING, f"{error}"[:120], "start pcscd")
     return Finding("PC/SC", GOOD, ", ".join(found) or "no reader")
