@@ -18,7 +18,7 @@ from sgprobe.host.factory import DM, MSP, Lab, LabError
 from sgprobe.host.factory_stand import FactoryPlan, FactoryStand
 from sgprobe.host.factory_tls import ask_remote
 from sgprobe.host.loading import load_all
-from sgprobe.host.station import at_once
+from sgprobe.host.station import ReaderDevice, Slot, at_once
 from sgprobe.links.https_client import HttpsClient, Unreachable
 from sgprobe.links.tls import TlsSettings
 from sgprobe.peers.delivery.book import DeliveryBook
@@ -26,6 +26,7 @@ from sgprobe.peers.delivery.check import check_delivery, open_manifest
 from sgprobe.peers.delivery.files import Folder
 from sgprobe.peers.effects import LinkFailure
 from sgprobe.peers.es9client import ServerFault, ServerRefusal
+from sgprobe.peers.fpa import es10f
 from sgprobe.peers.smdpf.client import SmDpfClient
 
 
@@ -186,6 +187,40 @@ def test_without_a_certificate_nobody_is_heard(stand: FactoryStand, tmp_path: Pa
     other = SmDpfClient("https://127.0.0.1:9", MSP, lambda: "c")
     with pytest.raises(LinkFailure):
         ask_remote(lab.certificates, MSP, other.gaps("x"))
+    lab.close()
+
+
+def test_a_card_in_a_reader_that_waits(tmp_path: Path) -> None:
+    """A reader of coroutines, in a loop of its own, as PC/SC and modems are."""
+    lab = Lab.make(tmp_path / "lab")
+    lab.order("small", 1)
+    (chip,) = lab.personalise(1)
+    lab.give_data([chip], "b")
+    lab.bind("O1", [chip])
+    folder, _ = lab.deliver(None)
+    line = lab.line()
+    line.import_delivery(folder, lab.clock.now())
+    inner = lab.device(chip)
+
+    class Slow:
+        async def transmit(self, apdu: bytes) -> bytes:
+            await asyncio.sleep(0)
+            return inner.apdu(apdu)
+
+        async def reset(self) -> None:
+            await asyncio.sleep(0)
+            inner.reset()
+
+        async def close(self) -> None:
+            pass
+
+    loop = asyncio.new_event_loop()
+    device = ReaderDevice(Slow(), loop.run_until_complete)
+    assert load_all(line, [lambda: device], 1).good == 1
+    state = Slot(device).run(es10f.witness(b"w" * 16))
+    assert isinstance(state, es10f.State)
+    assert (state.challenge, state.phase, len(state.profiles)) == ((b"w" * 16).hex(), "closed", 1)
+    loop.close()
     lab.close()
 
 

@@ -10,7 +10,7 @@ from dissectors.asn1.tlv import TlvError
 from dissectors.link.apdu import ApduError
 from dissectors.link.apdu_bpp import split_bpp
 from sgprobe.peers.effects import Card, CardFailure, LinkFailure
-from sgprobe.peers.fpa.effects import StationProcedure
+from sgprobe.peers.fpa.effects import Contact, StationProcedure
 
 SPEC = "IFPP@0"
 RESULT = b"\xbf\x37"
@@ -136,6 +136,12 @@ def close_phase(challenge: bytes) -> StationProcedure[State | str]:
 def signed_state(challenge: bytes) -> StationProcedure[State | str]:
     """GetSignedIfppState (FF45); return the signed state, or the error."""
     return (yield from _state("GetSignedIfppState", {"challenge": challenge.hex()}))
+
+
+def witness(challenge: bytes) -> StationProcedure[State | str]:
+    """Contact the device and ask for its signed state, as a witness does at the ship point."""
+    yield Contact()
+    return (yield from signed_state(challenge))
 
 
 def enable(iccid: str) -> StationProcedure[int]:
