@@ -18,7 +18,7 @@ from sgprobe.engine.heard import History
 from sgprobe.exchange import Request, Response
 from sgprobe.peers.effects import Now, Post, Procedure
 from sgprobe.peers.es9 import messages as es9
-from sgprobe.peers.es9client import Es9Client
+from sgprobe.peers.es9client import Es9Client, ServerFault, ServerRefusal
 from sgprobe.peers.ipa.config import Config as IpaConfig
 
 Card = Callable[[bytes], Awaitable[bytes]]
@@ -129,6 +129,8 @@ class CardSays:
             except StopIteration as stop:
                 result: T = stop.value
                 return result
+            except (ServerRefusal, ServerFault) as error:
+                raise Unresolved(f"the simulated SM-DP+: {error}") from None
             match effect:
                 case Post(_, request):
                     outcome = self.smdp(request)

@@ -55,6 +55,9 @@ class Slot(CardLink):
 
     async def apdu(self, command: bytes) -> ResponseApdu:
         """Send one APDU, and count what carries data."""
+        if command[1] == Ins.FETCH:
+            # the case or the link itself sees to it
+            self.refresh_wanted = 0
         response = await super().apdu(command)
         there = self.carried
         more = command[1] == Ins.STORE_DATA

@@ -67,8 +67,8 @@ class Interpreter:
     def __init__(self, rules: Rules, room: int) -> None:
         self.warnings: list[Status] = []
         self._rules = rules
-        self._room = room
-        self._creation = Creation(room if rules.on("EUICC.MEMORY") else _HARD_LIMIT)
+        self._room = room if rules.on("EUICC.MEMORY") else _HARD_LIMIT
+        self._creation = Creation(self._room)
         self._pending = bytearray()
         self._package = bytearray()
         self._seen: set[str] = set()
