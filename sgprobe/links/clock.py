@@ -98,7 +98,8 @@ class ScenarioClock:
 
     A 72-hour window passes in a millisecond. Whatever travels on a socket takes its real time: a
     link says so by `touch`, and the clock stands a moment before it jumps. It counts only moments
-    in which the event loop had nothing else to do: one process, one loop.
+    in which the event loop had nothing else to do: one process, one loop. Held, or never quiet, it
+    runs with the wall: what is due happens at its time.
     """
 
     def __init__(self, start: float | None = None, grace: float = _GRACE) -> None:
@@ -130,12 +131,13 @@ class ScenarioClock:
     @contextmanager
     def hold(self) -> Iterator[None]:
         self._holds += 1
+        self._arm_again()
         try:
             yield
         finally:
             self._holds -= 1
             self.touch()
-            self._arm()
+            self._arm_again()
 
     def call_at(self, when: float, act: Act) -> Alarm:
         alarm = Alarm(when, act)
@@ -145,7 +147,8 @@ class ScenarioClock:
             self._due = [entry for entry in self._due if entry[2].act is not None]
             heapq.heapify(self._due)
             self._sweep_at = 64 + 2 * len(self._due)
-        self._arm()
+        if self._due[0][2] is alarm:
+            self._arm_again()
         return alarm
 
     async def sleep(self, seconds: float) -> None:
@@ -158,24 +161,33 @@ class ScenarioClock:
         finally:
             alarm.cancel()
 
+    def _arm_again(self) -> None:
+        if self._armed is not None:
+            self._armed.cancel()
+            self._armed = None
+        self._arm()
+
     def _arm(self) -> None:
-        if self._armed is None and self._due and not self._holds:
+        if self._armed is None and self._due:
             now = time.monotonic()
-            self._armed_for = max(now, self._quiet_from)
-            delay = self._armed_for - now
+            delay = max(0.0, self._due[0][0] - self.now())
+            if not self._holds:
+                delay = min(delay, max(0.0, self._quiet_from - now))
+            self._armed_for = now + delay
             self._armed = asyncio.get_running_loop().call_later(delay, self._jump)
 
     def _jump(self) -> None:
         self._armed = None
         now = time.monotonic()
-        if self._holds:
-            return
         if now - self._armed_for > self._grace / 2:
             # the loop was at work: what came in meanwhile waits to be read, and goes first
             self._quiet_from = now + self._grace
-        elif now >= self._quiet_from:
+        elif self._due and (self._due[0][0] <= self.now() or self._is_quiet(now)):
             self._next()
         self._arm()
+
+    def _is_quiet(self, now: float) -> bool:
+        return not self._holds and now >= self._quiet_from
 
     def _next(self) -> None:
         """Go to the next thing that is due, and have it happen."""

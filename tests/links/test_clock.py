@@ -130,3 +130,71 @@ def test_what_a_jump_sets_off_begins_before_the_next() -> None:
         return began[0]
 
     assert asyncio.run(go()) < 15.0
+
+
+# --- what is due by the wall ---
+
+
+def seconds_of(clock: ScenarioClock, *waits: float) -> list[float]:
+    """Have something happen after so many seconds each; return when it did, by the wall."""
+    began, happened = time.monotonic(), []
+    for wait in waits:
+        clock.call_at(clock.now() + wait, lambda: happened.append(time.monotonic() - began))
+    return happened
+
+
+def test_a_held_clock_runs_with_the_wall() -> None:
+    async def work() -> None:
+        clock = ScenarioClock(start=0.0)
+        with clock.hold():
+            # the earlier one is told later
+            happened = seconds_of(clock, 60.0, 0.2, 0.1)
+            ahead = clock.now() - time.time()
+            await asyncio.sleep(0.7)
+            assert len(happened) == 2
+            assert happened[0] >= 0.1
+            assert happened[1] >= 0.2
+            assert clock.now() - time.time() == pytest.approx(ahead, abs=1e-3)
+        # let go, it jumps
+        await asyncio.sleep(0.1)
+        assert len(happened) == 3
+
+    asyncio.run(work())
+
+
+def test_a_clock_that_is_held_while_something_is_due_soon() -> None:
+    async def work() -> None:
+        clock = ScenarioClock(start=0.0)
+        happened = seconds_of(clock, 0.2)
+        with clock.hold():
+            await asyncio.sleep(0.05)
+            assert not happened
+            await asyncio.sleep(0.5)
+            assert len(happened) == 1
+
+    asyncio.run(work())
+
+
+def test_a_link_that_is_never_quiet_does_not_stop_the_clock() -> None:
+    async def work() -> None:
+        clock = ScenarioClock(start=0.0)
+        happened = seconds_of(clock, 0.1, 60.0)
+        for _ in range(60):
+            clock.touch()
+            await asyncio.sleep(0.004)
+        assert len(happened) == 1
+        assert happened[0] >= 0.1
+
+    asyncio.run(work())
+
+
+def test_all_that_was_due_is_gone_when_the_clock_wants_to_jump() -> None:
+    async def work() -> None:
+        clock = ScenarioClock(start=0.0)
+        happened = seconds_of(clock, 5.0)
+        clock.touch()
+        clock.advance(10.0)
+        assert len(happened) == 1
+        await asyncio.sleep(0.05)
+
+    asyncio.run(work())

@@ -212,6 +212,28 @@ def test_a_handshake_holds_the_scenario_clock() -> None:
     run(work())
 
 
+def test_a_handshake_over_a_slow_line() -> None:
+    """Its datagrams are late by the wall, as the handshake goes by the wall; the rest jumps."""
+
+    async def work() -> float:
+        clock = ScenarioClock()
+        slow = Plan(latency=0.2)
+        async with (
+            CoapLink(server(), handler=Answers(), clock=clock,
+                     impairment=BadLink(slow, slow)) as eim,
+            CoapLink(client(), name=EIM, clock=clock) as link,
+        ):  # fmt: skip
+            began = time.monotonic()
+            assert (await link.ask(eim.address, POLL)).body == NOTHING.body
+            assert time.monotonic() - began > 0.7
+            before = clock.now()
+            for _ in range(20):
+                assert (await link.ask(eim.address, POLL)).body == NOTHING.body
+            return clock.now() - before
+
+    assert run(work()) >= 20 * 0.4
+
+
 def test_addresses_that_are_none() -> None:
     async def work() -> None:
         for address in (("no.such.host.invalid", 5684), ("127.0.0.1", 70_000), ("a..b", 1)):
