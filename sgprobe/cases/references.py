@@ -56,6 +56,8 @@ BUILT_IN: dict[str, Reference] = {one.name: one for one in (
     _built_in("smdp.iccid", Is.OCTETS, "the ICCID of the order that came last"),
     _built_in("euicc", Is.ACTOR, "the simulated eUICC"),
     _built_in("ipa", Is.ACTOR, "the simulated IPA"),
+    _built_in("smdp", Is.ACTOR, "the simulated SM-DP+"),
+    _built_in("smds", Is.ACTOR, "the simulated SM-DS"),
     _built_in("keys.eim", Is.KEY, "the eIM's signing key"),
     _built_in("keys.euicc", Is.KEY, "the eUICC's key"),
     _built_in("keys.stranger", Is.KEY, "the key of an eUICC that is somebody else's"),

@@ -119,7 +119,7 @@ def _messages(role: str, name: str, spec: Spec) -> list[Message]:
 def _says(
     role: str, name: Scalar, node: Node, suite: Suite, spec: Spec, problems: Problems
 ) -> list[Says]:
-    made = []
+    made, unfit = [], Problems()
     known = _messages(role, name.text, spec)
     if not known:
         names = {one for sender, receiver in arrows() if sender == role
@@ -142,17 +142,24 @@ def _says(
             problems.add(node.source, "what is said stands by name, such as `{status: 500}`")
             continue
         only(node, _SAYS, problems)
-        context = Context(schema(spec, message), Scope(suite.references()), problems, {},
+        own = Problems()
+        context = Context(schema(spec, message), Scope(suite.references()), own, {},
                           suite.package_types(), True, True)  # fmt: skip
         fields, damage = node.get("fields"), node.get("mutate")
         template = compile_fields(fields, type_, context) if fields is not None else None
         mutate = damage if isinstance(damage, Mapping | Scalar) else None
         mutations = compile_mutations(mutate, type_, context)
+        if own.errors:
+            # another message may have the name: a JSON function asks and answers
+            unfit = own
+            continue
         status, after, nth = (text(node, one, problems, need=False)
                               for one in ("status", "after", "nth"))  # fmt: skip
         late = (parse_duration(after) or 0.0) if after else 0.0
         made.append(Says(message, template, mutations, int(status) if status else None, "", late,
                          int(nth or 0)))  # fmt: skip
+    if not made:
+        problems.extend(unfit.errors)
     return made
 
 
