@@ -67,5 +67,5 @@ def _verb(command: Command) -> list[str]:
 
 
 def _roff(text: str) -> str:
-    made = text.replace("\\", "\\e").replace("-", "\\-").replace("…", "...").replace("§", "\\(sc")
+    made = text.replace("\\", "\\e").replace("-", "\\-").replace("…", "...").replace("§", "clause ")
     return f"\\&{made}" if made.startswith((".", "'")) else made
