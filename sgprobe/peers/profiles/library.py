@@ -34,6 +34,8 @@ class ProfileType:
     owner: str = "00f110"
     # planted in the package, to be searched for where nobody may see it
     marker: bytes = field(default=b"", repr=False)
+    # its package goes on after its end, which no eUICC may take. TCA PP §8
+    broken: bool = False
 
 
 PROFILE_TYPES = {
@@ -49,6 +51,8 @@ PROFILE_TYPES = {
         ProfileType("ppr2", 0, profile_name="Not to be deleted", policy=("ppr2",)),
     )
 }
+
+BROKEN_TYPES = {"broken": ProfileType("broken", 0, profile_name="Broken", broken=True)}
 
 
 def make_iccid(serial: int) -> str:
@@ -82,4 +86,5 @@ def subscription(seed: str, iccid: str, kind: ProfileType) -> Subscription:
 @lru_cache(maxsize=64)
 def package(seed: str, iccid: str, kind: ProfileType) -> bytes:
     """Return the UPP of an ICCID."""
-    return build(subscription(seed, iccid, kind), kind.size, kind.marker)
+    made = build(subscription(seed, iccid, kind), kind.size, kind.marker)
+    return made + made if kind.broken else made

@@ -19,7 +19,7 @@ from sgprobe.peers.es9.sessions import Sessions
 from sgprobe.peers.es9.status import ACL, CAN, GBP, HNT, IAU, Refusal
 from sgprobe.peers.es9.transaction import tell_all
 from sgprobe.peers.es12client import Es12Client
-from sgprobe.peers.profiles.library import PROFILE_TYPES, ProfileType
+from sgprobe.peers.profiles.library import BROKEN_TYPES, PROFILE_TYPES, ProfileType
 from sgprobe.peers.rules import Rules
 from sgprobe.peers.smdp import download, es2plus, notifications
 from sgprobe.peers.smdp.binding import ProtectedShelf
@@ -42,7 +42,9 @@ class Setup:
     version: str = "2.5"
     # of the subscriptions and profile protection keys
     seed: str = field(default="sgprobe", repr=False)
-    types: Mapping[str, ProfileType] = field(default_factory=lambda: PROFILE_TYPES)
+    types: Mapping[str, ProfileType] = field(
+        default_factory=lambda: {**PROFILE_TYPES, **BROKEN_TYPES}
+    )
     limits: Limits = field(default_factory=Limits)
     off: frozenset[str] = frozenset()
 
