@@ -202,21 +202,19 @@ def _item(found: _Found, stream: _Stream, cut: str, keep: bool) -> Item:
     return Item(
         found.started,
         found.ended,
-        _reader(found.started.item, tuple(found.spans)),
+        _reader(tuple(found.spans)),
         cut,
         str(stream.path.parent),
         keep,
     )
 
 
-def _reader(ident: str, spans: Iterable[tuple[Path, int, int]]) -> Callable[[], Iterator[e.Event]]:
+def _reader(spans: Iterable[tuple[Path, int, int]]) -> Callable[[], Iterator[e.Event]]:
     def read() -> Iterator[e.Event]:
         for path, start, end in spans:
             with path.open("rb") as file:
                 file.seek(start)
                 data = file.read(end - start)
-            for event in e.read(data.decode("utf-8", "replace").split("\n")):
-                if getattr(event, "item", None) == ident:
-                    yield event
+            yield from e.read(data.decode("utf-8", "replace").split("\n"))
 
     return read

@@ -189,3 +189,18 @@ def test_a_body_that_was_not_opened_is_left_out(tmp_path: Path) -> None:
     packed = pack(run, tmp_path / "b.zip", redact=frozenset(KINDS))
     with zipfile.ZipFile(packed.path) as bundle:
         assert "cafecafe" not in bundle.read("events.ndjson").decode()
+
+
+def test_what_a_late_message_gives_away_is_hidden_before_it(tmp_path: Path) -> None:
+    run = synthetic.write(tmp_path / "run", count=1)
+    stream = run / "events.ndjson"
+    lines = [json.loads(line) for line in stream.read_text().splitlines()]
+    note = next(line for line in lines if line["event"] == "note")
+    note["text"] = "the order has the matching id QX-77-ABCD"
+    last = [line for line in lines if line["event"] == "message"][-1]
+    last["value"] = {"matchingId": "QX-77-ABCD"}
+    stream.write_text("\n".join(map(json.dumps, lines)) + "\n")
+    packed = pack(run, tmp_path / "b.zip", redact=frozenset(KINDS))
+    with zipfile.ZipFile(packed.path) as bundle:
+        for name in bundle.namelist():
+            assert b"QX-77-ABCD" not in bundle.read(name)

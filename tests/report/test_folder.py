@@ -107,6 +107,17 @@ def test_a_lost_worker(tmp_path: Path) -> None:
     assert [(item.verdict, item.reason) for item in run.items] == [(Verdict.ERROR, LOST)]
 
 
+@pytest.mark.parametrize("lost", ["one", "two"])
+def test_an_item_of_two_streams_counts_where_it_ended(tmp_path: Path, lost: str) -> None:
+    for name in ("one", "two"):
+        lines = [e.to_line(one) for one in synthetic.item_events(12, "pass")]
+        kept = lines[:-1] if name == lost else lines
+        (tmp_path / name).mkdir()
+        (tmp_path / name / e.STREAM).write_text("\n".join(kept) + "\n")
+    run = read_run(tmp_path / "one", tmp_path / "two")
+    assert [item.verdict for item in run.items] == [Verdict.PASS]
+
+
 def test_interleaved_items_keep_their_own_events(tmp_path: Path) -> None:
     one = [e.to_line(event) for event in synthetic.item_events(12, "fail")]
     two = [e.to_line(event) for event in synthetic.item_events(13, "pass")]

@@ -39,6 +39,11 @@ def test_frames_of_a_real_failure_carry_its_octets(
         # the answer is read with GET RESPONSE: its head stands in one of the frames
         assert bytes.fromhex(judged[0].bytes)[:32] in named
         assert frames(item) == list(judged[0].frames)
+        # the replay is the same octets again, later
+        asked = [m for m in item.detail().messages if m.kind == "request" and m.n < judged[0].n]
+        fresh, replay = [one for one in asked if one.function == "LoadEuiccPackage"]
+        assert fresh.bytes == replay.bytes
+        assert max(fresh.frames) < min(replay.frames)
 
 
 def test_frames_that_are_no_numbers_are_passed_over() -> None:

@@ -49,6 +49,14 @@ def test_the_worst_of_variants_and_cases_counts(tmp_path: Path) -> None:
     assert found["SGP32-ESEP-001"] == (Verdict.FAIL,)
 
 
+def test_the_worst_case_of_a_requirement_counts(tmp_path: Path) -> None:
+    run = read_run(synthetic.write(tmp_path, count=8, verdicts=("pass",) * 4 + ("fail",) * 4))
+    found = rows(build(_REQUIREMENTS, _CASES, [run]))
+    assert found["SGP32-ESIPA-000"] == (Verdict.PASS,)
+    assert found["SGP32-ESIPA-001"] == (Verdict.FAIL,)
+    assert found["SGP32-ESEP-001"] == (Verdict.FAIL,)  # of both cases
+
+
 def test_each_product_has_a_column(tmp_path: Path) -> None:
     one = synthetic.write(tmp_path / "one", count=4, verdicts=("pass",))
     two = synthetic.write(tmp_path / "two", count=4, verdicts=("fail",))

@@ -150,10 +150,8 @@ def _last(detail: Detail) -> float:
 
 
 def _parameters(item: Item) -> list[Parameter]:
-    """Return the axes of the variant; never none, for items without any fall together."""
+    """Return the axes of the variant, and the version."""
     given = {**item.started.parameters, "specification": item.started.spec}
-    if not item.started.parameters:
-        given["variant"] = item.started.variant or "the only one"
     return [Parameter(name=plain(name), value=plain(value)) for name, value in given.items()]
 
 
