@@ -8,7 +8,7 @@ FROM python:3.12-slim
 RUN useradd --create-home --uid 10001 sgprobe
 COPY --from=build /dist/*.whl /tmp/
 RUN pip install --no-cache-dir /tmp/*.whl && rm /tmp/*.whl
-USER sgprobe
+USER 10001
 WORKDIR /work
 HEALTHCHECK --interval=60s --timeout=20s CMD ["sgprobe", "doctor"]
 ENTRYPOINT ["sgprobe"]

@@ -91,10 +91,10 @@ def _packages() -> Iterator[Finding]:
 
 
 def _tls() -> Iterator[Finding]:
-    from OpenSSL import SSL
-
-    yield Finding("TLS library", GOOD, SSL.SSLeay_version(SSL.SSLEAY_VERSION).decode())
     from sgprobe.links.dtls import CIPHERS
+    from sgprobe.links.tls import library
+
+    yield Finding("TLS library", GOOD, library())
 
     yield Finding("DTLS 1.2", GOOD, f"{CIPHERS.count(':') + 1} cipher suites; no connection ids")
     from sgprobe.crypto.ifpp_keys import Suite, unavailable

@@ -354,3 +354,8 @@ def _usage_fault(chain: list[x509.Certificate]) -> str:
     except (IndexError, x509.ExtensionNotFound):
         return ""
     return "" if usage.digital_signature else "keyUsage of the certificate has no digitalSignature"
+
+
+def library() -> str:
+    """Return the name and the version of the TLS library."""
+    return SSL.SSLeay_version(SSL.SSLEAY_VERSION).decode()
