@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from sgprobe.events import Verdict
-from sgprobe.report.causes import causes
+from sgprobe.report.causes import Cause, causes
 from sgprobe.report.compare import Comparison
 from sgprobe.report.junit import iso
 from sgprobe.report.messages import role_name
@@ -17,7 +17,7 @@ from sgprobe.report.page_item import article, yaml_lines
 from sgprobe.report.run import COUNTS, GRAVITY, SYMBOLS, WORDS, Item, Run, counted
 from sgprobe.report.text import duration, many, plain
 
-# so many failures stand open when the page is opened
+# so many causes have their first item open when the page is opened
 _OPEN = 12
 _MOST_CAUSES, _MOST_LINKS = 100, 8
 _TITLES = {
@@ -36,12 +36,14 @@ def write_html(run: Run, out: TextIO, comparison: Comparison | None = None) -> N
     numbers = {item.id: number for number, item in enumerate(run.by_gravity(), 1)}
     out.write(_head(run))
     out.write(_tiles(run))
-    out.write(_index(run, numbers))
+    found = _causes(run)
+    out.write(_index(run, numbers, found))
+    grave = [one for one in found if one.verdict in (Verdict.FAIL, Verdict.ERROR)]
+    opened = {one.items[0][1] for one in grave[:_OPEN]}
     if comparison is not None:
         out.write(_compared(comparison, numbers))
     out.write('<main id="main" tabindex="-1">\n')
     out.write(_filter(run))
-    opened = 0
     for verdict in GRAVITY:
         items = [item for item in run.items if item.verdict is verdict]
         if not items:
@@ -55,11 +57,8 @@ def write_html(run: Run, out: TextIO, comparison: Comparison | None = None) -> N
             out.write(_reasons(items))
         # what warns is to be seen before what only passed
         for item in sorted(items, key=lambda one: not one.warnings) if quiet else items:
-            grave = verdict in (Verdict.FAIL, Verdict.ERROR)
-            opened += grave
             case = run.cases.get(item.started.case)
-            number = numbers[item.id]
-            out.write(article(item, number, case, opened=grave and opened <= _OPEN))
+            out.write(article(item, numbers[item.id], case, opened=item.id in opened))
         out.write(f"</{tag}>\n")
     out.write(_not_run(run))
     out.write("</main>\n")
@@ -101,14 +100,17 @@ def _tiles(run: Run) -> str:
     return out + "</ul>\n"
 
 
-def _index(run: Run, numbers: dict[str, int]) -> str:
-    """List what did not pass, a line for each cause: a planted fault stands on the first screen."""
-    by_id = {item.id: item for item in run.items}
-    found = causes(
+def _causes(run: Run) -> list[Cause]:
+    return causes(
         (item.verdict, item.reason or "; ".join(item.warnings), item.started.case, item.id)
         for item in run.items
         if item.warnings or item.verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE)
     )
+
+
+def _index(run: Run, numbers: dict[str, int], found: list[Cause]) -> str:
+    """List what did not pass, a line for each cause: a planted fault stands on the first screen."""
+    by_id = {item.id: item for item in run.items}
     cells = []
     for cause in found[:_MOST_CAUSES]:
         links = [

@@ -227,7 +227,7 @@ def _steps(detail: Detail, number: int, *, whole: bool) -> str:
             f"<td>{esc(reason, 300)}</td></tr>"
         )
     head = ("step", "part", "what", "verdict", "#clock", "frames", "reason")
-    return "<h4>Steps</h4>" + table(head, "".join(cells)) + "\n"
+    return "<h4>Steps</h4>" + table(head, "".join(cells), "steps") + "\n"
 
 
 def _frames_text(messages: list[MessageSeen]) -> str:

@@ -80,6 +80,12 @@ def test_every_item_stands_there_once_and_failures_first(tmp_path: Path) -> None
     assert targets <= set(ids)
 
 
+def test_the_first_item_of_each_cause_stands_open(tmp_path: Path) -> None:
+    text = html(tmp_path)
+    opened = re.findall(r'<article class="item (\w+)" id="i(\d+)"[^>]*>\n<details open>', text)
+    assert opened == [("fail", "1"), ("error", "5")]
+
+
 def test_a_failure_shows_yaml_beside_difference_and_diagram(tmp_path: Path) -> None:
     text = html(tmp_path)
     start = text.index('class="item fail"')
