@@ -202,8 +202,12 @@ class Player:
 
     def _judge(self, step: p.PlannedMessage, heard: Heard) -> Done:
         broken = [one for one in heard.problems if one.severity is Severity.ERROR]
-        warnings = tuple(f"{heard.shown}: {one.text}" for one in heard.problems
-                         if one.severity is not Severity.ERROR)  # fmt: skip
+        # a refusal by status has no message, and needs none
+        refused = isinstance(heard.carrier, Response) and heard.carrier.status >= _REFUSED
+        warnings = () if refused else tuple(
+            f"{heard.shown}: {one.text}" for one in heard.problems
+            if one.severity is not Severity.ERROR
+        )  # fmt: skip
         trees: list[Match] = []
         for name, template in step.binding:
             trees.append(_under(name, match(template, _binding(name, heard), self.names)))

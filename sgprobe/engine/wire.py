@@ -93,7 +93,7 @@ def _media(message: Message, *, asks: bool) -> str:
     return f"{JSON_MEDIA};charset=UTF-8" if asks else JSON_MEDIA
 
 
-def read_request(asked: Request, spec: Spec) -> Recognised | None:
+def read_request(asked: Request, spec: Spec | None) -> Recognised | None:
     """Find what a request is."""
     body = Body(REQUEST, asked.path, asked.body, _kind(asked.media))
     return _plain(recognise(body, spec), asked.body)
