@@ -25,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `sgprobe mutants`."""
     parser.add_argument("names", nargs="*", metavar="MUTANT", help="or the beginning of names")
     parser.add_argument("--case", metavar="ID", help="mutants that this case is said to catch")
+    parser.add_argument("--share", type=int, default=1, metavar="N",
+                        help="every N-th mutant alone")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("-n", "--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
                         help="processes; default: one for each core")  # fmt: skip
@@ -47,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         return USAGE
     chosen = [one for one in known.values() if _wanted(one.name, arguments.names)
               and (not arguments.case or arguments.case in one.caught_by)]  # fmt: skip
+    chosen = chosen[:: max(1, arguments.share)]
     if not chosen:
         raise UserError("no such mutant", f"there are {len(known)}; `sgprobe mutants --json`")
     pairs = [(one.name, case) for one in chosen for case in one.caught_by
@@ -58,7 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
             kills.append(kill)
             if arguments.verbose and not arguments.json:
                 print(f"{kill.outcome:<9}{kill.mutant:<34}{kill.case:<24}{kill.reason[:90]}")
-    told = _told(known, chosen, kills, whole=not arguments.names and not arguments.case)
+    told = _told(
+        known, chosen, kills, whole=not (arguments.names or arguments.case or arguments.share > 1)
+    )
     told["seconds"] = round(time.monotonic() - begun, 1)
     print(json.dumps(told, indent=1) if arguments.json else _text(told))
     return FAILED if told["survived"] or told["broken"] else 0
