@@ -100,8 +100,22 @@ class Player:
                 await self.talk.reply(step)
             self._capture_reply(step)
             return Done(messages=tuple(range(before + 1, len(self.talk.history.said) + 1)))
-        # between two simulated roles: what was asked was answered by the role itself
+        # between two simulated roles: what was asked is answered by the role itself
+        await self._until_answered(step)
         return Done()
+
+    async def _until_answered(self, step: p.PlannedMessage) -> None:
+        """Wait for the answer of a simulated role to another: what follows may need it."""
+        talk, function = self.talk, step.message.function
+
+        def answered() -> bool:
+            said = (one for one in reversed(talk.history.said) if one.is_(function, request=True)
+                    or one.is_(function, request=False))  # fmt: skip
+            last = next(said, None)
+            return last is None or (not last.request and last.sender == step.sender)
+
+        while talk.exchanges and not answered():
+            await asyncio.wait(talk.exchanges, return_when=asyncio.FIRST_COMPLETED)
 
     def _capture_reply(self, step: p.PlannedMessage) -> None:
         """Keep what the bench has answered, where a later step compares with it."""
