@@ -27,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--case", metavar="ID", help="mutants that this case is said to catch")
     parser.add_argument("--share", type=int, default=1, metavar="N",
                         help="every N-th mutant alone")  # fmt: skip
+    parser.add_argument("--suggest", action="store_true",
+                        help="print mutants for the rules that have none, and who catches them")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("-n", "--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
                         help="processes; default: one for each core")  # fmt: skip
@@ -47,6 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
         for problem in error.problems:
             print(render(problem), file=sys.stderr)
         return USAGE
+    if arguments.suggest:
+        return _suggest(known, arguments)
     chosen = [one for one in known.values() if _wanted(one.name, arguments.names)
               and (not arguments.case or arguments.case in one.caught_by)]  # fmt: skip
     chosen = chosen[:: max(1, arguments.share)]
@@ -67,6 +71,21 @@ def run(arguments: argparse.Namespace) -> int:
     told["seconds"] = round(time.monotonic() - begun, 1)
     print(json.dumps(told, indent=1) if arguments.json else _text(told))
     return FAILED if told["survived"] or told["broken"] else 0
+
+
+def _suggest(known: Any, arguments: argparse.Namespace) -> int:
+    """Print a mutant for each rule that has none, where a case catches it."""
+    from sgprobe.mutants.rules import rules_without
+    from sgprobe.mutants.suggest import entry, suggest
+
+    rules = [one for one in rules_without(known.values()) if _wanted(one, arguments.names)]
+    with tempfile.TemporaryDirectory(prefix="sgprobe-mutants-") as folder:
+        for rule, cases in suggest(rules, arguments.jobs, Path(folder)):
+            if cases:
+                print(entry(rule, cases), end="", flush=True)
+            else:
+                print(f"# {rule}: no case catches it", flush=True)
+    return 0
 
 
 def _wanted(name: str, names: list[str]) -> bool:
