@@ -102,6 +102,10 @@ _REQUEST_HEADER = _object("object", functionRequesterIdentifier=_TEXT, functionC
 _STATUS_CODES = _object(
     "object", subjectCode=_TEXT, reasonCode=_TEXT, subjectIdentifier=_TEXT, message=_TEXT
 )
+# SGP.22 §6.5.2.8
+_EVENTS = asn1.Type(
+    (), asn1.ListOf(_object("event", eventId=_TEXT, rspServerAddress=_TEXT)), "events"
+)
 _RESPONSE_HEADER = _object(
     "object",
     functionExecutionStatus=_object("object", status=_TEXT, statusCodeData=_STATUS_CODES),
@@ -130,6 +134,8 @@ def _member(name: str, message: str | None, schema: asn1.Schema) -> asn1.Type:
         return _OCTETS
     if name in _FLAGS:
         return _FLAG
+    if name == "eventEntries":
+        return _EVENTS
     whole = schema.types.get(message) if message else None
     if whole is not None:
         shape = schema.shape(whole)

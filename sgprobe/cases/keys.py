@@ -235,7 +235,7 @@ STATES: dict[str, str] = {
     "euicc.memory": "how many octets are free, how many eIMs, results, notifications and octets of "
     "lists or of a result it takes",
     "eim.queue": "what became of the order that the case queued last",
-    "smdp.order": "an order for a profile, with its state",
+    "smdp.order": "what became of the order for a profile that came last",
     "smds.events": "the registered events",
     "smdpf.profiles": "profiles that are prepared",
 }
@@ -245,6 +245,7 @@ TRIGGERS: dict[str, str] = {
     "ipa.poll": "ask the eIM for a package",
     "ipa.restart": "start again",
     "ipa.download": "download the profile of an activation code",
+    "ipa.discover": "ask the SM-DS for events, and download what they announce",
     "ipa.notify": "deliver the notifications that wait",
     "ipa.fallback": "go to the fallback profile, as after a lasting loss of the network",
     "ipa.return": "go back from the fallback profile",
@@ -252,7 +253,8 @@ TRIGGERS: dict[str, str] = {
     "ipa.emergency-end": "end the emergency call",
     "ipa.memory-reset": "reset the memory of the eUICC at the device",
     "ipa.activate-ipae": "hand over to the IPA in the eUICC",
-    "eim.queue-package": "queue an order for a device",
+    "eim.queue-package": "queue an order for a device; with `may-refuse: yes` the operator's "
+    "interface may decline it",
     "eim.cancel": "withdraw an order",
     "eim.inject": "send what waits to the IPA, which listens",
     "eim.restart": "start again",

@@ -16,6 +16,9 @@ _TIMES = {
 }
 _WORDS = {"yes": True, "true": True, "no": False, "false": False}
 
+# of the number of a bit
+_DIGITS = 3
+
 
 class LiteralError(ValueError):
     """A text that is no value of its type."""
@@ -122,6 +125,10 @@ def _bits(text: str, shape: asn1.Bits, label: str) -> asn1.Value:
     by_name = {name: number for number, name in shape.names}
     number = 0
     for word in (piece.strip() for piece in text.split(",")):
+        if word.isascii() and word.isdigit() and len(word) <= _DIGITS:
+            # a bit that no version names
+            number |= 1 << int(word)
+            continue
         if word not in by_name:
             raise LiteralError(
                 f"{shown(word)} is not a bit of {label} ({listed(by_name)})",

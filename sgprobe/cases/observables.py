@@ -191,8 +191,7 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
         "install", "enable", "disable", "delete"), "iccid": ()},
     "eim.queue": {"eid": (), "order": (), "state": ("open", "done", "failed")},
     "smdp.order": {"iccid": (), "eid": (), "matchingId": (), "confirmationCode": (),
-                   "state": ("available", "linked", "confirmed", "released", "downloaded",
-                             "installed", "error")},
+                   "state": ("open", "done", "failed")},
     "smds.events": {"eid": (), "eventId": (), "rspServerAddress": ()},
     "smdpf.profiles": {"prepared": ()},
 }  # fmt: skip

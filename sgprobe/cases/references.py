@@ -50,6 +50,7 @@ BUILT_IN: dict[str, Reference] = {one.name: one for one in (
     _built_in("eim.last-counter", Is.NUMBER, "the highest counter value that the eIM has used"),
     _built_in("eim.association-token", Is.NUMBER, "the token of the association"),
     _built_in("smdp.address", Is.TEXT, "the address of the SM-DP+"),
+    _built_in("smdp.address-capitals", Is.TEXT, "the same in capital letters"),
     _built_in("smds.address", Is.TEXT, "the address of the SM-DS"),
     _built_in("smdp.activation-code", Is.TEXT, "the code of the order that came last"),
     _built_in("smdp.matching-id", Is.TEXT, "the matching id of the order that came last"),

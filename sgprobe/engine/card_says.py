@@ -108,6 +108,10 @@ class CardSays:
         return self._rsp().decode("PrepareDownloadRequest", command).value
 
     def _bound_package(self) -> Value:
+        answered = self.history.last("GetBoundProfilePackage", request=False)
+        package = body_of(answered).named("boundProfilePackage") if answered is not None else None
+        if package is not None:
+            return self._rsp().decode("BoundProfilePackage", package).value
         asked = self.history.last("PrepareDownload", request=False)
         if asked is None or self.session is None:
             raise Unresolved("nothing was prepared: PrepareDownloadRequest comes first")

@@ -12,6 +12,7 @@ from dissectors.asn1.versions import Spec, parse_spec
 from dissectors.spec.functions import ES11, ESIPA
 from sgprobe.cases.match import Unresolved
 from sgprobe.cases.messages import Message
+from sgprobe.crypto.confirmation import code_hash, hash_cc
 from sgprobe.crypto.keys import PrivateKey, sign
 from sgprobe.engine.elements import body_of
 from sgprobe.engine.heard import Heard, History
@@ -44,6 +45,8 @@ class DeviceSays:
     # signs for a eUICC that has nothing to sign
     euicc_key: PrivateKey = field(repr=False)
     matching_id: Callable[[], str] = lambda: ""
+    # what the user types
+    confirmation_code: Callable[[], str] = lambda: ""
     # what the device answers to requests for data, and to triggers
     collect: Callable[[bytes], Awaitable[bytes]] | None = None
 
@@ -72,7 +75,7 @@ class DeviceSays:
             case "HandleNotification" if "provideEimPackageResult" in wanted:
                 return {"provideEimPackageResult": await self._provided(wanted)}
             case "HandleNotification":
-                return {"pendingNotification": await self._notification()}
+                return {"pendingNotification": await self._notification(wanted)}
         raise Unresolved(f"{message.name} has no default; give all of it in `fields`")
 
     # --- packages of the eIM ---
@@ -199,6 +202,9 @@ class DeviceSays:
         if any(one is None for one in (parts[0], parts[1], parts[3])):
             return {"transactionId": transaction,
                     "prepareDownloadResponse": self._unprepared(transaction)}  # fmt: skip
+        if parts[2] is None and self.confirmation_code():
+            stored = code_hash(self.confirmation_code())
+            parts[2] = tlv("04", hash_cc(stored, bytes.fromhex(transaction)))
         command = tlv("BF21", *(one for one in parts if one is not None))
         answer = await self.card(command)
         return {
@@ -228,11 +234,12 @@ class DeviceSays:
             "cancelSessionResponse": self._read("CancelSessionResponse", answer),
         }
 
-    async def _notification(self) -> Value:
+    async def _notification(self, wanted: frozenset[str]) -> Value:
         listed = await self._notifications()
         if not listed:
             raise Unresolved("the eUICC has no notification to deliver")
-        return listed[0]
+        # an alternative that the step names, else the oldest
+        return next((one for one in listed if wanted & one.keys()), listed[0])
 
     async def _notifications(self) -> list[Value]:
         answer = await self.card(tlv("BF2B"))

@@ -198,7 +198,7 @@ class Item:
             self.options.says,
             self.options.client,
             self.options.ixit,
-            _triggers(compiled, "eim.inject"),
+            _injects(compiled),
         )
         talk = Talk(setting, compiled.peers, self._on_heard)
         self._talk = talk
@@ -380,11 +380,16 @@ class Item:
         return frames_of(self.capture, self._talk.history.said)
 
 
-def _triggers(compiled: p.Compiled, action: str) -> bool:
-    """Say whether a case asks for an action."""
-    steps = p.walk((*compiled.given, *compiled.steps, *compiled.cleanup))
-    return any(isinstance(one, p.PlannedTrigger) and one.step.action.text == action
-               for one in steps)  # fmt: skip
+def _injects(compiled: p.Compiled) -> bool:
+    """Say whether the IPA has to listen: an eIM injects, or a step says that it does."""
+    for one in p.walk((*compiled.given, *compiled.steps, *compiled.cleanup)):
+        if isinstance(one, p.PlannedTrigger) and one.step.action.text == "eim.inject":
+            return True
+        if not isinstance(one, p.PlannedMessage) or one.expect:
+            continue
+        if (one.sender, one.receiver) == ("eim", "ipa") and one.message.request:
+            return True
+    return False
 
 
 def title(step: p.Planned) -> str:

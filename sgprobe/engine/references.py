@@ -18,6 +18,7 @@ from sgprobe.peers.eim.operations import Operation
 from sgprobe.peers.eim.server import Eim as EimServer
 from sgprobe.peers.euicc.records import Eim
 from sgprobe.peers.ipa.ipa import Ipa
+from sgprobe.peers.smdp.orders import EARLY, OPEN, PPK, State
 from sgprobe.product.actions import of_trigger
 
 Given = Mapping[str, Any]
@@ -36,6 +37,7 @@ _PROCEDURES: dict[str, Callable[[Ipa], Procedure[Any]]] = {
 _OPERATIONAL = 0
 # states of an order of the reference, as operators tell them
 _OPEN, _DONE = ("queued", "sent", "running"), "done"
+_WAITING, _INSTALLED = OPEN | EARLY, State.INSTALLED
 
 
 class References:
@@ -52,6 +54,7 @@ class References:
         self._acts: dict[str, Act] = {
             "ipa.poll": self._poll,
             "ipa.download": self._download,
+            "ipa.discover": self._discover,
             "ipa.restart": self._restart_ipa,
             "euicc.reset": self._restart_device,
             "eim.queue-package": self._queue,
@@ -92,12 +95,26 @@ class References:
         self.told(str(outcome))
 
     async def _poll(self, given: Given) -> dict[str, Value]:
-        self.background(self.world.device.run(self.world.ipa.poll()))
+        self.background(self._polling())
         return {}
+
+    async def _polling(self) -> Any:
+        """Do what an IPA does of its own: first what was injected and answered later."""
+        device, ipa = self.world.device, self.world.ipa
+        await device.run(ipa.errands())
+        return await device.run(ipa.poll())
 
     async def _download(self, given: Given) -> dict[str, Value]:
         code = str(given.get("activation-code") or self.activation_code())
-        self.background(self.world.device.run(self.world.ipa.download(code)))
+        confirmation = given.get("confirmation-code")
+        told = None if confirmation is None else str(confirmation)
+        self.background(self.world.device.run(self.world.ipa.download(code, told)))
+        return {}
+
+    async def _discover(self, given: Given) -> dict[str, Value]:
+        """Have the IPA ask the root SM-DS for events, and download what they announce."""
+        root = f"1${self.world.smds.setup.party.address}$"
+        self.background(self.world.device.run(self.world.ipa.download(root)))
         return {}
 
     def activation_code(self) -> str:
@@ -111,6 +128,8 @@ class References:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         self.world.card.reset()
+        if self.world.device.card is not None:
+            self.world.device.card.restarted()
         return {}
 
     async def _restart_ipa(self, given: Given) -> dict[str, Value]:
@@ -162,9 +181,13 @@ class References:
 
     async def _order(self, given: Given) -> dict[str, Value]:
         eid = given.get("eid")
+        wait = float(given["expires-in"]) if "expires-in" in given else None
         made = self.world.smdp.order(
             str(given.get("type") or "30k"),
             eid=str(eid) if eid else None,
+            expires=self.world.clock.now() + wait if wait is not None else None,
+            release=str(given.get("release", "yes")) in ("yes", "true"),
+            protection=str(given.get("protection") or PPK),
             code=str(given["confirmation-code"]) if "confirmation-code" in given else None,
             smds=str(given["smds"]) if "smds" in given else None,
             matching_id=given.get("matching-id"),
@@ -196,6 +219,13 @@ class References:
 
     def bring(self, part: str, rows: list[dict[str, Value]]) -> None:
         """Bring a state about; raises Unresolved where the bench cannot."""
+        if part == "smds.events":
+            for row in rows:
+                eid = str(row.get("eid", self.world.euicc.eid))
+                address = str(row.get("rspServerAddress", self.world.smdp.setup.party.address))
+                self.world.smds.register_event(eid, str(row["eventId"]), address,
+                                               self.world.clock.now())  # fmt: skip
+            return
         euicc_state.bring(self.world.euicc, part, rows)
         if part == "euicc.eims":
             self._enrol()
@@ -239,7 +269,8 @@ def _order_state(state: str) -> str:
 
 
 def _smdp_order(one: Any) -> dict[str, Value]:
-    row: dict[str, Value] = {"iccid": _octets(one.iccid), "state": str(one.state)}
+    state = "open" if one.state in _WAITING else "done" if one.state == _INSTALLED else "failed"
+    row: dict[str, Value] = {"iccid": _octets(one.iccid), "state": state}
     if one.eid:
         row["eid"] = one.eid
     if one.matching_id is not None:

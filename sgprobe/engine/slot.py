@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from dissectors.link.apdu import (
@@ -36,9 +37,14 @@ class Slot(CardLink):
     """
 
     def __init__(
-        self, transmit: Transmit, *, tape: Tape | None = None, basic: bool = False
+        self,
+        transmit: Transmit,
+        *,
+        reset: Callable[[], Awaitable[None]] | None = None,
+        tape: Tape | None = None,
+        basic: bool = False,
     ) -> None:
-        super().__init__(transmit, tape=tape)
+        super().__init__(transmit, reset=reset, tape=tape)
         self._basic = basic
         self.carried = Carried()
 
@@ -89,8 +95,3 @@ class Slot(CardLink):
     def begin(self) -> None:
         """Count from here."""
         self.carried = Carried(channel=self._channel)
-
-    def restarted(self) -> None:
-        """Know that the card was reset: its channels are closed."""
-        self._open = False
-        self.refresh_wanted = 0

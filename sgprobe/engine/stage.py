@@ -34,6 +34,7 @@ from sgprobe.engine.end import (
 )
 from sgprobe.engine.fill import Filler
 from sgprobe.engine.foreign import Foreign
+from sgprobe.engine.foreign_card import counter_of, reader_of, tokens_of
 from sgprobe.engine.heard import History
 from sgprobe.engine.links import impairment_of
 from sgprobe.engine.names import Key, Names
@@ -41,8 +42,10 @@ from sgprobe.engine.references import References
 from sgprobe.engine.row import Roles
 from sgprobe.engine.settings import Settings, coap_knobs
 from sgprobe.engine.slot import Slot
+from sgprobe.exchange import Request
 from sgprobe.host.world import ICCID_A, ICCID_B, IPA_NAME
 from sgprobe.host.world import Plan as WorldPlan
+from sgprobe.links.card_slot import Reader
 from sgprobe.links.clock import WallClock
 from sgprobe.links.handshake_fault import mender
 from sgprobe.peers.effects import Card as CardEffect
@@ -107,6 +110,10 @@ class Stage:
         self.foreign = Foreign(setting.product) if setting.product is not None else None
         self.world = HeardWorld(self._plan(iot.version), serve, setting.peers, setting.client)
         self.log: list[str] = []
+        # the confirmation code of the order that came last: what a user would type
+        self.code = ""
+        # bodies that the eIM sends to SM-DP+ and SM-DS
+        self.relayed: set[bytes] = set()
         self.references = References(self.world, self.log.append)
         self.history = history
         self._tokens: dict[str, int | None] = {}
@@ -115,7 +122,15 @@ class Stage:
             tapped: Any = TappedEuicc(self.world.euicc, command)
             self.world.card.euicc = tapped
         basic = _label(variant, "channel", "logical") == "basic"
-        self.card = Slot(self.world._transmit, tape=self.world.tape, basic=basic)
+        self.reader: Reader | None = None
+        if self.foreign is not None and setting.role == "euicc":
+            self.reader = reader_of(self.foreign)
+        self.card = Slot(
+            self.reader.transmit if self.reader is not None else self.world._transmit,
+            reset=self.reader.reset if self.reader is not None else None,
+            tape=self.world.tape,
+            basic=basic,
+        )
         self.names = self._names()
         # another device of the eIM's: what is for one goes to no other
         self.world.eim.enrol(identities.EIDS[1])
@@ -128,7 +143,8 @@ class Stage:
             self.world.euicc.eid,
             self.addresses,
             self.world.set["euicc"].key,
-            lambda: self.references.matching_id,
+            lambda: self.ordered("matchingId"),
+            lambda: self.code,
             self._collect,
         )
 
@@ -139,9 +155,9 @@ class Stage:
             lambda request: self.world.smdp.answer(request, self.world.clock.now()),
             self.addresses["smdp"],
             self.eim_id,
-            self.world.euicc.eid,
+            str(self.names.facts["eid"]),
             self._last_counter,
-            lambda: self.references.matching_id,
+            lambda: self.ordered("matchingId"),
         )
 
     def _plan(self, version: str) -> WorldPlan:
@@ -187,7 +203,9 @@ class Stage:
         for name, url in self.world.addresses.items():
             role = next(role for role, known in self._named() if known == name)
             servers[url.partition("://")[2]] = role
-        return Roles(servers)
+        # ES9+' and ES11': an eIM under test stands between the IPA and the servers
+        relays = {"smdp": "eim", "smds": "eim"} if self.setting.role == "eim" else {}
+        return Roles(servers, relays)
 
     def _named(self) -> list[tuple[str, str]]:
         return [*self.addresses.items(), ("ipa", IPA_NAME)]
@@ -195,9 +213,11 @@ class Stage:
     def url(self, role: str) -> str:
         """Return where a role is asked; raises Unresolved where it has no address."""
         name = self.addresses.get(role)
+        if role == "ipa" and self.setting.injects and self.foreign is None:
+            name = IPA_NAME
         if name is None:
             raise Unresolved(f"the bench has no way to ask {role}")
-        return f"{self.binding if role == 'eim' else 'https'}://{name}"
+        return f"{self.binding if role in ('eim', 'ipa') else 'https'}://{name}"
 
     def _associate(self, product: Foreign) -> None:
         """Let the eUICC know the eIM under test in place of ours, as a factory would do."""
@@ -252,11 +272,26 @@ class Stage:
             "ci.key-id": own.ci_id.hex,
             "spki.eim": lambda: spki(names.key("keys.eim")).hex(),
             "spki.eim-next": lambda: spki(names.key("keys.eim-next")).hex(),
-            "smdp.matching-id": lambda: self.references.matching_id,
-            "smdp.iccid": lambda: iccid_octets(self.references.iccid).hex(),
+            "smdp.address-capitals": self.addresses["smdp"].upper,
+            "smdp.matching-id": lambda: self.ordered("matchingId"),
+            "smdp.iccid": lambda: self.ordered("iccid"),
             "smdp.activation-code": lambda: self.references.activation_code(),
         }
         return names
+
+    def ordered(self, name: str) -> str:
+        """Return a member of what the SM-DP+, under test or simulated, gave for its last order."""
+        if self.foreign is not None and self.setting.role == "smdp":
+            told = str(self.foreign.given.get(name) or "")
+            if name == "matchingId" and not told:
+                # SGP.22 §4.1: the third part of an activation code
+                parts = str(self.foreign.given.get("activationCode") or "").split("$")
+                return parts[2] if len(parts) > 2 else ""
+            return iccid_octets(told).hex() if name == "iccid" and len(told) < 20 else told
+        references = self.references
+        if name == "iccid":
+            return iccid_octets(references.iccid).hex() if references.iccid else ""
+        return references.matching_id
 
     def _package(self, name: str) -> Value:
         """Return a package of suites/packages.yaml, addressed, counted and signed by the eIM."""
@@ -299,6 +334,9 @@ class Stage:
 
     def token_of(self, eim_id: str) -> int | None:
         """Return the token of an eIM; what signs its own deletion is signed with the last one."""
+        if self.foreign is not None and self.reader is not None:
+            own = self.foreign.number("association-token") if eim_id == self.eim_id else None
+            return tokens_of(self.history).get(eim_id, own)
         found = self.world.euicc.draft().find(Eim, eim_id)
         if found is not None:
             self._tokens[eim_id] = found.token
@@ -311,6 +349,8 @@ class Stage:
 
     def _last_counter(self) -> int:
         """Return the highest counter value of the eIM before the message that is judged."""
+        if self.foreign is not None and self.reader is not None:
+            return counter_of(self.foreign, self.history, self.eim_id)
         found = self.world.euicc.draft().find(Eim, self.eim_id)
         highest = found.counter if found is not None else 0
         for heard in self.history.said:
@@ -350,6 +390,12 @@ class Stage:
 
     async def trigger(self, action: str, given: dict[str, Value]) -> dict[str, Value]:
         """Make the product, or a simulated role, act."""
+        if action == "smdp.order":
+            self.code = str(given.get("confirmation-code") or "")
+        if action == "euicc.reset" and self.reader is not None:
+            await self.reader.reset()
+            self.card.restarted()
+            return {}
         if self._is_foreign(action):
             assert self.foreign is not None
             return await self.foreign.trigger(action, {"eid": self.names.facts["eid"], **given})
@@ -388,16 +434,24 @@ class Stage:
         """Have what the product asks servers pass through a planted fault."""
         self._change = change
 
+    async def _relay(self, request: Request) -> Request:
+        """Remember what the simulated eIM asks others: it is not the product that asks."""
+        self.relayed.add(request.body)
+        return request
+
     # --- life ---
 
     async def __aenter__(self) -> Stage:
         await self.world.__aenter__()
+        relay: Any = DisguisedDirectory(self.world.eim_conductor.directory, self._relay)
+        self.world.eim_conductor.directory = relay
         fault = self.setting.client.get(OVERLOOKS)
         if self._change is not None or fault is not None:
             mend = mender(fault) if fault is not None else None
-            for conductor in (self.world.device, self.world.eim_conductor):
-                spoken: Any = DisguisedDirectory(conductor.directory, self._change, mend)
-                conductor.directory = spoken
+            world = self.world
+            conductor = world.device if self.setting.role == "ipa" else world.eim_conductor
+            spoken: Any = DisguisedDirectory(conductor.directory, self._change, mend)
+            conductor.directory = spoken
         if self.foreign is not None and self.setting.role in ("eim", "smdp", "smds"):
             name = self.addresses[self.setting.role]
             binding = self.binding if self.setting.role == "eim" else "https"
@@ -406,6 +460,8 @@ class Stage:
 
     async def __aexit__(self, *_: object) -> None:
         await self.references.stop()
+        if self.reader is not None:
+            await self.reader.close()
         if self.foreign is not None:
             await self.foreign.close()
         await self.world.__aexit__()

@@ -20,7 +20,13 @@ from sgprobe.cases.match import Unresolved
 from sgprobe.cases.messages import Message
 from sgprobe.engine import card_talk, wire
 from sgprobe.engine.card_talk import APDU, RawApdu, raw_apdu
-from sgprobe.engine.compose import Composer, names_in, needs_default, with_binding
+from sgprobe.engine.compose import (
+    Composer,
+    binding_fields,
+    names_in,
+    needs_default,
+    with_binding,
+)
 from sgprobe.engine.damage import DamageError
 from sgprobe.engine.disguise import SILENCE, Changed, Disguise
 from sgprobe.engine.end import Inbox
@@ -182,7 +188,7 @@ class Talk:
         for name, template in planned.binding:
             if name != "http":
                 raise Unresolved(f"the bench cannot set {name} of what it sends")
-            asked = with_binding(asked, Filler(self.names).fill(template, {}))
+            asked = with_binding(asked, binding_fields(template, Filler(self.names)))
         return asked, made.value
 
     def ask(self, planned: p.PlannedMessage, carried: Any, value: Value) -> asyncio.Task[None]:
@@ -251,10 +257,12 @@ class Talk:
         if role == self.role:
             return await self._as_product(role, request, default)
         version = self.spec if role in ("eim", "ipa") else self._rsp()
-        found = _at_server(role, wire.read_request(request, version))
+        # what an IoT eUICC tells a server of SGP.22 has members of SGP.32 inside
+        pinned = version if role in ("eim", "ipa") else None
+        found = _at_server(role, wire.read_request(request, pinned))
         if found is None:
             return await default()
-        sender = self._client_of(role)
+        sender = "eim" if request.body in self.stage.relayed else self._client_of(role)
         transport = self.stage.binding if role == "ipa" else self.stage.url(role).partition(":")[0]
         heard = self._said(sender, role, found.function, request=True, found=found,
                            octets=request.body, transport=transport, carrier=request)  # fmt: skip
@@ -416,7 +424,7 @@ class Talk:
         )
         for name, template in planned.binding:
             if name == "http":
-                answer = with_binding(answer, Filler(self.names).fill(template, {}))
+                answer = with_binding(answer, binding_fields(template, Filler(self.names)))
         held.answer.set_result(answer)
         # let it be written before the next step goes on
         await asyncio.sleep(0)

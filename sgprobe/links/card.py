@@ -146,6 +146,11 @@ class CardLink:
         # after a REFRESH all logical channels are closed
         self._open = False
 
+    def restarted(self) -> None:
+        """Forget the channel: the card has lost its power."""
+        self._open = False
+        self.refresh_wanted = 0
+
     async def close(self) -> None:
         """Close the logical channel."""
         if self._open:

@@ -64,6 +64,9 @@ VERBS: dict[str, Verb] = {
             "matching-id": "profile: the matching id that it is to have",
             "confirmation-code": "profile: the code that it is to need",
             "smds": "profile: the SM-DS to register an event at",
+            "release": "profile: no leaves it confirmed, and not to be downloaded yet",
+            "protection": "profile: ppk or session, the keys that protect it",
+            "expires-in": "seconds until the order ends",
         },
         {
             "order": "what names the order later",
@@ -106,6 +109,7 @@ VERBS: dict[str, Verb] = {
         {
             "poll": "IPA: ask the eIM for a package",
             "download": "IPA: download the profile of an activation code",
+            "discover": "IPA: ask the SM-DS for events, and download what they announce",
             "notify": "IPA: deliver the notifications that wait",
             "fallback": "IPA: go to the fallback profile",
             "return": "IPA: go back from the fallback profile",
