@@ -27,8 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--case", metavar="ID", help="mutants that this case is said to catch")
     parser.add_argument("--share", type=int, default=1, metavar="N",
                         help="every N-th mutant alone")  # fmt: skip
-    parser.add_argument("--suggest", action="store_true",
-                        help="print mutants for rules that have none, and who catches them")  # fmt: skip
+    parser.add_argument(
+        "--suggest", action="store_true", help="print mutants for rules that have none"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("-n", "--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
                         help="processes; default: one for each core")  # fmt: skip
