@@ -26,18 +26,12 @@ from sgprobe.mutants.rules import all_rules
 from sgprobe.problems import did_you_mean, shown
 from sgprobe.product.model import ProductFile
 from sgprobe.report.failure import failure_text
+from sgprobe.report.run import COUNTS
 from sgprobe.runner.options import BenchOptions
 from sgprobe.yamlnode import Source
 
 # exit codes, in their order of precedence
 INTERRUPTED, TOOL, USAGE, FAILED, INCONCLUSIVE, NOTHING, GOOD = 2, 3, 4, 1, 6, 5, 0
-COUNTS = {
-    Verdict.PASS: "passed",
-    Verdict.FAIL: "failed",
-    Verdict.INCONCLUSIVE: "inconclusive",
-    Verdict.NOT_APPLICABLE: "not_applicable",
-    Verdict.ERROR: "error",
-}
 
 
 class Session:

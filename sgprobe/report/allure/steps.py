@@ -26,7 +26,7 @@ from sgprobe.report.messages import depth, hex_lines, name_of, octets_of, proble
 from sgprobe.report.run import Detail, Item, Step, verdict_of
 from sgprobe.report.text import plain, plain_lines, short
 
-_STATUS = {
+STATUS = {
     Verdict.PASS: Status.PASSED,
     Verdict.FAIL: Status.FAILED,
     Verdict.INCONCLUSIVE: Status.BROKEN,
@@ -153,7 +153,7 @@ def _step(step: Step, detail: Detail, attachments: Attachments | None) -> TestSt
     section = "" if started.section == "steps" else f"{plain(started.section)} "
     result = TestStepResult(
         name=f"{section}{plain(step.number)}  {step_title(started)}",
-        status=_STATUS[verdict] if verdict else Status.BROKEN,
+        status=STATUS[verdict] if verdict else Status.BROKEN,
         start=round(started.at * 1000),
         stop=round((ended.at if ended else started.at) * 1000),
         parameters=[Parameter(name="scenario clock", value=f"{started.scenario:.3f} s")],
@@ -199,7 +199,7 @@ def _match(step: Step, attachments: Attachments | None) -> TestStepResult:
     assert ended is not None
     bad, all_ = named(ended.difference) if ended.difference else (0, ended.checks)
     good = step.verdict is Verdict.PASS
-    status = _STATUS[step.verdict] if step.verdict else Status.BROKEN
+    status = STATUS[step.verdict] if step.verdict else Status.BROKEN
     name = (
         f"match: all {all_} checks hold" if good else f"match: {bad} of {all_} checks do not hold"
     )

@@ -17,27 +17,19 @@ from allure_commons.model2 import (
     Label,
     Link,
     Parameter,
-    Status,
     StatusDetails,
     TestResult,
 )
 
 from sgprobe.events import CaseText, Verdict
 from sgprobe.report.allure.about import write_about
-from sgprobe.report.allure.steps import Attachments, steps_of
+from sgprobe.report.allure.steps import STATUS, Attachments, steps_of
 from sgprobe.report.failure import deviation, failure_of
 from sgprobe.report.markdown import md
 from sgprobe.report.messages import role_name
 from sgprobe.report.run import Detail, Item, Run
 from sgprobe.report.text import plain, plain_lines, short
 
-STATUS = {
-    Verdict.PASS: Status.PASSED,
-    Verdict.FAIL: Status.FAILED,
-    Verdict.INCONCLUSIVE: Status.BROKEN,
-    Verdict.ERROR: Status.BROKEN,
-    Verdict.NOT_APPLICABLE: Status.SKIPPED,
-}
 # categories.json tells the kinds apart by these beginnings
 PREFIX = {
     Verdict.PASS: "",
