@@ -460,7 +460,9 @@ class Stage:
 
     async def __aexit__(self, *_: object) -> None:
         await self.references.stop()
-        if self.reader is not None:
+        if self.foreign is not None and self.reader is not None:
+            # what the next item has to go beyond
+            counter_of(self.foreign, self.history, self.eim_id)
             await self.reader.close()
         if self.foreign is not None:
             await self.foreign.close()

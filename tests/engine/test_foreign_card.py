@@ -1,0 +1,108 @@
+"""An eUICC that is not ours: cases reach it through its reader, and know its eIMs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sgprobe.cases.suite import Suite, load_suite
+from sgprobe.data import data_dir
+from sgprobe.engine.bench import Bench, Choice
+from sgprobe.engine.end import HeardWorld
+from sgprobe.engine.item import Options
+from sgprobe.events import Verdict
+from sgprobe.host.cards import served
+from sgprobe.host.world import Plan
+from sgprobe.links.card_tcp import CardServer
+from sgprobe.peers.euicc.records import Eim
+from sgprobe.product.load import load_text
+from sgprobe.product.model import ProductFile
+
+_FILE = """
+product: a card
+version: 1
+role: euicc
+spec: SGP.32@1.2
+endpoints: {{card: "tcp:127.0.0.1:{port}"}}
+identity: {{eid: "{eid}", eim-id: eim.example.com, eim-counter: 0, association-token: {token}}}
+keys: {{ci: {pki}/ci.cert.pem, euicc: {pki}/euicc.cert.pem, eum: {pki}/eum.cert.pem}}
+answers: {{EU_IOT: yes, EU_MULTIEIM: yes}}
+"""
+
+
+async def _serve(_role: str, _request: Any, default: Callable[[], Awaitable[Any]]) -> Any:
+    return await default()
+
+
+@pytest.fixture(scope="module")
+def suite() -> Suite:
+    return load_suite(data_dir("suites"))
+
+
+@pytest.fixture
+def world() -> HeardWorld:
+    """A world whose card another process could have."""
+    return HeardWorld(Plan(seed=7), _serve, {}, {})
+
+
+@pytest.fixture
+def product(world: HeardWorld, suite: Suite, tmp_path: Path) -> Iterator[ProductFile]:
+    """The product file of that card, which is served over TCP."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    server = CardServer(served(world.card))
+    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
+    eim = world.euicc.draft().find(Eim, "eim.example.com")
+    assert eim is not None
+    text = _FILE.format(port=server.address[1], eid=world.euicc.eid, token=eim.token,
+                        pki=data_dir("vectors") / "pki" / "p256")  # fmt: skip
+    yield load_text(text, tmp_path / "card.yaml", suite.catalogue, date(2026, 11, 21))
+    asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()
+
+
+def run(product: ProductFile, case: str) -> tuple[Verdict, str]:
+    """Return the verdict of a case about the card."""
+    bench = Bench(Choice(product, options=Options(product=product, ixit={"command-limit": "9 s"})))
+    ready = bench.ready(data_dir("suites") / "es10" / "euicc" / f"{case}.case.yaml")
+    result = bench.run(ready[0], lambda event: None)
+    return result.verdict, result.reason
+
+
+def test_cases_reach_the_card(product: ProductFile, world: HeardWorld) -> None:
+    """Its counter grows from case to case; a token that it gives out is used at once."""
+    for case in ("ES10-EUI-EID-001", "ES10-EUI-AUS-001", "ES10-EUI-LEP-010", "ES10-EUI-LEP-020",
+                 "ES10-EUI-ECO-001"):  # fmt: skip
+        assert run(product, case) == (Verdict.PASS, ""), case
+    second = world.euicc.draft().find(Eim, "second.eim.test")
+    assert second is not None
+    assert second.counter == 6
+
+
+def test_a_reset_reaches_the_card(product: ProductFile) -> None:
+    """The session is gone with the power."""
+    assert run(product, "ES10-EUI-AUS-006") == (Verdict.PASS, "")
+
+
+def test_a_state_that_nobody_can_bring_about_is_inconclusive(product: ProductFile) -> None:
+    """The simulated eUICC is not taken in place of the card."""
+    verdict, reason = run(product, "ES10-EUI-LEP-001")
+    assert verdict is Verdict.INCONCLUSIVE
+    assert "bench lacks" in reason or "operator" in reason
+
+
+def test_a_product_without_a_reader_is_inconclusive(product: ProductFile) -> None:
+    """It is said what to add."""
+    product.endpoints.clear()  # type: ignore[attr-defined]
+    verdict, reason = run(product, "ES10-EUI-EID-001")
+    assert verdict is not Verdict.PASS
+    assert "endpoints" in reason
