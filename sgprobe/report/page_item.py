@@ -22,6 +22,7 @@ from sgprobe.report.run import SYMBOLS, WORDS, Detail, Item, Step
 from sgprobe.report.text import duration, headline, many, plain, short
 
 _AROUND = 7  # lines of YAML above and below what is at fault
+_LONGEST = 60  # of one step
 _HEX, _TREE = 1024, 400
 _MOST_MESSAGES, _MOST_STEPS = 200, 300
 _DEFS = re.compile(r"<defs>.*?</defs>\n?", re.S)
@@ -155,19 +156,23 @@ def _excerpt(detail: Detail, case: CaseText | None) -> str:
         return ""
     lines = case.text.split("\n")
     marked: set[int] = set()
-    for step in detail.bad_steps():
-        first, last = step.started.line, max(step.started.line, step.started.end_line)
-        if 0 < first <= len(lines):
-            marked |= set(range(first, min(last, first + 60) + 1))
+    for step in detail.bad_steps()[:6]:
+        first = step.started.line
+        if not 0 < first <= len(lines):
+            continue
+        # the line of each field that differs says more than all lines of the step
+        found = rows(step.ended.difference) if step.ended else []
+        fields = {row.line for row in found if row.leaf and not row.good}
+        fields &= set(range(first, first + _LONGEST))
+        last = min(max(first, step.started.end_line), first + _LONGEST)
+        marked |= {first, *fields} if fields else set(range(first, last + 1))
     if not marked:
         return ""
-    exact = {row.line for step in detail.bad_steps() if step.ended
-             for row in rows(step.ended.difference) if row.leaf and not row.good}  # fmt: skip
-    exact &= marked
     first = max(1, min(marked) - _AROUND)
-    last = min(len(lines), max(marked) + _AROUND, first + 120)
-    shown = yaml_lines(lines, first, last, exact or marked)
-    return f'<h4>{esc(case.file)}</h4><pre class="yaml">{shown}</pre>'
+    last = min(len(lines), max(marked) + _AROUND, first + 2 * _LONGEST)
+    return (
+        f'<h4>{esc(case.file)}</h4><pre class="yaml">{yaml_lines(lines, first, last, marked)}</pre>'
+    )
 
 
 def yaml_lines(lines: list[str], first: int, last: int, marked: set[int]) -> str:

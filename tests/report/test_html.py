@@ -92,6 +92,7 @@ def test_a_failure_shows_yaml_beside_difference_and_diagram(tmp_path: Path) -> N
     article = text[start : text.index("</article>", start)]
     marked = re.findall(r'<span class="at" data-n="(\d+)">([^<]*)', article)
     assert marked == [
+        ("22", "  - eim -&gt; ipa: GetEimPackageResponse"),
         ("28", "          counterValue: &lt;integer greater than $eim.last-counter&gt;"),
         ("31", "        eimSignature: &lt;signature by $keys.eim&gt;"),
     ]
