@@ -227,7 +227,7 @@ def _cases(run: Run) -> str:
     out = f"<details><summary><h2>Cases as they were run ({len(cases)})</h2></summary>\n"
     for case in cases:
         lines = case.text.rstrip("\n").split("\n")[:2000]
-        shown = yaml_lines(lines, 1, len(lines), set())
+        shown = yaml_lines(lines, 1, len(lines))
         out += (
             f'<details id="case-{esc(case.case)}"><summary>{esc(case.case)} '
             f'<span class="faint">{esc(case.file)}</span></summary>'

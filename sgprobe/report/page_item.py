@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from sgprobe.events import CaseText, MessageSeen, Verdict
 from sgprobe.report import diagram
 from sgprobe.report.difference import Row, named, rows
+from sgprobe.report.excerpt import excerpt
 from sgprobe.report.failure import measures, step_title
 from sgprobe.report.messages import (
     hex_lines,
@@ -21,8 +23,6 @@ from sgprobe.report.page import esc, esc_lines, facts, table
 from sgprobe.report.run import SYMBOLS, WORDS, Detail, Item, Step
 from sgprobe.report.text import duration, headline, many, plain, short
 
-_AROUND = 7  # lines of YAML above and below what is at fault
-_LONGEST = 60  # of one step
 _HEX, _TREE = 1024, 400
 _MOST_MESSAGES, _MOST_STEPS = 200, 300
 _DEFS = re.compile(r"<defs>.*?</defs>\n?", re.S)
@@ -152,30 +152,16 @@ def _sequence(detail: Detail) -> str:
 
 
 def _excerpt(detail: Detail, case: CaseText | None) -> str:
-    if case is None:
+    found = excerpt(detail, case)
+    if found is None or case is None:
         return ""
-    lines = case.text.split("\n")
-    marked: set[int] = set()
-    for step in detail.bad_steps()[:6]:
-        first = step.started.line
-        if not 0 < first <= len(lines):
-            continue
-        # the line of each field that differs says more than all lines of the step
-        found = rows(step.ended.difference) if step.ended else []
-        fields = {row.line for row in found if row.leaf and not row.good}
-        fields &= set(range(first, first + _LONGEST))
-        last = min(max(first, step.started.end_line), first + _LONGEST)
-        marked |= {first, *fields} if fields else set(range(first, last + 1))
-    if not marked:
-        return ""
-    first = max(1, min(marked) - _AROUND)
-    last = min(len(lines), max(marked) + _AROUND, first + 2 * _LONGEST)
-    return (
-        f'<h4>{esc(case.file)}</h4><pre class="yaml">{yaml_lines(lines, first, last, marked)}</pre>'
-    )
+    shown = yaml_lines(found.lines, found.first, found.last, found.marked)
+    return f'<h4>{esc(case.file)}</h4><pre class="yaml">{shown}</pre>'
 
 
-def yaml_lines(lines: list[str], first: int, last: int, marked: set[int]) -> str:
+def yaml_lines(
+    lines: Sequence[str], first: int, last: int, marked: frozenset[int] = frozenset()
+) -> str:
     """Return lines of a file with their numbers."""
     out = []
     for number in range(first, last + 1):

@@ -21,6 +21,7 @@ from allure_commons.model2 import (
 from sgprobe.events import CaseText, MessageSeen, Verdict
 from sgprobe.report import diagram
 from sgprobe.report.difference import named, rows
+from sgprobe.report.excerpt import excerpt
 from sgprobe.report.failure import difference_lines, failure_of, measures, step_title
 from sgprobe.report.messages import depth, hex_lines, name_of, octets_of, problem_lines, tree_lines
 from sgprobe.report.run import Detail, Item, Step, verdict_of
@@ -35,7 +36,6 @@ STATUS = {
 }
 _TEXT, _JSON, _YAML = "text/plain", "application/json", "application/yaml"
 _SVG, _PCAPNG = "image/svg+xml", "application/vnd.tcpdump.pcap"
-_AROUND = 6
 _DEEPEST = 60
 
 
@@ -127,18 +127,14 @@ def _capture(item: Item) -> Path | None:
 
 
 def _excerpt(detail: Detail, case: CaseText) -> str:
-    """Return the lines of the case around what failed, the step itself marked."""
-    lines = case.text.split("\n")
-    out: list[str] = []
-    for step in detail.bad_steps()[:6]:
-        first, last = step.started.line, max(step.started.line, step.started.end_line)
-        if not 0 < first <= len(lines):
-            continue
-        out += ["…"] if out else []
-        for number in range(max(1, first - _AROUND), min(len(lines), last + _AROUND) + 1):
-            mark = ">" if first <= number <= last else " "
-            out.append(f"{mark}{number:5} | {plain(lines[number - 1])}")
-    return "\n".join(out) + "\n" if out else ""
+    """Return the lines of the case around what failed, with a sign before those at fault."""
+    found = excerpt(detail, case)
+    if found is None:
+        return ""
+    return _lines([
+        f"{'>' if number in found.marked else ' '}{number:5} | {plain(found.lines[number - 1])}"
+        for number in range(found.first, found.last + 1)
+    ])  # fmt: skip
 
 
 def steps_of(detail: Detail, attachments: Attachments) -> list[TestStepResult]:
