@@ -18,6 +18,7 @@ from sgprobe.cases.planned import Impairment
 from sgprobe.cases.suite import Suite
 from sgprobe.cases.variants import Variant
 from sgprobe.crypto import identities
+from sgprobe.crypto.certificates import read_certificate
 from sgprobe.crypto.keys import derive_key, spki
 from sgprobe.engine.card_says import CardSays
 from sgprobe.engine.compose import Composer
@@ -269,7 +270,7 @@ class Stage:
         names.lazy |= {
             "eim.last-counter": self._last_counter,
             "eim.association-token": lambda: self.token,
-            "ci.key-id": own.ci_id.hex,
+            "ci.key-id": lambda: _key_id(str(names.value("certs.ci"))),
             "spki.eim": lambda: spki(names.key("keys.eim")).hex(),
             "spki.eim-next": lambda: spki(names.key("keys.eim-next")).hex(),
             "smdp.address-capitals": self.addresses["smdp"].upper,
@@ -455,7 +456,7 @@ class Stage:
         if self.foreign is not None and self.setting.role in ("eim", "smdp", "smds"):
             name = self.addresses[self.setting.role]
             binding = self.binding if self.setting.role == "eim" else "https"
-            self.foreign.add_to(self.world.directory, name, binding)
+            self.foreign.add_to(self.world, name, binding)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -467,6 +468,14 @@ class Stage:
         if self.foreign is not None:
             await self.foreign.close()
         await self.world.__aexit__()
+
+
+def _key_id(certificate: str) -> str:
+    """Return the key id of a certificate issuer."""
+    found = read_certificate(bytes.fromhex(certificate)).ski
+    if found is None:
+        raise Unresolved("the certificate issuer has no key id")
+    return found.hex()
 
 
 def _label(variant: Variant, axis: str, default: str) -> str:
