@@ -12,8 +12,8 @@ from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.identities import EIDS
 from sgprobe.engine.names import Key
 from sgprobe.engine.outcome import Declined
-from sgprobe.host.directory import Directory, Place
 from sgprobe.host.operator_http import OperatorHttp
+from sgprobe.host.world import World
 from sgprobe.links.tape import Address
 from sgprobe.links.tls import TlsSettings
 from sgprobe.product import actions
@@ -72,8 +72,8 @@ class Foreign:
             return None
         return self.file.endpoints.get(_ENDPOINTS.get((role, binding), ""))
 
-    def add_to(self, directory: Directory, name: str, binding: str) -> None:
-        """Say in an address book where the product is; raises Unresolved."""
+    def add_to(self, world: World, name: str, binding: str) -> None:
+        """Say where the product is, on the line of its role; raises Unresolved."""
         role = self.file.role
         endpoint = self.endpoint(role, binding)
         if endpoint is None:
@@ -81,7 +81,7 @@ class Foreign:
             raise Unresolved(f"bench lacks `endpoints: {{{wanted}: URL}}` of {self.file.path.name}")
         trust = self._trust()
         settings = TlsSettings(trust=trust, verify=bool(trust))
-        directory.add(name, Place((endpoint.host, endpoint.port), settings))
+        world.outside(role, name, (endpoint.host, endpoint.port), settings)
 
     def _trust(self) -> tuple[bytes, ...]:
         """Return the certificates that the product's TLS chain has to lead to."""
