@@ -14,6 +14,7 @@ from sgprobe.cases.match import Unresolved
 from sgprobe.cases.messages import Message
 from sgprobe.crypto.confirmation import code_hash, hash_cc
 from sgprobe.crypto.keys import PrivateKey, sign
+from sgprobe.engine import compact_says
 from sgprobe.engine.elements import body_of
 from sgprobe.engine.heard import Heard, History
 from sgprobe.peers.ipa.config import Config as IpaConfig
@@ -30,6 +31,7 @@ _IAU, _ACL, _GBP, _CAN, _HNT = (
 # ES10 commands by tag
 _LISTED = "RetrieveNotificationsListResponse"
 _NO_SESSION = "00" * 16
+_GET_INFO2 = tlv("BF22")
 _ZERO_SIGNATURE = tlv("5F37", bytes(64))
 
 
@@ -67,9 +69,9 @@ class DeviceSays:
             case "InitiateAuthentication":
                 return await self._initiate(receiver, esipa=esipa)
             case "AuthenticateClient":
-                return await self._authenticate(esipa=esipa)
+                return await self._authenticate(wanted, esipa=esipa)
             case "GetBoundProfilePackage":
-                return await self._prepare(esipa=esipa)
+                return await self._prepare(wanted, esipa=esipa)
             case "CancelSession":
                 return await self._cancel(esipa=esipa)
             case "HandleNotification" if "provideEimPackageResult" in wanted:
@@ -165,7 +167,7 @@ class DeviceSays:
             told["smdpAddress"] = self.addresses["smdp"]
         return told
 
-    async def _authenticate(self, *, esipa: bool) -> Value:
+    async def _authenticate(self, wanted: frozenset[str], *, esipa: bool) -> Value:
         begun = self.history.last(_IAU, request=False)
         if begun is None:
             raise Unresolved("no session was opened: initiateAuthentication comes first")
@@ -178,7 +180,10 @@ class DeviceSays:
         context = body.named("ctxParams1") or self._context()
         command = tlv("BF38", *(one for one in parts if one is not None), context)
         answer = await self.card(command)
-        response = self._read("AuthenticateServerResponse", answer)
+        if compact_says.AUTHENTICATION in wanted and parts[0] is not None:
+            info2 = await self.card(_GET_INFO2)
+            answer = compact_says.authentication(answer, parts[0], info2)
+        response = self._told("AuthenticateServerResponse", answer, esipa=esipa)
         return {
             "transactionId": self._transaction(begun),
             "authenticateServerResponse": response,
@@ -190,7 +195,7 @@ class DeviceSays:
             common["matchingId"] = self.matching_id()
         return self._rsp().encode("CtxParams1", {"ctxParamsForCommonAuthentication": common})
 
-    async def _prepare(self, *, esipa: bool) -> Value:
+    async def _prepare(self, wanted: frozenset[str], *, esipa: bool) -> Value:
         answered = self.history.last(_ACL, request=False)
         begun = self.history.last(_IAU, request=False)
         if begun is None:
@@ -206,10 +211,10 @@ class DeviceSays:
             stored = code_hash(self.confirmation_code())
             parts[2] = tlv("04", hash_cc(stored, bytes.fromhex(transaction)))
         command = tlv("BF21", *(one for one in parts if one is not None))
-        answer = await self.card(command)
+        answer = compact_says.preparation(await self.card(command), wanted)
         return {
             "transactionId": transaction,
-            "prepareDownloadResponse": self._read("PrepareDownloadResponse", answer),
+            "prepareDownloadResponse": self._told("PrepareDownloadResponse", answer, esipa=esipa),
         }
 
     def _unprepared(self, transaction: str) -> Value:
@@ -231,15 +236,12 @@ class DeviceSays:
         answer = await self.card(command)
         return {
             "transactionId": transaction,
-            "cancelSessionResponse": self._read("CancelSessionResponse", answer),
+            "cancelSessionResponse": self._told("CancelSessionResponse", answer, esipa=esipa),
         }
 
     async def _notification(self, wanted: frozenset[str]) -> Value:
         listed = await self._notifications()
-        if not listed:
-            raise Unresolved("the eUICC has no notification to deliver")
-        # an alternative that the step names, else the oldest
-        return next((one for one in listed if wanted & one.keys()), listed[0])
+        return compact_says.notification(listed, self.eid, self.spec, wanted)
 
     async def _notifications(self) -> list[Value]:
         answer = await self.card(tlv("BF2B"))
@@ -264,6 +266,12 @@ class DeviceSays:
     def _rsp(self) -> codec.Codec:
         spec = self.spec
         return codec.load(parse_spec(spec.imports) if spec.imports else spec)
+
+    def _told(self, type_name: str, octets: bytes, *, esipa: bool) -> Value:
+        """Read what the eUICC says to a server: an SM-DP+ knows no members of SGP.32."""
+        return (
+            self._read(type_name, octets) if esipa else self._rsp().decode(type_name, octets).value
+        )
 
     def _read(self, type_name: str, octets: bytes) -> Value:
         loaded = codec.load(self.spec)
