@@ -233,7 +233,7 @@ STATES: dict[str, str] = {
     "removes them, and the results of packages",
     "euicc.rat": "the Rules Authorisation Table; an empty list permits nothing",
     "euicc.memory": "how many octets are free, how many eIMs, results, notifications and octets of "
-    "lists or of a result it takes",
+    "lists, of a result or of an address for immediate enabling it takes",
     "eim.queue": "what became of the order that the case queued last",
     "smdp.order": "what became of the order for a profile that came last",
     "smds.events": "the registered events",

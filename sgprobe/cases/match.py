@@ -337,6 +337,8 @@ class _Comparer:
                 return Judgement(re.fullmatch(matcher.names[0], text) is not None)
             case "contains":
                 return self._contains(matcher, value, path)
+            case "each":
+                return self._each(matcher, value, path)
             case "list":
                 wanted_count, _ = self._number(matcher.parts[0])
                 count = len(value) if isinstance(value, list) else None
@@ -374,6 +376,18 @@ class _Comparer:
             return Judgement(False, hint="not a number")
         hint = "the same number again" if number == limit else f"not greater than {shown}"
         return Judgement(number > limit, hint="" if number > limit else hint)
+
+    def _each(self, matcher: t.Matcher, value: Value, path: str) -> Judgement:
+        assert matcher.inner is not None
+        if not isinstance(value, list):
+            return Judgement(False, hint="no list")
+        for index, one in enumerate(value):
+            inner = self.compare(matcher.inner, one, joined(path, index), "")
+            if inner.unsure:
+                raise Unresolved(inner.hint)
+            if not inner.good:
+                return Judgement(False, hint=f"element {index} is not so")
+        return Judgement(True)
 
     def _contains(self, matcher: t.Matcher, value: Value, path: str) -> Judgement:
         assert matcher.inner is not None

@@ -127,6 +127,13 @@ FORMS = (
         produces=True,
         references="value",
     ),
+    Form(
+        "each",
+        "<each …>",
+        "a list, every element of which matches",
+        r"each (?P<inner>.+)",
+        (asn1.ListOf,),
+    ),
     Form("not", "<not …>", "is there, and does not match", r"not (?P<inner>.+)"),
     Form(
         "seen",
@@ -284,6 +291,6 @@ def _regex(text: str) -> str:
 
 def fits(parsed: Parsed, shape: asn1.Shape) -> bool:
     """Say whether a matcher may stand at a field of this shape."""
-    if parsed.inner is not None:
+    if parsed.inner is not None and parsed.form.word != "each":
         return fits(parsed.inner, shape)
     return not parsed.form.shapes or isinstance(shape, parsed.form.shapes)

@@ -21,8 +21,9 @@ BINDING: dict[str, dict[str, str]] = {
     },
     "apdu": {
         "sw": "the status word, such as 9000",
-        "segments": "the number of commands that carried the message",
-        "channel": "the logical channel",
+        "segments": "the number of commands that carried the message; of a package that is sent, "
+        "how many of its segments go",
+        "channel": "the logical channel, also of an APDU that is sent",
     },
 }
 
@@ -184,7 +185,7 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
         "notify": ()},
     "euicc.rat": {"pprIds": (), "allowedOperators": ()},
     "euicc.memory": {"free": (), "eims": (), "results": (), "notifications": (), "crls": (),
-                     "result": ()},
+                     "result": (), "immediate": ()},
     "euicc.eims": {"eimId": (), "counterValue": (), "associationToken": (), "fqdn": (),
                    "indirect": ("yes", "no"), "protocols": ()},
     "euicc.notifications": {"seqNumber": (), "operation": (

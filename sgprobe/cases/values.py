@@ -203,7 +203,11 @@ def _bind(parsed: Parsed, node: Scalar, type_: asn1.Type, context: Surroundings)
     parts: tuple[Template, ...] = ()
     inner: Template | None = None
     if parsed.inner is not None:
-        inner = _bind(parsed.inner, node, type_, context)
+        shape = context.schema.shape(type_)
+        under = type_
+        if form.word == "each" and isinstance(shape, asn1.ListOf):
+            under = shape.element
+        inner = _bind(parsed.inner, node, under, context)
         if inner is None:
             return None
     if form.references and parsed.value.startswith("$"):

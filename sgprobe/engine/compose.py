@@ -277,6 +277,15 @@ def _leaves_open(template: t.Template, type_: asn1.Type, types: asn1.Schema) -> 
 # --- the binding ---
 
 
+def binding_fields(template: t.Template, filler: Filler) -> dict[str, Any]:
+    """Return what a step says of the binding; ABSENT where something is left out."""
+    made: dict[str, Any] = filler.fill(template, {})
+    if isinstance(template, t.Members):
+        for member in template.members:
+            made.setdefault(member.name, ABSENT)
+    return made
+
+
 def with_binding(carried: Request | Response, fields: dict[str, Any]) -> Any:
     """Return a request or an answer with what a step says of its HTTP."""
     headers = dict(carried.headers)

@@ -107,7 +107,7 @@ class DeviceSays:
             return {"ipaEuiccDataResponse": self._read("IpaEuiccDataResponse", answer)}
         trigger = body.named("profileDownloadTriggerRequest")
         if trigger is not None:
-            return {"profileDownloadTriggerResult": self._triggered(trigger)}
+            return {"profileDownloadTriggerResult": await self._triggered(trigger, wanted)}
         raise Unresolved("the eIM's last answer holds no package")
 
     def _refusal(self, asked: Value, wanted: frozenset[str]) -> Value:
@@ -132,14 +132,13 @@ class DeviceSays:
             return {"euiccPackageResult": {"euiccPackageErrorSigned": told}}
         return None
 
-    def _triggered(self, trigger: bytes) -> Value:
-        """Say that the download of a trigger could not be done: undefined error."""
+    async def _triggered(self, trigger: bytes, wanted: frozenset[str]) -> Value:
+        """Tell the installation that a step names, else that there was none: undefined error."""
         asked = self._read("ProfileDownloadTriggerRequest", trigger)
-        told: dict[str, Value] = {
-            "profileDownloadTriggerResultData": {
-                "profileDownloadError": {"profileDownloadErrorReason": "undefinedError"}
-            }
-        }
+        data: Value = {"profileDownloadError": {"profileDownloadErrorReason": "undefinedError"}}
+        if "profileInstallationResult" in wanted:
+            data = await self._notification(frozenset({"profileInstallationResult"}))
+        told: dict[str, Value] = {"profileDownloadTriggerResultData": data}
         if "eimTransactionId" in asked:
             told["eimTransactionId"] = asked["eimTransactionId"]
         return told

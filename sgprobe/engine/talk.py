@@ -231,7 +231,8 @@ class Talk:
         self._said(sender, "euicc", function, request=True, found=found, octets=octets,
                    transport="apdu")  # fmt: skip
         try:
-            answer = await card_talk.ask(self.stage.card, function, command, self.spec)
+            most = card_talk.most_segments(planned, Filler(self.names))
+            answer = await card_talk.ask(self.stage.card, function, command, self.spec, most)
         except FAULTS as error:
             self.inbox.put(Trouble(error))
             return
@@ -293,7 +294,12 @@ class Talk:
         if one is None:
             return answer
         read = wire.read_response(answer, found.function, request.path, version)
-        changed = self.disguise.change(one, answer.body, read.value if read is not None else None)
+        value = read.value if read is not None else None
+        try:
+            changed = self.disguise.change(one, answer.body, value)
+        except DamageError:
+            # this answer has not what the fault damages
+            return answer
         await self._late(changed)
         return replace(answer, body=changed.body, status=changed.status or answer.status)
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dissectors.asn1 import codec
+from dissectors.asn1.model import Schema
 from sgprobe.cases.errors import Problems
 from sgprobe.cases.fields import Context, compile_fields
 from sgprobe.cases.match import Judgement, Match, Unresolved, leaves, match
@@ -33,12 +34,14 @@ class Known:
         return Judgement(value == "00" * 64, "does not verify", "verifies under keys.eim-nist")
 
 
-def compare(type_: str, text: str, value: object, exact: bool = False) -> Match:
+def compare(
+    type_: str, text: str, value: object, exact: bool = False, schema: Schema = SCHEMA
+) -> Match:
     problems = Problems()
     node = read(text, "t.yaml")
     assert isinstance(node, Mapping)
-    context = Context(SCHEMA, Scope(BUILT_IN), problems)
-    template = compile_fields(node, SCHEMA.types[type_], context, exact)
+    context = Context(schema, Scope(BUILT_IN), problems)
+    template = compile_fields(node, schema.types[type_], context, exact)
     assert template is not None, problems.all
     return match(template, value, Known())
 
@@ -160,6 +163,31 @@ def test_lists(text: str, value: object, good: bool) -> None:
 )
 def test_scalars(text: str, value: object, good: bool) -> None:
     assert compare("EuiccPackageResultDataSigned", text, value).good is good
+
+
+@pytest.mark.parametrize(
+    ("value", "good"),
+    [([], True), (["00", "0000"], True), (["00", "000000"], False), ("00", False)],
+)
+def test_each_element_of_a_list(value: object, good: bool) -> None:
+    schema = codec.load("SGP.22@2.5").schema
+    text = "sequenceOf88: <each 1..2 bytes>"
+    found = compare("BoundProfilePackage", text, {"sequenceOf88": value}, schema=schema)
+    assert found.good is good
+
+
+@pytest.mark.parametrize(
+    ("text", "octets"), [("usimSupport, 8", "4080"), ("8", "0080"), ("contactlessSupport", "80")]
+)
+def test_bits_by_name_and_by_number(text: str, octets: str) -> None:
+    schema = codec.load("SGP.22@2.5").schema
+    found = compare(
+        "EUICCInfo2",
+        f"uiccCapability: {text}",
+        {"uiccCapability": {"value": octets, "length": 9 if "8" in text else 1}},
+        schema=schema,
+    )
+    assert found.good, found
 
 
 @pytest.mark.parametrize("value", [None, "x", 7, {}, []])
