@@ -66,7 +66,7 @@ def test_annotations_of_a_pull_request(wrong: Path, capsys: pytest.CaptureFixtur
 def test_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["check", str(tmp_path / "none")]) == 4
     assert run(["check", str(tmp_path)]) == 4
-    assert run(["explain", "ESIPA-EIM-GEP-06"]) == 4
+    assert run(["explain", "ESIPA-EIM-GEPP-006"]) == 4
     assert "did you mean 'ESIPA-EIM-GEP-006'?" in capsys.readouterr().err
 
 

@@ -107,9 +107,9 @@ def test_a_scope_that_we_do_not_apply_is_not_understood() -> None:
 
 def test_ten_thousand_entries_are_read_at_once() -> None:
     der = issue_crl(replace(PLAN, revoked=tuple(range(1, 10_001))))
-    before = time.perf_counter()
+    before = time.process_time()
     assert len(read_crl(der).revoked) == 10_000
-    assert time.perf_counter() - before < 1
+    assert time.process_time() - before < 1
 
 
 @given(st.data())

@@ -162,9 +162,9 @@ def test_good_lines_among_noise_are_read() -> None:
     ],
 )
 def test_hostile_lines_take_linear_time(text: bytes) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     heard = read(text, 100_000)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
     assert 0 < len(heard.problems) <= 202
 
 

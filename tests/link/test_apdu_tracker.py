@@ -195,14 +195,14 @@ def test_secured_and_foreign_commands_are_other() -> None:
 
 def test_endless_chains_and_fetches_are_bounded() -> None:
     heard = Heard()
-    start = time.perf_counter()
+    start = time.process_time()
     heard.play((hexed("80E211%02X01AA" % (n & 255)), OK) for n in range(20_000))
     heard.play([(hexed("80E2110001AA"), OK)] * 5_000)
     heard.play([(ASK, hexed("61FF"))])
     heard.play([(hexed("00C00000FF"), bytes(255) + hexed("61FF"))] * 20_000)
     heard.play([(ASK, hexed("6C05"))] * 5_000)
     heard.finish()
-    assert time.perf_counter() - start < 4
+    assert time.process_time() - start < 4
     assert {"es10-limit", "es10-chain-broken", "es10-response-stray"} <= set(heard.codes)
     assert max(len(m.response) for m in heard.messages) <= 1024 * 1024
     assert max(len(m.command_frames) for m in heard.messages) <= 1025

@@ -69,11 +69,11 @@ def test_endless_messages_are_bounded() -> None:
 
 def test_many_small_overlapping_fragments_cost_little() -> None:
     assembler = MessageAssembler()
-    begin = time.perf_counter()
+    begin = time.process_time()
     for _ in range(20):
         for start in range(0, 60_000, 2):
             assembler.add(0, Fragment(11, 1, 65_000, start, b"x"))
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
     assert len(assembler._open[0, 1, 11].parts) == dtls_fragments.MAX_PARTS
 
 

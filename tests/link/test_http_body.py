@@ -65,7 +65,7 @@ def test_compression_bomb_is_bounded_and_told() -> None:
 def test_a_million_empty_gzip_members_cost_little() -> None:
     body = gzip.compress(b"") * 200_000
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
-    start = time.perf_counter()
+    start = time.process_time()
     response = seen([(0, GET), (1, head + body)]).messages[1]
     assert [problem.code for problem in response.problems] == ["http-coding-broken"]
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2

@@ -281,17 +281,17 @@ def test_handshake_messages_in_one_byte_records_take_linear_time() -> None:
     stream = TlsStream(TCP, KeyLog(), sink := Collector(), sink.sessions.append)
     message = b"\x0b\x01\x00\x00" + bytes(65536)
     wire = b"".join(b"\x16\x03\x03\x00\x01" + bytes([b]) for b in message)
-    begin = time.perf_counter()
+    begin = time.process_time()
     stream.data(1, wire, (1,), 0.0)
-    assert time.perf_counter() - begin < 3
+    assert time.process_time() - begin < 3
 
 
 def test_a_stream_in_one_byte_segments_takes_linear_time() -> None:
     pair, log = tls_session(VERSIONS[1])
     wire = [(s, c) for s, c in pair.wire]
-    begin = time.perf_counter()
+    begin = time.process_time()
     decode(wire, keylog(log.text), cut=1)
-    assert time.perf_counter() - begin < 3
+    assert time.process_time() - begin < 3
 
 
 def test_endless_hellos_on_one_stream_and_flow() -> None:
@@ -361,11 +361,11 @@ def test_a_search_for_sequence_numbers_has_a_budget() -> None:
     for side, chunk in pair.wire[:8]:
         stream.data(side, chunk, (1,), 0.0)
     junk = b"\x17\x03\x03\x00\x40" + bytes(64)
-    begin = time.perf_counter()
+    begin = time.process_time()
     for i in range(2000):
         stream.gap(0, 1 << 20, (i,), 0.0)
         stream.data(0, junk * 3, (i,), 0.0)
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 @pytest.mark.parametrize("dtls", [False, True])

@@ -88,6 +88,8 @@ class Channels:
 
     def apdu(self, command: bytes) -> bytes:
         self.asked.append(command)
+        if len(command) < 4:
+            return b"\x67\x00"
         channel = command[0] & 0x03
         match command[1]:
             case 0x70 if command[2] == 0x80:

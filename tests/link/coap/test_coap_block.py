@@ -145,9 +145,9 @@ def test_limits_hold_whatever_is_announced() -> None:
 def test_many_blocks_are_not_quadratic() -> None:
     body = bytes(1 << 20)
     offered = blocks(body, 0)
-    start = time.perf_counter()
+    start = time.process_time()
     assembly = Assembly(1 << 24, 1 << 20)
     for block, payload in reversed(offered):
         assembly.add(block, payload)
     assert assembly.complete
-    assert time.perf_counter() - start < 3.0
+    assert time.process_time() - start < 3.0

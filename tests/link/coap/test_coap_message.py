@@ -275,9 +275,9 @@ def test_aiocoap_rejects_cut_headers_and_reserved_nibbles_too() -> None:
 
 def test_a_datagram_full_of_wrong_options_is_cheap() -> None:
     data = bytes.fromhex("40021234") + b"\xb0" + b"\x11\x00" * 10 + b"\x00" * 65000
-    start = time.perf_counter()
+    start = time.process_time()
     _, findings = decode(data)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
     assert len(findings) <= 40
 
 

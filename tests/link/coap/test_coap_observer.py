@@ -745,11 +745,11 @@ def test_speed_is_far_from_quadratic() -> None:
             (con(n & 0xFFFF, n.to_bytes(4, "big")), ack(n & 0xFFFF, 0x44, n.to_bytes(4, "big")))
             for n in range(count)
         ]
-        start = time.perf_counter()
+        start = time.process_time()
         for number, (up, down) in enumerate(data):
             observer.datagram(0, up, (number,), number * 0.001)
             observer.datagram(1, down, (number,), number * 0.001)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     run(1000)
     assert run(16_000) < 8 * 4 * run(4000)

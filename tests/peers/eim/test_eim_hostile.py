@@ -98,9 +98,9 @@ def test_ten_thousand_levels():
     body = b""
     for _ in range(10_000):
         body = b"\xa0" + length_octets(len(body)) + body
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert send(one, ASN1_PATH, b"\xbf\x50" + length_octets(len(body)) + body).status == 400
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
 
 
 def test_two_messages_in_one_body():
@@ -121,11 +121,11 @@ def test_a_thousand_notifications_in_one_result():
     result = one.execute()
     one.euicc.refresh_done(True, 0)
     first = one.driver.run(one.ipa.means.es10.notifications())[0]
-    begun = time.perf_counter()
+    begun = time.process_time()
     answer = one.provide(m.EuiccResult(result, (first,) * 1000))
     assert len(answer.numbers) == 2
     assert len(one.dp_link.seen) == 1
-    assert time.perf_counter() - begun < 10
+    assert time.process_time() - begun < 10
 
 
 @pytest.mark.parametrize(

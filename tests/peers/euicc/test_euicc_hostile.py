@@ -279,20 +279,20 @@ def test_elements_that_eat_memory_are_stopped():
     # a length that no memory could hold, announced in few octets
     assert status(bytes.fromhex("A183FFFFFF")) == 4
     # thousands of empty elements
-    started = time.perf_counter()
+    started = time.process_time()
     small = b"".join(tlv("B6") for _ in range(10_000))
     assert status(small) > 0
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_an_element_in_many_small_pieces_costs_no_more():
     elements = package("seed", C, THIRTY)
-    started = time.perf_counter()
+    started = time.process_time()
     interpreter = Interpreter(RULES_ON, 100_000)
     for at in range(len(elements)):
         interpreter.feed(elements[at : at + 1])
     assert interpreter.finish() == bytes.fromhex("3007a0053003800100")
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 # planted faults
