@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -282,6 +283,9 @@ class _Comparer:
 
     def _matcher(self, matcher: t.Matcher, value: Value, path: str, name: str) -> Difference:
         expected = matcher.text[1:-1]
+        if matcher.word == "greater" and isinstance(matcher.parts[0], t.Ref):
+            with suppress(Unresolved):
+                expected = f"integer greater than {self._number(matcher.parts[0])[1]}"
         if matcher.word == "absent":
             if value is _MISSING:
                 return self._same(matcher, path, name, expected)

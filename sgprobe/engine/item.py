@@ -260,7 +260,10 @@ class Item:
         except (LinkFailure, CardFailure) as error:
             verdict, reason = Verdict.INCONCLUSIVE, f"the link died: {error}"
         except (EncodeError, DamageError) as error:
-            verdict, reason = Verdict.ERROR, f"the case cannot be sent: {error}"
+            # with a dialogue behind it, what the product said may be what is missing
+            told = self._said() > 0
+            verdict = Verdict.INCONCLUSIVE if told else Verdict.ERROR
+            reason = f"{'nothing to go on with' if told else 'the case cannot be sent'}: {error}"
         for kind, text in done.notes:
             self._note(kind, text)
         self.tally.warnings += done.warnings
