@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import sys
@@ -18,6 +19,7 @@ from dissectors.asn1.versions import SPECS, Spec, parse_spec
 from sgprobe import events as e
 from sgprobe.cases.runsets import load_runsets
 from sgprobe.cases.suite import near, suite_root
+from sgprobe.data import data_dir
 from sgprobe.engine.bench import Bench, Choice, Ready
 from sgprobe.engine.item import Options, Result
 from sgprobe.events import Event, Verdict
@@ -57,7 +59,6 @@ class Session:
         from datetime import UTC, datetime
 
         from sgprobe.cases.suite import load_suite
-        from sgprobe.data import data_dir
         from sgprobe.product.load import load_product
 
         catalogue = load_suite(data_dir("suites")).catalogue
@@ -76,7 +77,6 @@ class Session:
 
     def _options(self, product: ProductFile | None) -> Options:
         from sgprobe.cases.suite import load_suite
-        from sgprobe.data import data_dir
 
         catalogue = load_suite(data_dir("suites")).catalogue
         if product is not None:
@@ -142,11 +142,22 @@ class Session:
             tuple(str(spec) for spec in self.bench.choice.specs),
             {} if product is None else {name: one.text for name, one in product.answers.items()},
             dict(self.bench.choice.options.ixit),
-            {},
+            self._hashes(product),
             self.options.plan,
             self.options.strict,
             ids,
         )
+
+    def _hashes(self, product: ProductFile | None) -> dict[str, str]:
+        """Return digests of what decides a run: the suite, and the product file with its ICS."""
+        suite = hashlib.sha256()
+        root = data_dir("suites")
+        for path in sorted(root.rglob("*.yaml")):
+            suite.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
+        told = {"suite": suite.hexdigest()}
+        if product is not None:
+            told["product"] = hashlib.sha256(product.path.read_bytes()).hexdigest()
+        return told
 
     def run(self, ready: Ready) -> tuple[Result, tuple[str, ...], str]:
         """Run one item; return its result, its events for a console, and its failure text."""
