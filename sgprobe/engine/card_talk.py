@@ -21,6 +21,7 @@ from sgprobe.links.card import CardStatus
 from sgprobe.peers.es9.asn1_binding import NotAsn1
 from sgprobe.peers.esipa.bound import segments
 
+_PACKAGE = "BoundProfilePackage"
 _TAGS = {"isdr": b"\xe0", "isdrIot": b"\xe1"}
 
 
@@ -67,7 +68,26 @@ def raw_apdu(planned: p.PlannedMessage, filler: Filler) -> RawApdu:
     return RawApdu(bytes.fromhex(command), channel)
 
 
-async def ask(slot: Slot, function: Function, asked: bytes | RawApdu, spec: Spec) -> Answer:
+def most_segments(planned: p.PlannedMessage, filler: Filler) -> int | None:
+    """Return how many segments of a package a step sends; None is all of them."""
+    if planned.message.function is APDU:
+        return None
+    given: dict[str, Value] = {}
+    for _, template in planned.binding:
+        given |= filler.fill(template, {})
+    other = set(given) - {"segments"}
+    if other or (given and planned.message.type_name != _PACKAGE):
+        raise Unresolved("of what the bench sends a step can set the segments of a package alone")
+    return int(given["segments"]) if given else None
+
+
+async def ask(
+    slot: Slot,
+    function: Function,
+    asked: bytes | RawApdu,
+    spec: Spec,
+    most: int | None = None,
+) -> Answer:
     """Send what a step says and return the answer; raises Unresolved where it cannot be sent."""
     slot.begin()
     if isinstance(asked, RawApdu):
@@ -76,7 +96,7 @@ async def ask(slot: Slot, function: Function, asked: bytes | RawApdu, spec: Spec
                       f"{response.sw:04X}", slot.carried)  # fmt: skip
     octets = b""
     try:
-        for command in _commands(function, asked):
+        for command in _commands(function, asked)[:most]:
             octets = await slot.command(command)
             if octets:
                 break
@@ -89,7 +109,7 @@ async def ask(slot: Slot, function: Function, asked: bytes | RawApdu, spec: Spec
 
 def _commands(function: Function, asked: bytes) -> list[bytes]:
     """Return the STORE DATA chains of a command."""
-    if function.request != "BoundProfilePackage":
+    if function.request != _PACKAGE:
         return [asked]
     try:
         return segments(asked)
@@ -113,4 +133,4 @@ def _value(data: bytes, sw: int, spec: Spec) -> dict[str, Value]:
     return value
 
 
-__all__ = ["APDU", "Answer", "RawApdu", "ask", "raw_apdu"]
+__all__ = ["APDU", "Answer", "RawApdu", "ask", "most_segments", "raw_apdu"]

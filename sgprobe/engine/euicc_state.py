@@ -157,6 +157,8 @@ def _bring_memory(euicc: Euicc, row: dict[str, Value]) -> None:
     for column in ("eims", "results", "notifications", "crls", "result"):
         if column in row:
             limits = replace(limits, **{column: int(str(row[column]))})
+    if "immediate" in row:
+        limits = replace(limits, immediate_address=int(str(row["immediate"])))
     euicc.chip = replace(chip, config=replace(chip.config, limits=limits))
 
 

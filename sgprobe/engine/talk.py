@@ -11,6 +11,7 @@ from dissectors.asn1.model import Value
 from dissectors.asn1.versions import Spec
 from dissectors.asn1.writer import EncodeError
 from dissectors.finding import Finding
+from dissectors.link.apdu_bpp import SEGMENTS
 from dissectors.spec.functions import ES9, ES11, FUNCTIONS, Function
 from dissectors.trace.card_carrier import recognise_answer, recognise_command
 from dissectors.trace.message import Recognised
@@ -263,7 +264,10 @@ class Talk:
         found = _at_server(role, wire.read_request(request, pinned))
         if found is None:
             return await default()
-        sender = "eim" if request.body in self.stage.relayed else self._client_of(role)
+        sender = self._client_of(role)
+        if request.body in self.stage.relayed:
+            self.stage.relayed.discard(request.body)
+            sender = "eim"
         transport = self.stage.binding if role == "ipa" else self.stage.url(role).partition(":")[0]
         heard = self._said(sender, role, found.function, request=True, found=found,
                            octets=request.body, transport=transport, carrier=request)  # fmt: skip
@@ -439,8 +443,10 @@ class Talk:
 
     def _command(self, command: bytes, default: Callable[[bytes], bytes]) -> bytes:
         tag = first_tag(command)
-        if tag == _BPP or self.loading:
+        if tag == _BPP or (self.loading and tag.hex().upper() in SEGMENTS):
             return self._load(tag, command, default)
+        # another command, or a reset, has ended the load of a package
+        self.loading = b""
         found = recognise_command(command, self.spec)
         if found is None or self.role not in ("ipa", "euicc"):
             return default(command)
