@@ -163,7 +163,7 @@ class World:
         features = frozenset({INDIRECT}) if self.plan.indirect else frozenset({DIRECT, INDIRECT})
         binding = self.plan.binding
         ways = frozenset({_RETRIEVAL[binding], _INJECTION[binding]})
-        off = _of(self.plan.off, "IPA.")
+        off = _of(self.plan.off, "IPA.") | _of(self.plan.off, "LPA.")
         self.ipa = Ipa(
             IpaConfig(self.plan.version, features=features, protocols=ways, off=off),
             MemoryStore(),

@@ -215,6 +215,15 @@ class _Download:
 
     # --- from the answer of the SM-DP+ to the result of the eUICC ---
 
+    def _fetch(self, response: bytes) -> Procedure[m.Bound]:
+        """Fetch the package; what cannot be read is none that could be loaded. SGP.22 §5.6.5."""
+        try:
+            return (yield from self.server.bind(self.transaction_id, response))
+        except ServerFault as fault:
+            if fault.rule or fault.status is not None:
+                raise
+            raise Cancelled("loadBppExecutionError", str(fault)) from None
+
     def _bound(self, answer: m.Authenticated) -> Procedure[Outcome]:
         means = self.means
         metadata = self._metadata(answer)
@@ -224,7 +233,7 @@ class _Download:
                 raise Cancelled("pprNotAllowed", "the eUICC does not allow the policy rules")
         hash_cc = self._confirmation(answer)
         response = yield from rsp.prepare(means.es10, answer, hash_cc)
-        bound = yield from self.server.bind(self.transaction_id, response)
+        bound = yield from self._fetch(response)
         try:
             chains = segments(bound.package)
             told = metadata_of(bound.package)

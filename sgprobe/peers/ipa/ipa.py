@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from dissectors.asn1.model import Value
 from sgprobe.peers.effects import CardFailure, LinkFailure, Procedure, Request, Response
@@ -76,7 +77,10 @@ class Ipa:
         return [association(one) for one in found]
 
     def _party(self, eid: str, one: Association, others: bool) -> Party | None:
-        address = one.address(self.config.protocols)
+        protocols = self.config.protocols
+        if not self.rules.on("IPA.PROTOCOLS"):
+            one = replace(one, protocols=protocols)
+        address = one.address(protocols)
         if address is None:
             return None
         client = EsipaClient(address, self.means.binding, self.rules, self.config.user_agent)

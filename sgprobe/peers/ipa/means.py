@@ -60,7 +60,7 @@ class Means:
         patience = self.config.patience
         attempt = 0
         while True:
-            pause = patience.pause(attempt, self.chance())
+            pause = patience.pause(attempt, self.chance()) if self.rules.on("IPA.BACK-OFF") else 0.0
             try:
                 return (yield from make())
             except LinkFailure as lost:
@@ -69,7 +69,8 @@ class Means:
                 if fault.status is None or fault.status < 500:
                     raise
                 failure = fault
-                pause = max(pause, pause_of(fault))
+                if self.rules.on("IPA.RETRY-AFTER"):
+                    pause = max(pause, pause_of(fault))
             attempt += 1
             self.journal("LINK", f"try {attempt} of {name} failed")
             now = yield Now()

@@ -27,7 +27,11 @@ def acknowledge(party: Party, answer: m.Answer) -> Procedure[None]:
         return
     if not isinstance(answer, m.Acknowledged):
         raise ServerFault(m.PER, f"an answer of the kind {type(answer).__name__}")
-    for number in dict.fromkeys(answer.numbers):
+    numbers = list(answer.numbers)
+    if not party.means.rules.on("IPA.ACKNOWLEDGED"):
+        waiting = yield from party.means.es10.results()
+        numbers += [one for result in waiting if (one := sequence_number(result)) is not None]
+    for number in dict.fromkeys(numbers):
         yield from party.means.es10.remove(number)
 
 
@@ -99,6 +103,8 @@ def deliver(means: Means, party: Party | None, server: Indirect | None = None) -
             means.journal("NOTIFICATION", f"{number} for {address}: {failure}"[:200])
             yield from _put_off(means, address)
             left += 1
+            if not means.rules.on("IPA.ACKNOWLEDGED"):
+                yield from means.es10.remove(number)
             if party is not None:
                 # one way for all of them, and it is closed
                 return left + len(listed)
@@ -163,4 +169,6 @@ def _compact(party: Party, pending: bytes, server: Indirect | None) -> bytes:
 
 def through_eim(party: Party) -> bool:
     """Say whether notifications go through this eIM."""
+    if not party.means.rules.on("IPA.THROUGH-EIM"):
+        return False
     return party.association.indirect or not party.means.config.has(DIRECT)

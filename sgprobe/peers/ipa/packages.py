@@ -40,7 +40,8 @@ def execute(party: Party, package: bytes) -> Procedure[Executed]:
         return Executed(m.PackageError(codes.UNDEFINED, transaction))
     names = _succeeded(party, raw, value)
     switched = any(name in _SWITCHES for name in names)
-    granted = "enableResult" in names and _wants_rollback(party, package)
+    wanted = not means.rules.on("IPA.ROLLBACK-FLAG") or _wants_rollback(party, package)
+    granted = "enableResult" in names and wanted
     return Executed(m.EuiccResult(raw), switched, granted)
 
 

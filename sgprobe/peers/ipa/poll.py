@@ -67,7 +67,9 @@ def _poll(party: Party, report: Report) -> Procedure[None]:
         if isinstance(answer, m.Failed):
             report.ended = answer.code
             yield from recovery.conclude(party)
-            return
+            if means.rules.on("IPA.CYCLE-END"):
+                return
+            continue
         if not isinstance(answer, m.EimPackage):
             raise ServerFault(m.GEP, f"an answer of the kind {type(answer).__name__}")
         if answer.package == last:
@@ -87,16 +89,16 @@ def _handle(party: Party, package: bytes, report: Report) -> Procedure[None]:
 def handle(party: Party, package: bytes) -> Procedure[None]:
     """Carry out one package and deliver its result; one that is broken never meets the eUICC."""
     error = fault_of(party.means, package)
-    if error is not None:
+    if error is not None and party.means.rules.on("IPA.PACKAGE-FORM"):
         yield from packages.deliver(party, m.PackageError(error))
         return
     tag = wire.tag_of(package)
-    if tag == m.EUICC_PACKAGE:
-        yield from packages.run(party, package)
+    if tag == m.TRIGGER:
+        yield from triggers.run(party, package)
     elif tag == m.DATA_REQUEST:
         yield from data.run(party, package)
     else:
-        yield from triggers.run(party, package)
+        yield from packages.run(party, package)
 
 
 def fault_of(means: Means, package: bytes) -> int | None:

@@ -15,7 +15,16 @@ RULES: tuple[Rule, ...] = tuple(
         # TLS, as far as the host can tell
         ("TLS-NAME", "SGP.22 §3.0.1", "the TLS certificate names the server that was asked"),
         ("TLS-OID", "SGP.22 §4.5.2.1", "TLS certificate and DPauth name the same OID"),
+        # asking
+        ("PROTOCOLS", "SGP.32 §2.11.1.1.1", "an eIM is asked in a protocol that it offers"),
+        ("CYCLE-END", "SGP.32 §5.14.5", "an error to a poll ends the cycle"),
+        ("BACK-OFF", "SGP.32 §6.1.1", "what failed is tried again after a pause"),
+        ("RETRY-AFTER", "RFC 9110 §10.2.3", "a pause is as long as the server wishes"),
         # packages
+        ("PACKAGE-FORM", "SGP.32 §2.1.3", "a package that is broken never meets the eUICC"),
+        ("ROLLBACK-FLAG", "SGP.32 §3.3.1", "only what permits it is rolled back"),
+        ("ACKNOWLEDGED", "SGP.32 §2.11.1.4", "only what was taken is removed from the eUICC"),
+        ("THROUGH-EIM", "SGP.32 §5.14.7", "in indirect mode notifications go through the eIM"),
         ("TAG-LIST", "SGP.32 §2.11.1.2", "a data request names only data of the eUICC"),
         ("EMERGENCY", "SGP.32 §2.11.2.2", "no data and no download during an emergency call"),
         ("ACTIVATION-CODE", "SGP.22 §4.1", "an activation code has the form of one"),

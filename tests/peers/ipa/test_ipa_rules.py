@@ -14,17 +14,20 @@ import pytest
 from dissectors.asn1.tlv import tlv
 from dissectors.spec.functions import ASN1_MEDIA, ASN1_PATH
 from sgprobe.crypto.signing import SERVER_SIGNATURE1
-from sgprobe.peers.effects import Request, Response
+from sgprobe.peers.effects import LinkFailure, Request, Response
+from sgprobe.peers.eim.operations import Enable, ListProfiles
 from sgprobe.peers.esipa import messages as m
 from sgprobe.peers.esipa.wire import elements
+from sgprobe.peers.ipa.config import Patience
 from sgprobe.peers.ipa.ipa import Ipa
 from sgprobe.peers.ipa.rules import RULES
 from sgprobe.peers.rules import RuleError
 from tests.peers.eim.test_eim_download import changed
-from tests.peers.ipa.ipa_bench import NONE, Bench, asn1
-from tests.peers.world import PKI, World
+from tests.peers.ipa.ipa_bench import EMPTY, NONE, Bench, asn1
+from tests.peers.world import PKI, B, World
 
 DIRECT, INDIRECT = {"features": frozenset({0})}, {"features": frozenset({1})}
+EXACT = Patience(tries=3, first_pause=5, jitter=0)
 SCENARIOS: dict[str, Callable[..., bool]] = {}
 
 
@@ -51,6 +54,87 @@ def _(make):
     headers = (("X-Admin-Protocol", "something/else"),)
     request = Request(ASN1_PATH, ASN1_MEDIA, bytes.fromhex("BF4E03BF5300"), headers)
     return bench.driver.run(bench.ipa.answer(request)).status == 200
+
+
+@scenario("PROTOCOLS")
+def _(make):
+    # the eIM offers HTTPS alone
+    bench = make(ipa={"protocols": frozenset({1})})
+    return bench.poll().trouble != "no protocol in common"
+
+
+@scenario("CYCLE-END")
+def _(make):
+    bench = make()
+    bench.script(bytes.fromhex("BF4F0302017F"))
+    bench.poll()
+    return len(bench.requests(m.GetEimPackage)) > 1
+
+
+@scenario("BACK-OFF")
+def _(make):
+    bench = make(ipa={"patience": EXACT})
+    bench.script(Response(500))
+    begun = bench.clock.now
+    return bench.poll().ok and bench.clock.now == begun
+
+
+@scenario("RETRY-AFTER")
+def _(make):
+    bench = make(ipa={"patience": EXACT})
+    bench.script(Response(503, headers=(("Retry-After", "30"),)))
+    begun = bench.clock.now
+    return bench.poll().ok and bench.clock.now - begun < 30
+
+
+@scenario("PACKAGE-FORM")
+def _(make):
+    bench = make()
+    bench.offer(bytes.fromhex("BF510430025A00"))
+    bench.poll()
+    return bool(bench.card.sent("BF51"))
+
+
+@scenario("ROLLBACK-FLAG")
+def _(make):
+    bench = make(ipa={"patience": EXACT})
+    bench.order(Enable(B))
+    original = bench.link.handler
+
+    def handler(request):
+        answer = yield from original(request)
+        if request.body[:2] == b"\xbf\x50":
+            raise LinkFailure("the answer is lost")
+        return answer
+
+    bench.link.handler = handler
+    bench.poll()
+    return bool(bench.card.sent("BF58"))
+
+
+@scenario("ACKNOWLEDGED")
+def _(make):
+    bench = make()
+    bench.order(ListProfiles())
+    original = bench.link.handler
+
+    def handler(request):
+        answer = yield from original(request)
+        return asn1(EMPTY) if request.body[:2] == b"\xbf\x50" else answer
+
+    bench.link.handler = handler
+    bench.poll()
+    return bool(bench.card.sent("BF30"))
+
+
+@scenario("THROUGH-EIM")
+def _(make):
+    bench = make(ipa=INDIRECT, indirect=True)
+    bench.order(Enable(B))
+    bench.poll()
+    return not any(isinstance(one, m.HandleNotification) for one in bench.requests()) and not any(
+        getattr(one, "notifications", ()) for one in bench.results()
+    )
 
 
 @scenario("TAG-LIST")
