@@ -132,6 +132,15 @@ class Foreign:
         told = self.file.identity.get(name)
         return int(told.text) if told is not None else None
 
+    def agree(self, rows: list[dict[str, Value]], eim_id: str) -> None:
+        """Refuse an association that the eIM under test does not know; raises Unresolved."""
+        known = str(self.number("association-token") or "none")
+        for row in rows:
+            wanted = str(row.get("associationToken", known))
+            if row.get("eimId") == eim_id and wanted != known:
+                text = f"the eIM under test has the association token {known}, not {wanted}"
+                raise Unresolved(f"{text}: `identity: {{association-token: …}}` tells it")
+
     # --- how it acts ---
 
     @property

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from sgprobe.cases.match import Unresolved
 from sgprobe.engine.end import HeardWorld
+from sgprobe.engine.foreign import Foreign
 from sgprobe.engine.outcome import Declined
 from sgprobe.engine.references import References
 from sgprobe.host.world import ICCID_B, Plan
@@ -88,3 +90,18 @@ def test_an_association_may_be_indirect_and_elsewhere(references: References) ->
     assert "indirectProfileDownload" not in references.world.euicc.draft().find(Eim, first).config
     with pytest.raises(Unresolved):
         references.bring("euicc.eims", [{"eimId": first, "protocols": ["by-post"]}])
+
+
+@pytest.mark.parametrize(("told", "wanted"), [("5", "7"), ("5", "none"), (None, "5")])
+def test_an_association_that_a_product_does_not_know_is_not_brought_about(
+    told: str | None, wanted: str
+) -> None:
+    """A right product would sign over another token and be called wrong."""
+    identity = {} if told is None else {"association-token": SimpleNamespace(text=told)}
+    file: Any = SimpleNamespace(identity=identity, keys={})
+    rows = [{"eimId": "own", "associationToken": wanted}]
+    with pytest.raises(Unresolved, match="association token"):
+        Foreign(file).agree(rows, "own")
+    Foreign(file).agree(rows, "another")
+    Foreign(file).agree([{"eimId": "own", "associationToken": told or "none"}], "own")
+    Foreign(file).agree([{"eimId": "own", "counterValue": "3"}], "own")
