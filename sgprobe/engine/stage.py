@@ -418,6 +418,8 @@ class Stage:
             assert self.foreign is not None
             await self.foreign.bring(part, rows)
             return
+        if self.foreign is not None and self.setting.role == "eim" and part == "euicc.eims":
+            self.foreign.agree(rows, self.eim_id)
         self.references.bring(part, rows)
 
     def _is_foreign(self, name: str) -> bool:
