@@ -235,6 +235,28 @@ def test_a_download_that_the_server_refuses_is_inconclusive(play: Play) -> None:
     assert "SM-DP+" in result.reason
 
 
+def test_a_part_of_a_package_is_sent(play: Play) -> None:
+    """The eUICC waits for more, and says so when the power comes back."""
+    steps = """
+  - do: es10/prepared
+    with: {type: small}
+  - ipa -> euicc: BoundProfilePackage
+    apdu: {segments: 3}
+  - euicc -> ipa: ProfileInstallationResult
+    apdu: {sw: 9000}
+  - trigger: euicc.reset
+  - ipa -> euicc: RetrieveNotificationsListRequest
+  - euicc -> ipa: RetrieveNotificationsListResponse
+    fields:
+      notificationList:
+        - profileInstallationResult.profileInstallationResultData.finalResult.errorResult:
+            errorReason: installFailedDueToInterruption
+"""
+    passes(play(steps))
+    whole = play(steps.replace("    apdu: {segments: 3}\n", ""))
+    assert whole.verdict is Verdict.FAIL
+
+
 def test_every_credential_is_one_of_the_test_pki() -> None:
     """A faulty key is on another curve, a faulty certificate another certificate."""
     own = TestPki.load()["p256"]
