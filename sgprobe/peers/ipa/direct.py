@@ -19,6 +19,8 @@ from sgprobe.peers.rules import Rules
 
 # an SM-DS that leads to an SM-DS that leads …
 _DEPTH = 3
+# where the rule is off, the chain has an end nevertheless
+_NO_END = 20
 
 
 def client_of(means: Means, address: str) -> Es9Client:
@@ -124,7 +126,8 @@ def direct(
         return outcome
     if not outcome.events:
         return Stopped("the SM-DS has no event")
-    if not depth:
+    most = 0 if means.rules.on("IPA.CASCADE") else -_NO_END
+    if depth <= most:
         return Stopped("one SM-DS leads to another without end")
     first = outcome.events[0]
     further = Wanted(first.event_id, None, wanted.code)

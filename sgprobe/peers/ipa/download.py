@@ -114,7 +114,10 @@ def download(
     A server that has lost the session in the middle is asked once more, from the beginning.
     """
     outcome = yield from _download(means, server, wanted, asked)
-    if isinstance(outcome, Stopped) and outcome.forgotten:
+    again = isinstance(outcome, Stopped) and bool(outcome.response)
+    if isinstance(outcome, Stopped) and (
+        outcome.forgotten or (again and not means.rules.on("IPA.GIVES-UP"))
+    ):
         means.journal("DOWNLOAD", outcome.reason)
         outcome = yield from _download(means, server, wanted, asked)
     return outcome
@@ -153,7 +156,8 @@ class _Download:
         ci_key_id = self._whole(initiated.ci_key_id, info1)
         context = self._context(initiated)
         response = yield from rsp.authenticate(es10, initiated, ci_key_id, context)
-        if wire.tag_of(elements(response)[0]) != "A0":
+        refused = wire.tag_of(elements(response)[0]) != "A0"
+        if refused and self.means.rules.on("IPA.CARD-REFUSAL"):
             error = parts(elements(response)[0]).get("02")
             code = "" if error is None else wire.number(error)
             return Stopped(f"the eUICC refuses the server: authenticateErrorCode {code}")

@@ -29,6 +29,9 @@ RULES: tuple[Rule, ...] = tuple(
         ("EMERGENCY", "SGP.32 §2.11.2.2", "no data and no download during an emergency call"),
         ("ACTIVATION-CODE", "SGP.22 §4.1", "an activation code has the form of one"),
         # downloads
+        ("GIVES-UP", "SGP.22 §5.6.1", "what a server refuses is not asked for again"),
+        ("CARD-REFUSAL", "SGP.22 §3.0.1", "what the eUICC refuses is not gone on with"),
+        ("CASCADE", "SGP.22 §3.6", "SM-DS that refer to one another are followed three times"),
         ("TRANSACTION-ID", "SGP.22 §3.0.1", "the transaction id stays the same"),
         ("CHALLENGE", "SGP.22 §3.0.1", "the server signed the challenge of the eUICC"),
         ("SERVER-ADDRESS", "SGP.32 §5.14.1", "the server signed the address that was asked"),

@@ -137,6 +137,31 @@ def _(make):
     )
 
 
+@scenario("GIVES-UP")
+def _(make):
+    bench = make(ipa=INDIRECT, indirect=True)
+    bench.download(indirect=True)
+    tampered(bench, m.IAU, lambda told: m.Failed(1))
+    bench.poll()
+    return len(bench.requests(m.InitiateAuthentication)) > 1
+
+
+@scenario("CARD-REFUSAL")
+def _(make):
+    bench = make(ipa=INDIRECT, indirect=True)
+    bench.download(indirect=True)
+    tampered(bench, m.IAU, lambda told: replace(told, signature1=tlv("5F37", bytes(64))))
+    return reached(bench, m.AuthenticateClient)
+
+
+@scenario("CASCADE")
+def _(make):
+    bench = make(ipa=DIRECT)
+    bench.smds.register_event(bench.eid, "LOOP", bench.ds_host, bench.clock.now)
+    bench.driver.run(bench.ipa.download(f"1${bench.ds_host}$"))
+    return len(bench.ds_link.seen) > 20
+
+
 @scenario("TAG-LIST")
 def _(make):
     bench = make()
