@@ -24,6 +24,7 @@ VERBS = {
     "ipa": Verb("sgprobe.cli.ipa", "act as an IPA with a simulated eUICC: poll, download"),
     "serve": Verb("sgprobe.cli.serve", "simulate an eIM, an SM-DP+, an SM-DS or an SM-DPf"),
     "factory": Verb("sgprobe.cli.factory", "provision devices in the factory: order to report"),
+    "ifpp": Verb("sgprobe.cli.ifpp", "judge from evidence whether provisioning was genuine IFPP"),
     "card": Verb("sgprobe.cli.card", "offer a simulated eUICC to a reader, or read any eUICC"),
     "pki": Verb("sgprobe.cli.pki", "make the test PKI: certificates, keys, CRLs, faulty variants"),
     "run": Verb("sgprobe.cli.run", "run cases against a product, or against the references"),

@@ -34,7 +34,7 @@ FLOORS: dict[str, set[str]] = {
     "sgprobe.mutants": {"dissectors*", "sgprobe", "sgprobe.crypto", "sgprobe.peers",
                         "sgprobe.links", "sgprobe.cases", "sgprobe.product", "sgprobe.host",
                         "sgprobe.engine"},
-    "sgprobe.judge": {"dissectors*", "sgprobe", "sgprobe.crypto"},
+    "sgprobe.judge": {"dissectors*", "sgprobe", "sgprobe.crypto", "sgprobe.peers"},
     "sgprobe.runner": {"*"},
     "sgprobe.plugin": {"*"},
     "sgprobe.cli": {"*"},

@@ -1,0 +1,1 @@
+"""Judges whether provisioning was genuine IFPP: three questions answered from evidence."""

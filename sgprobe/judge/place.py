@@ -1,0 +1,127 @@
+"""Question 1: where was the operational profile loaded?"""
+
+from __future__ import annotations
+
+from sgprobe.judge.answers import Answer, Grade, Place
+from sgprobe.judge.evidence import Evidence
+
+_FPA, _EUM, _OTHER = "fpa", "eum", "unknown"
+
+
+def operational(evidence: Evidence) -> tuple[str, str]:
+    """Return the ICCID that was enabled at the first function, and the item that shows it."""
+    boot, shielded = evidence.boot.value, evidence.shielded.value
+    if boot is not None and boot.reached is not None and boot.iccid:
+        return boot.iccid, "E10"
+    if boot is None and shielded is not None and shielded.iccid:
+        return shielded.iccid, "E9"
+    return "", ""
+
+
+def where(evidence: Evidence) -> Answer:
+    """Answer question 1."""
+    op, source = operational(evidence)
+    if not op:
+        boot = evidence.boot.value
+        if boot is not None and boot.reached is None:
+            lack = "E10 up to the first function: which profile is operational is not seen"
+        elif boot is not None:
+            lack = "E10 with the ICCID that is enabled: it is never read"
+        else:
+            lack = f"the operational ICCID ({evidence.boot.lack})"
+        return Answer(Place.UNKNOWN, (), (), (lack,))
+    return (
+        _in_field(evidence, op, source)
+        or _at_eum(evidence, op, source)
+        or _at_factory(evidence, op, source)
+    )
+
+
+def _in_field(evidence: Evidence, op: str, source: str) -> Answer | None:
+    state, boot = evidence.state.value, evidence.boot.value
+    because, used = [], {source}
+    if state is not None and state.find(op) is None:
+        held = ", ".join(one.iccid for one in state.profiles) or "no profile"
+        because.append(f"at the ship point the eUICC held {held}, and not {op}")
+        used.add("E7")
+    if boot is not None and op in boot.installed:
+        because.append(f"after the seal {op} was installed")
+        used.add("E10")
+    if not because:
+        return None
+    grade = Grade.PROVEN if "E7" in used else Grade.STRONG
+    return Answer(Place.FIELD, tuple(because), _sorted(used), (), grade)
+
+
+def _at_eum(evidence: Evidence, op: str, source: str) -> Answer | None:
+    state, statement = evidence.state.value, evidence.statement.value
+    inside = state.find(op) if state is not None else None
+    if inside is None or statement is None or statement.iccid != op:
+        return None
+    load = evidence.load.value
+    if statement.eid != evidence.plan.eid or inside.loaded_by not in (_EUM, _OTHER):
+        return None
+    if load is not None and load.loaded(op):
+        return None
+    because = (
+        f"at the ship point the eUICC held {op}, loaded by: {inside.loaded_by}",
+        "the EUM has signed that it put the profile in",
+    )
+    return Answer(Place.EUM, because, _sorted({source, "E7", "E14"}), (), Grade.PROVEN)
+
+
+def _at_factory(evidence: Evidence, op: str, source: str) -> Answer:
+    plan, load, state = evidence.plan, evidence.load.value, evidence.state.value
+    missing: list[str] = []
+    because: list[str] = []
+    used = {source}
+    result = evidence.result.value
+    if result is None:
+        missing.append(evidence.result.lack)
+    elif result.iccid != op or result.signer != plan.eid or not result.success:
+        missing.append(f"E6 of a success with {op} on this device")
+    else:
+        because.append(f"the eUICC has signed that the load of {op} succeeded")
+        used.add("E6")
+    binding = evidence.binding.value
+    if binding is None:
+        missing.append(evidence.binding.lack)
+    elif binding.iccid != op or binding.eid != plan.eid:
+        missing.append(f"E3 that binds {op} to this device")
+    else:
+        used.add("E3")
+    custody = evidence.custody.value
+    if custody is None:
+        missing.append(evidence.custody.lack)
+    elif not custody.at_factory:
+        missing.append(f"E13 with the factory of the device as place, not {custody.place}")
+    else:
+        because.append(f"the device was sealed at {custody.factory}")
+        used.add("E13")
+    traced = load is not None and load.loaded(op)
+    if traced:
+        because.append("the line's APDU trace shows the load")
+        used.add("E5")
+    inside = state.find(op) if state is not None else None
+    if inside is not None:
+        used.add("E7")
+        because.append(f"at the ship point the eUICC held {op}, loaded by: {inside.loaded_by}")
+        if inside.loaded_by != _FPA and not traced:
+            missing.append("a trace of the load (E5), or a state that says: loaded by fpa")
+        grade = Grade.PROVEN
+    else:
+        missing_state = evidence.state.lack
+        independent = traced and plan.reader == "independent"
+        grade = Grade.STRONG if independent else Grade.WEAK if load is not None else Grade.NONE
+        if grade is Grade.STRONG:
+            because.append(f"the trace is that of an independent reader; {missing_state}")
+        else:
+            missing.append(f"{missing_state}; the word of the station alone is weak")
+    if missing:
+        weak = Grade.WEAK if load is not None else Grade.NONE
+        return Answer(Place.UNKNOWN, tuple(because), _sorted(used), tuple(missing), weak)
+    return Answer(Place.FACTORY, tuple(because), _sorted(used), (), grade)
+
+
+def _sorted(keys: set[str]) -> tuple[str, ...]:
+    return tuple(sorted((one for one in keys if one), key=lambda one: int(one[1:])))

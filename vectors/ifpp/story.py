@@ -1,0 +1,595 @@
+"""The parties of one device's story, with fixed clocks and seeds: what they do becomes evidence."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from dissectors.asn1 import codec
+from dissectors.asn1.versions import parse_spec
+from dissectors.link.apdu import CommandApdu
+from dissectors.link.pcapng_write import PcapngWriter
+from dissectors.spec.identity import eid_octets, iccid_octets, iccid_text
+from sgprobe.crypto import ifpp, keys
+from sgprobe.crypto.ifpp_issue import binder
+from sgprobe.crypto.keys import Curve
+from sgprobe.crypto.milenage import Milenage
+from sgprobe.crypto.pki import TestPki
+from sgprobe.host.station import CardDevice, Slot
+from sgprobe.links.tape import Tape
+from sgprobe.peers.delivery.entry import Prebound
+from sgprobe.peers.delivery.files import Folder
+from sgprobe.peers.delivery.manifest import Manifest, Policy
+from sgprobe.peers.delivery.writer import DeliveryWriter
+from sgprobe.peers.euicc.build import Preloaded
+from sgprobe.peers.euicc.card import Card
+from sgprobe.peers.euicc.config import Config
+from sgprobe.peers.eum.batches import batch
+from sgprobe.peers.eum.personalisation import Eum, Kind, Personalised
+from sgprobe.peers.fpa import es10f
+from sgprobe.peers.msp.provider import sign_order
+from sgprobe.peers.profiles.library import PROFILE_TYPES, make_iccid, package, subscription
+from sgprobe.peers.profiles.package import imsi_octets
+from sgprobe.peers.smdp.metadata import store_metadata
+
+SEED = "evidence"
+NETWORK = "00101"
+START = 1_767_225_600.0  # 2026-01-01
+LOADED, SEALED = START, START + 3600
+CHALLENGE = keys.seeded(SEED, "witness", size=16)
+STATION_CHALLENGE = keys.seeded(SEED, "station", size=16)
+OPERATIONAL, BOOTSTRAP = make_iccid(1), make_iccid(901)
+ORDER, DELIVERY, FACTORY = "O1", "D1", "factory-1"
+CERTIFICATES = TestPki.load()[Curve.P256]
+OPERATOR_KEY = keys.derive_key(SEED, "operator", Curve.P256)
+DEVICE, CELL, DNS, PURPOSE = "10.0.0.2", "10.0.0.1", "198.51.100.53", "198.51.100.20"
+CANARY_PORT, PURPOSE_PORT = 4747, 9999
+# LINKTYPE_RAW
+_RAW_IP = 101
+_USIM = bytes.fromhex("A0000000871002")
+_SMALL = PROFILE_TYPES["small"]
+_USUAL = parse_spec("SGP.22@2.5")
+HERE = Path(__file__).resolve().parent
+
+
+def kind_of(profile_class: str = "operational") -> Any:
+    """Return the type of a small profile of this class."""
+    return replace(_SMALL, profile_class=profile_class)
+
+
+class Clock:
+    """A clock that a story sets; each look at it takes a millisecond."""
+
+    def __init__(self, start: float) -> None:
+        self.time = start
+
+    def now(self) -> float:
+        self.time = round(self.time + 0.001, 3)
+        return self.time
+
+
+def preloaded(iccid: str, *, enabled: bool, profile_class: str = "operational") -> Preloaded:
+    """Return a profile that the EUM puts in."""
+    metadata = {"profileOwner": {"mccMnc": _SMALL.owner}}
+    if profile_class != "operational":
+        metadata["profileClass"] = profile_class
+    made = package(SEED, iccid, kind_of(profile_class))
+    return Preloaded(iccid, "Preloaded", enabled, metadata, made)
+
+
+def chip_of(number: int, *profiles: Preloaded, one_time_keys: int = 2) -> Personalised:
+    """Return an eUICC of the EUM, always the same one for its number."""
+    kind = Kind(
+        config=Config(local_management=True),
+        keys=(ifpp.Suite.C1,) * one_time_keys,
+        profiles=profiles,
+    )
+    eum = Eum(CERTIFICATES, entropy=random.Random(f"{SEED}/{number}"))
+    return eum.personalise(number, kind)
+
+
+class Story:
+    """One device from order to first function; every step leaves its evidence in a folder."""
+
+    def __init__(self, folder: Path, *profiles: Preloaded, number: int = 1, keys: int = 2) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True)
+        self.chip = chip_of(number, *profiles, one_time_keys=keys)
+        self.card = Card(self.chip.euicc(entropy=random.Random(f"card/{number}")))
+        self.clock = Clock(LOADED)
+        self.items: dict[str, dict[str, str]] = {}
+        self.challenge = CHALLENGE
+        self.result = b""
+        self.sequence = 0
+
+    # --- files ---
+
+    def put(self, key: str, part: str, name: str, data: bytes | str) -> None:
+        """Write a file of an item and name it."""
+        octets = data.encode() if isinstance(data, str) else data
+        (self.folder / name).write_bytes(octets)
+        self.items.setdefault(key, {})[part] = name
+
+    def close(self) -> None:
+        """Write evidence.yaml."""
+        lines = [
+            "evidence: 0",
+            f"device: '{self.chip.eid}'",
+            "operator:",
+            f"  network: '{NETWORK}'",
+            f"  key: {keys.spki(OPERATOR_KEY).hex()}",
+            "witness:",
+            f"  challenge: '{self.challenge.hex()}'",
+            "first-function:",
+            "  transport: udp",
+            f"  address: {PURPOSE}",
+            f"  port: {PURPOSE_PORT}",
+            "canary:",
+            f"  port: {CANARY_PORT}",
+            f"known: [{DNS}]",
+            "items:",
+        ]
+        for key in sorted(self.items, key=lambda one: int(one[1:])):
+            lines.append(f"  {key}:")
+            lines += [f"    {part}: {name}" for part, name in self.items[key].items()]
+        (self.folder / "evidence.yaml").write_text("\n".join(lines) + "\n")
+
+    # --- E1, E2: what is ordered, and the chip ---
+
+    def order(self, serials: tuple[int, int] = (1, 10)) -> None:
+        """The operator signs its order."""
+        asked = {"orderId": ORDER, "profileType": "small", "count": 10, "mccMnc": NETWORK}
+        first, last = (make_iccid(one) for one in serials)
+        told = {"orderId": ORDER, "iccidRanges": [{"first": first, "last": last, "count": 10}]}
+        self.put(
+            "E1", "order", "order.json", _json(sign_order(asked, OPERATOR_KEY).to_json() | told)
+        )
+
+    def eum_data(self, *others: Personalised) -> None:
+        """The EUM gives eUICC data away."""
+        self.put("E2", "batch", "chips.ff47", batch(Eum(CERTIFICATES), "B1", [self.chip, *others]))
+
+    # --- E3, E4: bound and delivered ---
+
+    def bind(
+        self, iccid: str = OPERATIONAL, profile_class: str = "operational",
+        chip: Personalised | None = None,
+    ) -> bytes:  # fmt: skip
+        """The SM-DPf binds a profile to the first key of a chip and delivers it."""
+        to, kind = chip or self.chip, kind_of(profile_class)
+        count = 0
+
+        def stream(size: int) -> bytes:
+            nonlocal count
+            count += 1
+            return keys.seeded(SEED, "binding", to.eid, iccid, str(count), size=size)
+
+        metadata = store_metadata(_USUAL, iccid, kind, "smdpf.example")
+        content = ifpp.Content(iccid_octets(iccid), metadata, package(SEED, iccid, kind))
+        public = to.one_time_keys[0].public
+        signer = binder(CERTIFICATES)
+        bound = ifpp.bind(signer, eid_octets(to.eid), public, content, random=stream)
+        self.package_id = keys.seeded(SEED, "package", to.eid, iccid, size=16)
+        der = bound.encoded(self.package_id)
+        self.put("E3", "package", "package.ff48", der)
+        made = datetime.fromtimestamp(START - 86_400, UTC)
+        manifest = Manifest(
+            DELIVERY, ORDER, "R1", "dm.example", FACTORY, signer.oid, 1, made,
+            made + timedelta(days=365), policy=Policy(enable_after_load=True),
+        )  # fmt: skip
+        folder = self.folder / "delivery"
+        writer = DeliveryWriter(Folder(folder))
+        writer.add(
+            Prebound(
+                self.package_id.hex(),
+                to.eid,
+                public.ref.hex(),
+                iccid,
+                bound.transaction.hex(),
+                1,
+                der,
+            )
+        )
+        writer.finish(manifest, CERTIFICATES["dppb"])
+        # packages are evidence in E3 alone
+        (folder / "shards" / "0000.bin").unlink()
+        self.items["E4"] = {"delivery": "delivery"}
+        self.iccid, self.context, self.bound = iccid, bound.context, bound.package
+        return der
+
+    # --- E5, E6: loaded ---
+
+    def load(
+        self, *, enable: bool = True, challenge: bytes = STATION_CHALLENGE, shift: float = 0.0,
+        reader: str = "",
+    ) -> None:  # fmt: skip
+        """The station loads the package, deletes the other keys, closes the phase."""
+        self.clock.time = LOADED + shift
+        file = BytesIO()
+        tape = _tape(file, self.clock.now)
+        slot = Slot(CardDevice(self.card, self.clock), clock=self.clock, tape=tape)
+
+        def process() -> Any:
+            yield es10f.Contact()
+            yield from es10f.info()
+            error = yield from es10f.load_context(self.context)
+            assert not error, error
+            result, sent = yield from es10f.push(es10f.segments(self.bound))
+            deleted = yield from es10f.delete_keys(challenge)
+            closed = yield from es10f.close_phase(challenge)
+            assert isinstance(deleted, es10f.State)
+            assert isinstance(closed, es10f.State)
+            if enable:
+                code = yield from es10f.enable(iccid_octets(self.iccid).hex())
+                assert code == 0
+            return result, sent
+
+        self.result, segments = slot.run(process())
+        tape.close()
+        record = {
+            "station": "s01",
+            "eid": self.chip.eid,
+            "good": True,
+            "reason": "",
+            "loads": [
+                {
+                    "packageId": self.package_id.hex(),
+                    "iccid": self.iccid,
+                    "attempt": 1,
+                    "segments": segments,
+                    "durationMs": 20,
+                    "outcome": {"euiccResult": self.result.hex()},
+                }
+            ],
+        }
+        self.put("E5", "log", "station.jsonl", json.dumps(record) + "\n")
+        self.put("E5", "trace", "station.pcapng", file.getvalue())
+        if reader:
+            self.items["E5"]["reader"] = reader
+        self.put("E6", "result", "result.bf37", self.result)
+
+    def close_line(self) -> None:
+        """The line loads nothing: it deletes the one-time keys and closes the phase."""
+
+        def process() -> Any:
+            yield es10f.Contact()
+            deleted = yield from es10f.delete_keys(STATION_CHALLENGE)
+            closed = yield from es10f.close_phase(STATION_CHALLENGE)
+            assert isinstance(deleted, es10f.State)
+            assert isinstance(closed, es10f.State)
+
+        Slot(CardDevice(self.card, self.clock), clock=self.clock).run(process())
+
+    # --- E7, E13: sealed ---
+
+    def seal(self, challenge: bytes = CHALLENGE, *, state: bool = True) -> None:
+        """The witness asks for the signed state, and seals the device."""
+        self.clock.time = SEALED - 10
+        if state:
+            slot = Slot(CardDevice(self.card, self.clock), clock=self.clock)
+            told = slot.run(es10f.witness(challenge))
+            assert isinstance(told, es10f.State), told
+            self.put("E7", "state", "state.ff45", told.raw)
+        record = {
+            "serial": "SN-0001",
+            "eid": self.chip.eid,
+            "place": "device-factory",
+            "factory": FACTORY,
+            "sealed": datetime.fromtimestamp(SEALED, UTC).isoformat(),
+        }
+        self.put("E13", "custody", "custody.json", _json(record))
+
+    # --- E11, E12: reported ---
+
+    def report(self) -> None:
+        """The line reports, the SM-DPf judges, the operator answers."""
+        started = datetime.fromtimestamp(LOADED, UTC).strftime("%Y%m%d%H%M%SZ")
+        name = keys.seeded(SEED, "report", self.chip.eid, size=16).hex()
+        value = {
+            "header": {
+                "reportId": name,
+                "deliveryId": DELIVERY,
+                "stationId": "s01",
+                "firstSequence": 1,
+                "lastSequence": 1,
+                "previousDigest": bytes(32).hex(),
+                "createdAt": started,
+                "final": True,
+            },
+            "items": [
+                {
+                    "sequence": 1,
+                    "packageId": self.package_id.hex(),
+                    "eid": self.chip.eid,
+                    "iccid": iccid_octets(self.iccid).hex(),
+                    "attempt": 1,
+                    "startedAt": started,
+                    "durationMs": 20,
+                    "outcome": {"euiccResult": self.result.hex()},
+                }
+            ],
+        }
+        report = codec.load("IFPP@0").encode("ProfileLoadingReport", value)
+        self.put("E12", "report", "report.ff4a", report)
+        verdict = {
+            "reportId": name,
+            "items": [
+                {
+                    "sequence": 1,
+                    "packageId": self.package_id.hex(),
+                    "verdict": "proven-installed",
+                    "state": "INSTALLED",
+                }
+            ],
+            "missing": [],
+            "complete": True,
+        }
+        self.put("E12", "verdict", "verdict.json", _json(verdict))
+
+    def operator(self, iccid: str = OPERATIONAL) -> None:
+        """The operator signs what it knows of its order."""
+        known: dict[str, str] = {"iccid": iccid, "eid": self.chip.eid}
+        if self.result:
+            known["result"] = _digest(self.result)
+        told = {"orderId": ORDER, "active": [iccid], "provenInstalled": [known]}
+        body = json.dumps(told, separators=(",", ":")).encode()
+        answer = {
+            "answer": base64.b64encode(body).decode(),
+            "alg": "ecdsa-sha256-plain",
+            "signature": base64.b64encode(keys.sign(OPERATOR_KEY, body)).decode(),
+        }
+        self.put("E11", "answer", "operator.json", _json(answer))
+
+    # --- E14 ---
+
+    def state_preload(self, iccid: str) -> None:
+        """The EUM signs that it has put a profile in."""
+        body = json.dumps({"eid": self.chip.eid, "iccid": iccid}).encode()
+        signer = CERTIFICATES["eum"]
+        statement = {
+            "statement": base64.b64encode(body).decode(),
+            "certificates": [base64.b64encode(one.der).decode() for one in signer.path],
+            "signature": base64.b64encode(keys.sign(signer.key, body)).decode(),
+        }
+        self.put("E14", "statement", "preload.json", _json(statement))
+
+    # --- boots ---
+
+    def modem(self, tape: Tape, *, card: Card | None = None, dead: bool = False) -> tuple[str, Any]:
+        """A modem starts the card: reads who it is, and authenticates; return IMSI and vector."""
+        with_card = card or self.card
+        with_card.reset()
+
+        def send(apdu: bytes) -> bytes:
+            answer = with_card.apdu(apdu, self.clock.now())
+            tape.apdu(apdu, answer)
+            while answer[-2] == 0x61:
+                more = bytes((apdu[0], 0xC0, 0, 0, answer[-1]))
+                answer = with_card.apdu(more, self.clock.now())
+                tape.apdu(more, answer)
+            return answer
+
+        def select(p1: int, name: bytes) -> bytes:
+            return send(bytes(CommandApdu(0x00, 0xA4, p1, 0x04, name)))
+
+        select(0x00, bytes.fromhex("3F00"))
+        select(0x00, bytes.fromhex("2FE2"))
+        send(bytes((0x00, 0xB0, 0, 0, 10)))
+        if select(0x04, _USIM)[-2:] != b"\x90\x00":
+            assert dead
+            return "", self.vector(OPERATIONAL)
+        select(0x00, bytes.fromhex("6F07"))
+        send(bytes((0x00, 0xB0, 0, 0, 9)))
+        self.sequence += 1
+        profile = with_card.euicc.enabled_profile
+        assert profile is not None
+        iccid = bytes.fromhex(profile.iccid)
+        vector = self.vector(iccid_text(iccid))
+        data = b"\x10" + bytes.fromhex(vector["rand"]) + b"\x10" + bytes.fromhex(vector["autn"])
+        answer = send(bytes(CommandApdu(0x00, 0x88, 0x00, 0x81, data, 256)))
+        assert answer[:1] == b"\xdb", answer.hex()
+        return subscription(SEED, iccid_text(iccid), kind_of()).imsi, vector
+
+    def vector(self, iccid: str) -> dict[str, str]:
+        """Return a vector of the operator's home network."""
+        who = subscription(SEED, iccid, kind_of())
+        number = max(self.sequence, 1)
+        rand = keys.seeded(SEED, "rand", iccid, str(number), size=16)
+        home, amf = Milenage(who.k, who.opc), b"\x80\x00"
+        sqn = (number << 5).to_bytes(6, "big")
+        hidden = bytes(a ^ b for a, b in zip(sqn, home.f5(rand), strict=True))
+        autn = hidden + amf + home.f1(rand, sqn, amf)
+        return {"rand": rand.hex(), "autn": autn.hex(), "res": home.f2(rand).hex()}
+
+    def shielded(self, *, dead: bool = False) -> None:
+        """The lab starts the device in a shield and gives the enabled USIM a vector."""
+        self.clock.time = SEALED + 3600
+        file = BytesIO()
+        tape = _tape(file, self.clock.now)
+        _, vector = self.modem(tape, dead=dead)
+        self.put("E9", "trace", "shielded.pcapng", file.getvalue())
+        self.put("E9", "vector", "vector.json", _json(vector))
+
+    def boot(self, *scene: Callable[[Boot], None], until: float = 40.0, **options: Any) -> None:
+        """The device starts in a cell; `scene` is what happens, one step every two seconds."""
+        boot = Boot(self, until, **options)
+        for step in scene:
+            boot.wait()
+            step(boot)
+        boot.close()
+
+    def line_capture(self) -> None:
+        """The witness captures the network of the line: canaries, and nothing else."""
+        self.clock.time = LOADED - 20
+        boot = Boot(self, 40.0, at=LOADED - 20)
+        boot.finish()
+        self.put("E8", "capture", "line.pcapng", boot.file.getvalue())
+        self.put("E8", "counters", "line-counters.json", _json({"packets": {"eth0": boot.packets}}))
+
+
+class Boot:
+    """A first boot in a cell simulator that captures everything."""
+
+    def __init__(
+        self, story: Story, until: float, *, canaries: bool = True, at: float = SEALED + 7200
+    ) -> None:
+        self.story, self.canaries = story, canaries
+        self.clock = story.clock
+        self.clock.time = self.begin = at
+        self.end = at + until
+        self.file = BytesIO()
+        self.tape = _tape(self.file, self._now)
+        self.packets = 0
+        self.count = 0
+        self.cell: list[dict[str, Any]] = []
+        self._due = at
+        self._moment: float | None = None
+        self._canaries(at)
+
+    def _now(self) -> float:
+        self.packets += 1
+        return self.clock.now() if self._moment is None else self._moment
+
+    def _canaries(self, until: float) -> None:
+        while self._due <= until:
+            self._moment = self._due
+            if self.canaries:
+                self.count += 1
+                text = f"canary {self.count}".encode()
+                self.tape.datagram((CELL, 40_000), (CELL, CANARY_PORT), text)
+            self._moment = None
+            self._due += 10
+
+    def wait(self, seconds: float = 2.0) -> None:
+        """Let time go by."""
+        moment = self.clock.time + seconds
+        self._canaries(moment)
+        self.clock.time = moment
+
+    # --- what may happen ---
+
+    def attach(self, card: Card | None = None) -> None:
+        """The modem starts its card and registers."""
+        imsi, _ = self.story.modem(self.tape, card=card)
+        self.cell.append({"time": self.clock.time, "event": "attach", "imsi": imsi})
+
+    def enable(self) -> None:
+        """The device enables the operational profile in its eUICC."""
+
+        def process() -> Any:
+            yield es10f.Contact()
+            code = yield from es10f.enable(iccid_octets(OPERATIONAL).hex())
+            assert code == 0
+
+        story = self.story
+        Slot(CardDevice(story.card, self.clock), clock=self.clock, tape=self.tape).run(process())
+
+    def swap(self) -> None:
+        """An SMS brings OTA data; the applet takes another IMSI and asks for a refresh."""
+        imsi = "001019999999999"
+        put = self.tape.apdu
+        sms = bytes.fromhex("D10F820283818B0905000B0102030405AA")
+        put(bytes(CommandApdu(0x80, 0xC2, 0, 0, sms)), bytes.fromhex("910B"))
+        put(bytes.fromhex("801200000B"), bytes.fromhex("D0098103010104820281829000"))
+        put(bytes.fromhex("00A40004023F00"), bytes.fromhex("9000"))
+        put(bytes(CommandApdu(0x00, 0xA4, 0x04, 0x04, _USIM)), bytes.fromhex("9000"))
+        put(bytes.fromhex("00A40004026F07"), bytes.fromhex("9000"))
+        put(bytes.fromhex("00B0000009"), imsi_octets(imsi) + bytes.fromhex("9000"))
+        self.cell.append({"time": self.clock.time, "event": "attach", "imsi": imsi})
+
+    def datagram(self, source: tuple[str, int], target: tuple[str, int], data: bytes) -> None:
+        """Somebody sends a datagram."""
+        self.tape.datagram(source, target, data)
+
+    def purpose(self) -> None:
+        """The device does what it is for."""
+        device, server = (DEVICE, 50_001), (PURPOSE, PURPOSE_PORT)
+        self.datagram((DEVICE, 50_000), (DNS, 53), b"\x00\x01 query")
+        self.datagram((DNS, 53), (DEVICE, 50_000), b"\x00\x01 answer")
+        self.datagram(device, server, b"reading 21.5")
+        self.datagram(server, device, b"taken")
+
+    def unanswered(self) -> None:
+        """The device calls, and the capture ends before the answer."""
+        self.datagram((DEVICE, 50_001), (PURPOSE, PURPOSE_PORT), b"reading 21.5")
+
+    def http(self, name: str, count: int, server: str) -> None:
+        """The device talks with an RSP server, as a capture of this repository has it."""
+        path = HERE.parent / "captures" / f"{name}.ndjson"
+        rows = [json.loads(line) for line in path.read_text().splitlines()[:count]]
+        talk = self.tape.connection((DEVICE, 50_100), (server, 80))
+        for row in rows:
+            body = bytes.fromhex(row["bytes"])
+            if row["kind"] == "request":
+                function = row["type"]
+                base = "es9plus" if row["interface"] == "ES9+" else "esipa"
+                head = f"POST /gsma/rsp2/{base}/{function} HTTP/1.1\r\nHost: {server}\r\n"
+            else:
+                head = "HTTP/1.1 200 OK\r\n"
+            head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            talk.data(row["kind"] != "request", head.encode() + body)
+        talk.end(0)
+        talk.end(1)
+
+    def download(self) -> None:
+        """The device downloads a profile from an SM-DP+."""
+        self.http("http-es9-json", 6, "198.51.100.80")
+
+    def poll(self) -> None:
+        """The device asks its eIM for packages."""
+        self.http("http-esipa-json", 2, "198.51.100.90")
+
+    def finish(self) -> None:
+        """The capture goes on to its end."""
+        self._canaries(self.end)
+        self.tape.close()
+
+    def close(self) -> None:
+        """The lab keeps the capture, the counters and the log of the cell."""
+        self.finish()
+        put = self.story.put
+        put("E10", "capture", "boot.pcapng", self.file.getvalue())
+        counters = {"packets": {"cell0": self.packets}}
+        put("E10", "counters", "boot-counters.json", _json(counters))
+        cell = "".join(json.dumps(one) + "\n" for one in self.cell)
+        put("E10", "cell", "cell.jsonl", cell or '{"time": 0, "event": "on"}\n')
+
+
+class _Kept:
+    """A file whose content outlives its end."""
+
+    closed = False
+
+    def __init__(self, file: BytesIO) -> None:
+        self.write = file.write
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def _tape(file: BytesIO, now: Callable[[], float]) -> Tape:
+    """Return a tape that does not tell the version of sgprobe: examples outlive versions."""
+    tape = Tape(cast("BinaryIO", _Kept(file)), now)
+    writer = PcapngWriter()
+    file.seek(0)
+    file.truncate()
+    file.write(writer.section(application="sgprobe"))
+    file.write(writer.interface(_RAW_IP, name="sgprobe"))
+    return tape
+
+
+def _digest(octets: bytes) -> str:
+    """Return SHA-256 in hex."""
+    return hashlib.sha256(octets).hexdigest()
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1) + "\n"
