@@ -7,9 +7,10 @@ from dissectors.spec.functions import ASN1_MEDIA, ASN1_PATH, JSON_MEDIA, JSON_PR
 from sgprobe.cases.match import Unresolved
 from sgprobe.engine.stage import Stage
 from sgprobe.exchange import Request
-from sgprobe.links.card import CardStatus
+from sgprobe.links.card import CardStatus, ReaderGone
 from sgprobe.links.clock import deadline
 from sgprobe.links.https_client import Unreachable
+from sgprobe.peers.effects import CardFailure, LinkFailure
 
 _PATIENCE = 10.0
 _JSON_FUNCTION = {"smdp": JSON_PREFIX["ES9+"] + "initiateAuthentication",
@@ -33,9 +34,9 @@ async def still_answers(stage: Stage, role: str) -> bool | None:
             # whatever it says, it says something
             await stage.world.directory.ask(stage.url(role), asked)
             return True
-    except CardStatus as status:
-        return status.sw != 0
-    except (Unreachable, TimeoutError):
+    except (ReaderGone, Unreachable, LinkFailure, TimeoutError):
         return False
+    except (CardStatus, CardFailure):
+        return True
     except Unresolved:
         return None

@@ -38,6 +38,8 @@ from sgprobe.events import (
     StepStarted,
     Verdict,
 )
+from sgprobe.links.card import CardStatus
+from sgprobe.links.https_client import Unreachable
 from sgprobe.peers.effects import CardFailure, LinkFailure
 from sgprobe.product.model import ProductFile
 from sgprobe.yamlnode import Source
@@ -46,6 +48,8 @@ Emit = Callable[[Event], None]
 # kinds of cases after which a product may have stopped answering
 _BITING = ("negative", "robustness", "robust")
 _MOST_VALUE = 65_536
+# real time for the clean-up, and for all that comes after the limit of an item
+_CLEANUP, _LATEST = 20.0, 40.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +137,10 @@ class Item:
         begun = time.monotonic()
         self.emit(self._started())
         try:
-            asyncio.run(asyncio.wait_for(self._run(), self.options.limit))
+            asyncio.run(asyncio.wait_for(self._run(), self.options.limit + _LATEST))
         except TimeoutError:
-            self.tally.add(Verdict.ERROR, f"not over after {self.options.limit:g} s: given up")
+            # the sections are given up at their limit: the bench itself has not ended
+            self.tally.add(Verdict.ERROR, "the bench does not end: given up")
         except Exception as error:  # whatever is wrong with the bench is no fault of the product
             self._broken(error)
         seconds = time.monotonic() - begun
@@ -153,18 +158,19 @@ class Item:
     def _broken(self, error: Exception) -> None:
         lines = traceback.format_exception(error)
         self._note("internal", "".join(lines)[-8000:])
-        self.tally.add(Verdict.ERROR, f"the bench failed: {type(error).__name__}: {error}"[:500])
+        self.tally.add(Verdict.ERROR, _failed(error))
 
     def _result(self, seconds: float) -> Result:
         verdict, reason, warnings = self.tally.verdict, self.tally.reason, self.tally.warnings
         judged = verdict
         if self.answers is False:
             reason += " …and it stopped answering"
-        if verdict is Verdict.FAIL and self.facts.warns:
+        if self.deviation is not None:
+            # first, for what only warns deviates all the same
+            verdict, reason, warnings = self._deviating(verdict, reason, warnings)
+        elif verdict is Verdict.FAIL and self.facts.warns:
             warnings = [f"{self.facts.warns}: {reason}", *warnings]
             verdict, reason = Verdict.PASS, ""
-        if self.deviation is not None:
-            verdict, reason, warnings = self._deviating(verdict, reason, warnings)
         return Result(self.name, verdict, reason, tuple(dict.fromkeys(warnings)),
                       self.tally.checks, seconds, judged)  # fmt: skip
 
@@ -209,16 +215,42 @@ class Item:
         ]  # fmt: skip
         async with talk.stage:
             player = Player(talk)
-            if await self._section(player, "given", compiled.given, Verdict.INCONCLUSIVE):
-                await self._section(player, "steps", compiled.steps, Verdict.FAIL)
-                if self.tally.verdict is Verdict.FAIL and self.facts.kind in _BITING:
-                    self.answers = await still_answers(talk.stage, compiled.role)
-            await self._section(player, "cleanup", compiled.cleanup, None)
-            await talk.close()
+            try:
+                await self._body(player, talk)
+            finally:
+                await self._clean_up(player)
+                await talk.close()
         for text in talk.stage.log:
             self._note("log", text[:2000])
-        if compiled.trace and self.capture is not None:
+        played = all(one in (Verdict.PASS, Verdict.FAIL) for one in self.tally.verdicts)
+        if compiled.trace and self.capture is not None and played:
+            # a dialogue that was not played through says nothing of what is missing in it
             self._trace(talk)
+
+    async def _body(self, player: Player, talk: Talk) -> None:
+        """Play preamble and steps, within the limit of an item."""
+        compiled, limit = self.plan.compiled, self.options.limit
+        try:
+            async with asyncio.timeout(limit) as scope:
+                if await self._section(player, "given", compiled.given, Verdict.INCONCLUSIVE):
+                    await self._section(player, "steps", compiled.steps, Verdict.FAIL)
+                    if self.tally.verdict is Verdict.FAIL and self.facts.kind in _BITING:
+                        self.answers = await still_answers(talk.stage, compiled.role)
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            text = f"not over after {limit:g} s: given up at {self._step}"
+            self.tally.add(Verdict.ERROR, text)
+        for error in player.untold():
+            self.tally.add(*_blame(error, talked=self._said() > 0))
+
+    async def _clean_up(self, player: Player) -> None:
+        """Play the clean-up, whatever was before; what goes wrong there is no verdict."""
+        try:
+            async with asyncio.timeout(_CLEANUP):
+                await self._section(player, "cleanup", self.plan.compiled.cleanup, None)
+        except TimeoutError:
+            self.tally.warnings.append(f"clean-up: not over after {_CLEANUP:g} s: given up")
 
     async def _section(
         self, player: Player, name: str, steps: tuple[p.Planned, ...], failing: Verdict | None
@@ -247,29 +279,24 @@ class Item:
         try:
             done = await player.play(step)
         except StepFailed as failed:
-            verdict = Verdict.INCONCLUSIVE if failed.unsure else (failing or Verdict.PASS)
+            verdict = Verdict.INCONCLUSIVE if failed.unsure else (failing or Verdict.FAIL)
             reason, failure = str(failed), failed
-            if failing is Verdict.INCONCLUSIVE:
-                reason = f"preamble: {reason}"
             if step.step.common.lenient and verdict is Verdict.FAIL:
                 verdict = Verdict.INCONCLUSIVE
-            if failing is None:
-                self.tally.warnings.append(f"clean-up: {reason}")
-        except (Unresolved, CannotJudge) as error:
-            verdict, reason = Verdict.INCONCLUSIVE, str(error)
-        except (LinkFailure, CardFailure) as error:
-            verdict, reason = Verdict.INCONCLUSIVE, f"the link died: {error}"
-        except (EncodeError, DamageError) as error:
-            # with a dialogue behind it, what the product said may be what is missing
-            told = self._said() > 0
-            verdict = Verdict.INCONCLUSIVE if told else Verdict.ERROR
-            reason = f"{'nothing to go on with' if told else 'the case cannot be sent'}: {error}"
+        except Exception as error:  # whatever is wrong with the bench is no fault of the product
+            verdict, reason = _blame(error, talked=self._said() > 0)
+            if verdict is Verdict.ERROR:
+                self._note("internal", "".join(traceback.format_exception(error))[-8000:])
+        if verdict is not Verdict.PASS and section == "given":
+            reason = f"preamble: {reason}"
         for kind, text in done.notes:
             self._note(kind, text)
         self.tally.warnings += done.warnings
         if section == "steps":
             self.tally.checks += done.checks
-        if verdict is not Verdict.PASS:
+        if verdict is not Verdict.PASS and failing is None:
+            self.tally.warnings.append(f"clean-up: {self._placed(reason, source)}")
+        elif verdict is not Verdict.PASS:
             self.tally.add(verdict, self._placed(reason, source))
         elif section == "steps":
             self.tally.add(Verdict.PASS)
@@ -381,6 +408,25 @@ class Item:
         if good or self._talk is None or self.capture is None or not self.capture.exists():
             return {}
         return frames_of(self.capture, self._talk.history.said)
+
+
+def _blame(error: Exception, *, talked: bool) -> tuple[Verdict, str]:
+    """Return what an error means that is no failure of the product, and why."""
+    match error:
+        case Unresolved() | CannotJudge():
+            return Verdict.INCONCLUSIVE, str(error)
+        case LinkFailure() | CardFailure() | CardStatus() | Unreachable():
+            return Verdict.INCONCLUSIVE, f"the link died: {error}"
+        case EncodeError() | DamageError() if talked:
+            # with a dialogue behind it, what the product said may be what is missing
+            return Verdict.INCONCLUSIVE, f"nothing to go on with: {error}"
+        case EncodeError() | DamageError():
+            return Verdict.ERROR, f"the case cannot be sent: {error}"
+    return Verdict.ERROR, _failed(error)
+
+
+def _failed(error: Exception) -> str:
+    return f"the bench failed: {type(error).__name__}: {error}"[:500]
 
 
 def _injects(compiled: p.Compiled) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,12 +37,19 @@ class Done:
     notes: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
 
-
-Tell = Callable[[p.Planned, str], Any]
+    def and_(self, more: Done) -> Done:
+        """Return what this and a later part of the same step have come to."""
+        return Done(
+            self.checks + more.checks,
+            (*self.messages, *more.messages),
+            more.match if more.match is not None else self.match,
+            (*self.notes, *more.notes),
+            (*self.warnings, *more.warnings),
+        )
 
 
 class Player:
-    """Plays steps; `nested` is told of the steps inside `do`, so that each is reported."""
+    """Plays steps one after the other; `cursor` is how far into the inbox they have come."""
 
     def __init__(self, talk: Talk) -> None:
         self.talk = talk
@@ -71,20 +77,28 @@ class Player:
             case p.PlannedCall():
                 return await self._call(step)
 
+    def untold(self) -> list[Exception]:
+        """Return what kept simulated roles from saying what they should, and no step came upon."""
+        left = self.talk.inbox.heard[self.cursor :]
+        return [one.error for one in left if isinstance(one, Trouble)]
+
     # --- messages ---
 
     async def _for_each(self, step: p.PlannedMessage) -> Done:
         each = step.step.for_each
         if each is None:
             return await self._message(step)
-        checks = 0
-        messages: tuple[int, ...] = ()
-        for value in list(self.names.value(each.text.removeprefix("$"))):
-            self.names.history.captured["each"] = value
-            done = await self._message(step)
-            checks, messages = checks + done.checks, (*messages, *done.messages)
-        self.names.history.captured.pop("each", None)
-        return Done(checks, messages)
+        values = self.names.value(each.text.removeprefix("$"))
+        if not isinstance(values, list):
+            raise Unresolved(f"{each.text} is no list")
+        done = Done()
+        try:
+            for value in values:
+                self.names.history.captured["each"] = value
+                done = done.and_(await self._message(step))
+        finally:
+            self.names.history.captured.pop("each", None)
+        return done
 
     async def _message(self, step: p.PlannedMessage) -> Done:
         if step.expect:
@@ -93,7 +107,7 @@ class Player:
             return await self._send(step)
         if step.receiver == self.talk.role:
             before = len(self.talk.history.said)
-            if step in self.talk.replies:
+            if self._to_come(step):
                 # the request it answers has not come yet
                 await self._until_held(step)
             if not self._answered(step):
@@ -128,12 +142,16 @@ class Player:
 
     def _answered(self, step: p.PlannedMessage) -> bool:
         """Say whether the simulated card has given this answer already: it cannot wait."""
-        return step.sender == "euicc" and step not in self.talk.replies
+        return step.sender == "euicc" and not self._to_come(step)
+
+    def _to_come(self, step: p.PlannedMessage) -> bool:
+        # a steps file that is called twice has the same step twice
+        return any(one is step for one in self.talk.replies)
 
     async def _until_held(self, step: p.PlannedMessage) -> None:
         try:
             async with deadline(self.clock, _PATIENCE):
-                while step in self.talk.replies:
+                while self._to_come(step):
                     await self.talk.inbox.more(len(self.talk.inbox.heard))
         except TimeoutError:
             raise StepFailed(f"no request came that {step.message.name} could answer") from None
@@ -176,13 +194,8 @@ class Player:
             await inbox.more(at)
             one = inbox.heard[at]
             at += 1
-            if isinstance(one, Trouble):
-                self.cursor = at
-                raise one.error
+            self._no_trouble(one, [step], at)
             if isinstance(one, Lost):
-                if _is_answer(step, one):
-                    self.cursor = at
-                    raise StepFailed(f"no {step.message.name}: {one.text}")
                 continue
             if isinstance(one, Heard) and self._matches(step, one):
                 self.cursor = at
@@ -265,15 +278,13 @@ class Player:
 
     async def _any_order(self, step: p.PlannedGroup) -> Done:
         waiting: list[p.PlannedMessage] = []
-        checks = 0
-        messages: tuple[int, ...] = ()
+        done = Done()
         for branch in step.branches:
             for one in branch:
                 if isinstance(one, p.PlannedMessage) and one.expect:
                     waiting.append(one)
                 else:
-                    done = await self.play(one)
-                    checks += done.checks
+                    done = done.and_(await self.play(one))
         inbox, at = self.talk.inbox, self.cursor
         limit = max((self.talk.seconds(one.within) for one in waiting if one.within),
                     default=_PATIENCE)  # fmt: skip
@@ -283,18 +294,29 @@ class Player:
                     await inbox.more(at)
                     heard = inbox.heard[at]
                     at += 1
+                    self._no_trouble(heard, waiting, at)
                     fits = [one for one in waiting
                             if isinstance(heard, Heard) and self._matches(one, heard)]  # fmt: skip
                     if not fits:
                         continue
-                    chosen, done = self._best(fits, heard)
+                    chosen, more = self._best(fits, heard)
                     waiting.remove(chosen)
-                    checks, messages = checks + done.checks, (*messages, *done.messages)
+                    done = done.and_(more)
         except TimeoutError:
             names = ", ".join(one.message.name for one in waiting)
             raise StepFailed(f"within {limit:g} s there was no {names}") from None
         self.cursor = at
-        return Done(checks, messages)
+        return done
+
+    def _no_trouble(self, one: Any, waiting: list[p.PlannedMessage], at: int) -> None:
+        """Raise what keeps messages from coming: an answer that was lost, a fault of ours."""
+        if isinstance(one, Trouble):
+            self.cursor = at
+            raise one.error
+        for step in waiting:
+            if isinstance(one, Lost) and _is_answer(step, one):
+                self.cursor = at
+                raise StepFailed(f"no {step.message.name}: {one.text}")
 
     def _best(self, fits: list[p.PlannedMessage], heard: Heard) -> tuple[p.PlannedMessage, Done]:
         """Return the expectation that a message meets; where none is met, the first says why."""
@@ -311,8 +333,8 @@ class Player:
         """Play the first branch whose first step is met; a quiet one is met by silence."""
         firsts = [(branch[0], branch) for branch in step.branches if branch]
         quiet = next((branch for one, branch in firsts if isinstance(one, p.PlannedQuiet)), None)
-        limits = [self.talk.seconds(one.within) for one, _ in firsts
-                  if isinstance(one, p.PlannedMessage) and one.within]  # fmt: skip
+        expected = [one for one, _ in firsts if isinstance(one, p.PlannedMessage) and one.expect]
+        limits = [self.talk.seconds(one.within) for one in expected if one.within]
         if quiet is not None:
             assert isinstance(quiet[0], p.PlannedQuiet)
             limits.append(self.talk.seconds(quiet[0].amount))
@@ -324,6 +346,8 @@ class Player:
                     await inbox.more(at)
                     heard = inbox.heard[at]
                     at += 1
+                    # an answer that does not come is as good as silence
+                    self._no_trouble(heard, expected if quiet is None else [], at)
                     for one, branch in firsts:
                         if not (isinstance(one, p.PlannedMessage) and isinstance(heard, Heard)
                                 and self._matches(one, heard)):  # fmt: skip
@@ -344,8 +368,7 @@ class Player:
 
     async def _rest(self, steps: tuple[p.Planned, ...], done: Done) -> Done:
         for one in steps:
-            more = await self.play(one)
-            done = Done(done.checks + more.checks, (*done.messages, *more.messages), done.match)
+            done = done.and_(await self.play(one))
         return done
 
     async def _call(self, step: p.PlannedCall) -> Done:
@@ -353,14 +376,15 @@ class Player:
         kept = dict(captured)
         given = Filler(self.names).fill(step.given, {}) if step.given is not None else {}
         captured |= given
-        done = Done()
-        for one in step.steps:
-            more = await self.play(one)
-            done = Done(done.checks + more.checks, (*done.messages, *more.messages), more.match)
-        outputs = {one.text: captured[one.text] for one in step.file.outputs
-                   if one.text in captured}  # fmt: skip
-        captured.clear()
-        captured |= kept | outputs
+        done, outputs = Done(), {}
+        try:
+            for one in step.steps:
+                done = done.and_(await self.play(one))
+            outputs = {one.text: captured[one.text] for one in step.file.outputs
+                       if one.text in captured}  # fmt: skip
+        finally:
+            captured.clear()
+            captured |= kept | outputs
         return done
 
     # --- what is not a message ---
@@ -412,7 +436,6 @@ class Player:
             # what was due on the way happens in its order, and is given time to travel
             await clock.sleep(seconds)
         else:
-            await asyncio.sleep(seconds if not isinstance(clock, ScenarioClock) else 0)
             await clock.sleep(seconds)
         return Done(notes=(("clock", f"{seconds:g} s pass"),))
 

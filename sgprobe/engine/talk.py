@@ -41,8 +41,6 @@ from sgprobe.peers.effects import CardFailure
 
 # what goes wrong when a simulated role cannot say what a case wants
 FAULTS = (Unresolved, EncodeError, DamageError)
-# how long a request of the product waits for the step that answers it
-_HELD = 120.0
 _RSP = "2.5.0"
 _DONE = 0x9000
 _SILENCE = 3600.0
@@ -197,8 +195,15 @@ class Talk:
         ahead = self._ask_card if planned.receiver == "euicc" else self._ask_server
         task = asyncio.ensure_future(ahead(planned, carried, value))
         self.exchanges.add(task)
-        task.add_done_callback(self.exchanges.discard)
+        task.add_done_callback(self._asked)
         return task
+
+    def _asked(self, task: asyncio.Task[None]) -> None:
+        self.exchanges.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            # whoever waits for the answer learns why there is none
+            self.inbox.put(Trouble(error))
 
     async def _ask_server(self, planned: p.PlannedMessage, asked: Request, value: Value) -> None:
         sender, receiver, function = planned.sender, planned.receiver, planned.message.function
@@ -273,7 +278,10 @@ class Talk:
                            octets=request.body, transport=transport, carrier=request)  # fmt: skip
         try:
             answer = await self._answer(role, heard, request, default)
-        except FAULTS as error:
+        except (Broken, Unreachable):
+            # that no answer comes is what the case wants
+            raise
+        except Exception as error:  # whatever it is, it is no fault of the product
             self.inbox.put(Trouble(error))
             return Response(500)
         read = wire.read_response(answer, found.function, request.path, version)
@@ -301,8 +309,8 @@ class Talk:
         value = read.value if read is not None else None
         try:
             changed = self.disguise.change(one, answer.body, value)
-        except DamageError:
-            # this answer has not what the fault damages
+        except FAULTS:
+            # this answer has not what the fault changes
             return answer
         await self._late(changed)
         return replace(answer, body=changed.body, status=changed.status or answer.status)
@@ -323,7 +331,10 @@ class Talk:
         )  # fmt: skip
         if one is None or found is None:
             return request
-        changed = self.disguise.change(one, request.body, found.value)
+        try:
+            changed = self.disguise.change(one, request.body, found.value)
+        except FAULTS:
+            return request
         await self._late(changed)
         return replace(request, body=changed.body)
 
@@ -331,7 +342,10 @@ class Talk:
         one = self.disguise.find(function, request=asks, json=False)
         if one is None:
             return octets
-        changed = self.disguise.change(one, octets, value)
+        try:
+            changed = self.disguise.change(one, octets, value)
+        except FAULTS:
+            return octets
         if changed.word == SILENCE:
             # it was never sent: to the product it looks as if the card had no answer
             raise CardFailure(_NOTHING)
@@ -468,9 +482,9 @@ class Talk:
         except CardFailure as failure:
             sw = failure.sw
             raise
-        except FAULTS as error:
+        except Exception as error:  # whatever it is, it is no fault of the product
             self.inbox.put(Trouble(error))
-            sw = 0x6F00
+            sw = _NOTHING
             raise CardFailure(sw) from error
         finally:
             read = recognise_answer(function, answer, self.spec)

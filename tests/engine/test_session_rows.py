@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rows_helpers import CLIENT, EIM, FOLDER, index, of, stored, udp, values
-from sgprobe.runner.session_fields import is_weak
 from trace_helpers import one
 
 from dissectors.link.capture import scan_secrets
@@ -16,6 +15,7 @@ from dissectors.link.tls_suites import suite_name
 from sgprobe.engine.dtls_flights import Flights
 from sgprobe.engine.row import Roles, Rows
 from sgprobe.engine.rows import read_rows
+from sgprobe.engine.session_fields import is_weak
 from sgprobe.events import Verdict
 from sgprobe.links.tape import Tape
 
