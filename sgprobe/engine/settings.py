@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from dissectors.link.coap.server import ServerKnobs
+from dissectors.link.coap.exchange import RequestKnobs
+from dissectors.link.coap.server import SUPPORTED, ServerKnobs
+from dissectors.link.coap.transmission import MessageKnobs, Transmission
 from sgprobe.cases import planned as p
 from sgprobe.cases.match import Unresolved
 from sgprobe.cases.variants import Variant
+from sgprobe.durations import parse_duration
 from sgprobe.engine.fill import Filler
 from sgprobe.engine.heard import History
 from sgprobe.engine.names import Names
+from sgprobe.links.coap_fault import CoapFault, rewriter
 from sgprobe.links.coap_link import CoapKnobs
 
 Settings = dict[str, dict[str, Any]]
+# settings that make a reference faulty; no case needs them of a simulated role
+COAP_FAULTS = (
+    "deduplicates",
+    "any-option",
+    "etag-overlooked",
+    "token-overlooked",
+    "ack-timeout",
+    "retransmissions",
+)
+_YES = ("yes", "true")
+# as many datagrams as an item sends
+_MANY = 1000
+_ALL_OPTIONS = frozenset(range(1 << 16))
 
 
 def settings_of(peers: tuple[p.PlannedPeer, ...], variant: Variant) -> dict[str, Settings]:
@@ -26,20 +44,60 @@ def settings_of(peers: tuple[p.PlannedPeer, ...], variant: Variant) -> dict[str,
     return found
 
 
-def coap_knobs(settings: Settings, seed: int) -> CoapKnobs | None:
-    """Return how a simulated server speaks CoAP; None where the case leaves that open."""
-    told = settings.get("coap", {})
+def coap_knobs(told: Mapping[str, Any], seed: int) -> CoapKnobs | None:
+    """Return how a role speaks CoAP; None where nothing is told of it."""
     if not told:
         return None
     sizes = [int(told[name]) for name in ("block2-size", "block1-size") if name in told]
+    size = min((exponent(size) for size in sizes), default=6)
     server = ServerKnobs(
-        szx=min((_exponent(size) for size in sizes), default=6),
-        separate=str(told.get("separate", "no")) in ("yes", "true"),
+        szx=size,
+        max_body=int(told.get("max-body", 1 << 20)),
+        ack_delay=_seconds(told, "ack-delay"),
+        separate=str(told.get("separate", "no")) in _YES,
+        etag=str(told.get("etag", "yes")) in _YES,
+        known=_ALL_OPTIONS if "any-option" in told else SUPPORTED,
     )
-    return CoapKnobs(server=server, seed=seed)
+    return CoapKnobs(
+        Transmission(
+            ack_timeout=_seconds(told, "ack-timeout") or 2.0,
+            max_retransmit=int(told.get("retransmissions", 4)),
+        ),
+        _message_knobs(told),
+        server,
+        RequestKnobs(
+            szx=size,
+            checks_etag="etag-overlooked" not in told,
+            checks_token="token-overlooked" not in told,
+        ),
+        seed,
+    )
 
 
-def _exponent(size: int) -> int:
+def _message_knobs(told: Mapping[str, Any]) -> MessageKnobs:
+    try:
+        fault = rewriter(str(told["fault"])) if "fault" in told else None
+    except ValueError:
+        known = ", ".join(CoapFault)
+        raise Unresolved(f"{told['fault']} is no fault of CoAP; known are {known}") from None
+    copies = int(told.get("copies", 1))
+    return MessageKnobs(
+        copies=dict.fromkeys(range(1, _MANY), copies) if copies != 1 else {},
+        deduplicate=str(told.get("deduplicates", "yes")) in _YES,
+        rewrite=fault,
+    )
+
+
+def _seconds(told: Mapping[str, Any], name: str) -> float | None:
+    if name not in told:
+        return None
+    found = parse_duration(str(told[name]))
+    if found is None:
+        raise Unresolved(f"{name} {told[name]} is no time, such as 2 s")
+    return found
+
+
+def exponent(size: int) -> int:
     """Return SZX of a block size. RFC 7959 §2.2."""
     for exponent in range(7):
         if 16 << exponent == size:

@@ -53,6 +53,7 @@ from sgprobe.peers.effects import Card as CardEffect
 from sgprobe.peers.euicc.records import Eim
 from sgprobe.peers.euicc.state import State
 from sgprobe.peers.ipa import data as ipa_data
+from sgprobe.links.coap_link import CoapKnobs
 from sgprobe.product.model import ProductFile
 
 # SGP.32 without a version of its own: what a case of SGP.22 is driven with
@@ -96,6 +97,8 @@ class Setting:
     injects: bool = False
 
 
+    # and how the product speaks CoAP
+    coap: dict[str, str] = field(default_factory=dict)
 class Stage:
     """The references, one of which may be the product; an async context."""
 
@@ -168,6 +171,15 @@ class Stage:
             own = {
                 "clock": WallClock(),
                 "euicc": foreign.euicc(),
+        self.card_says: CardSays | FactorySays = device
+        if self.floor is not None:
+            self.card_says = FactorySays(self.floor, device, self.names.octets)
+
+    def _knobs(self, role: str) -> CoapKnobs | None:
+        """Return how a role speaks CoAP: as the case says, or as a planted fault does."""
+        setting = self.setting
+        told = setting.coap if role == setting.role else setting.peers.get(role, {}).get("coap", {})
+        return coap_knobs(told, setting.seed)
                 "places": foreign.places,
                 "absent": frozenset({setting.role}),
             }
@@ -179,7 +191,8 @@ class Stage:
             off=setting.off,
             binding=self.binding,
             injects=setting.injects,
-            eim_knobs=coap_knobs(setting.peers.get("eim", {}), setting.seed),
+            eim_knobs=self._knobs("eim"),
+            ipa_knobs=self._knobs("ipa"),
             **own,
         )
 

@@ -21,6 +21,7 @@ from sgprobe.cases.match import Unresolved
 from sgprobe.cases.messages import Message
 from sgprobe.engine import card_talk, wire
 from sgprobe.engine.card_talk import APDU, RawApdu, raw_apdu
+from sgprobe.engine.coap_fields import with_coap
 from sgprobe.engine.compose import (
     Composer,
     binding_fields,
@@ -35,6 +36,7 @@ from sgprobe.engine.fill import ABSENT, Filler
 from sgprobe.engine.heard import Heard, History
 from sgprobe.engine.stage import Setting, Stage
 from sgprobe.exchange import Request, Response
+from sgprobe.links.coap_shape import Unanswered
 from sgprobe.links.fault import Broken
 from sgprobe.links.https_client import Unreachable
 from sgprobe.peers.effects import CardFailure
@@ -185,6 +187,11 @@ class Talk:
             return made.body, made.value
         asked = wire.request(message, made.body, _RSP)
         for name, template in planned.binding:
+            if name == "coap":
+                if self.stage.binding != "coaps":
+                    raise Unresolved("fields of CoAP need `binding: [coap]`")
+                asked = with_coap(asked, binding_fields(template, Filler(self.names)))
+                continue
             if name != "http":
                 raise Unresolved(f"the bench cannot set {name} of what it sends")
             asked = with_binding(asked, binding_fields(template, Filler(self.names)))
@@ -218,6 +225,8 @@ class Talk:
                    transport=transport, carrier=asked)  # fmt: skip
         try:
             answer = await self.stage.world.directory.ask(url, asked)
+        except Unanswered:
+            return
         except Unreachable as error:
             if receiver == self.role:
                 self.inbox.put(Lost(receiver, sender, function, str(error)))

@@ -100,7 +100,9 @@ def read_request(asked: Request, spec: Spec | None) -> Recognised | None:
 
 
 def read_response(answer: Response, to: Function, path: str, spec: Spec) -> Recognised | None:
-    """Find what the answer to a function is."""
+    """Find what the answer to a function is; text for people, such as of CoAP errors, is none."""
+    if answer.media.startswith("text/plain"):
+        return None
     body = Body(RESPONSE, path, answer.body, _kind(answer.media), to)
     return _plain(recognise(body, spec), answer.body)
 

@@ -18,9 +18,9 @@ from sgprobe.exchange import Request, Response
 # Content-Formats of the registry of RFC 7252 §12.3
 _TEXT, _OCTETS, _JSON = 0, 42, 50
 _OTHERS = {_TEXT: "text/plain;charset=utf-8", _JSON: JSON_MEDIA}
-_METHODS = {codes.GET: "GET", codes.POST: "POST", codes.PUT: "PUT", codes.DELETE: "DELETE",
+METHODS = {codes.GET: "GET", codes.POST: "POST", codes.PUT: "PUT", codes.DELETE: "DELETE",
             codes.FETCH: "FETCH", codes.PATCH: "PATCH", codes.IPATCH: "iPATCH"}  # fmt: skip
-_CODES = {name: code for code, name in _METHODS.items()}
+_CODES = {name: code for code, name in METHODS.items()}
 # HTTP status and CoAP code for what is refused; the first of a code stands for it on the way back
 _REFUSALS = {
     400: 0x80, 401: 0x81, 403: 0x83, 404: 0x84, 405: 0x85, 406: 0x86, 408: 0x88, 409: 0x89,
@@ -59,6 +59,9 @@ class Binding:
         """Return an answer as roles see it; the code itself stands in a header."""
         code = (("coap-code", codes.code_text(answer.code)),)
         media = self._media(answer.content_format) if answer.body else ""
+        if answer.code >= codes.BAD_REQUEST and answer.content_format is None and answer.body:
+            # RFC 7252 §5.5.2: a diagnostic payload, for people
+            media = _OTHERS[_TEXT]
         return Response(self.status(answer.code, answer.body), media, answer.body, code)
 
     def status(self, code: int, body: bytes = b"") -> int:
@@ -76,7 +79,7 @@ class Binding:
             path = ASN1_PATH
         elif path == ASN1_PATH:
             path = f"/not-here{path}"
-        method = _METHODS.get(asked.code, codes.code_text(asked.code))
+        method = METHODS.get(asked.code, codes.code_text(asked.code))
         media = self._media(asked.content_format) if asked.body else ""
         return Request(path, media, asked.body, method=method)
 

@@ -30,6 +30,7 @@ from sgprobe.exchange import Request, Response
 from sgprobe.links.associations import Associations
 from sgprobe.links.clock import Alarm, Clock, WallClock
 from sgprobe.links.coap_binding import Binding
+from sgprobe.links.coap_shape import ShapedRequest, Unanswered
 from sgprobe.links.dtls import DtlsSession
 from sgprobe.links.dtls_peers import Bounds
 from sgprobe.links.fault import Broken
@@ -217,12 +218,13 @@ class CoapLink:
 
     # --- time ---
 
-    def _flush(self) -> None:
+    def _flush(self, copies: int = 1) -> None:
         while events := self.endpoint.events():
             for event in events:
                 self._event(event)
         for datagram in self.endpoint.send(self._clock.now()):
-            self.send(datagram.data, cast(Address, datagram.address))
+            for _ in range(copies):
+                self.send(datagram.data, cast(Address, datagram.address))
         self._arm()
 
     def _arm(self) -> None:
@@ -298,10 +300,18 @@ class CoapLink:
         await self._reach(address)
         asked = self.binding.to_request(request, self._name)
         chosen = knobs or self._knobs.request or RequestKnobs(szx=self._szx)
+        copies = 1
+        if isinstance(request, ShapedRequest):
+            if request.shape.datagram:
+                self.send(request.shape.datagram, address)
+                raise Unanswered("a datagram of the test's own")
+            asked = request.shape.apply(asked)
+            chosen = request.shape.knobs(asked.body, self._szx)
+            copies = request.shape.copies
         handle = self.endpoint.request(asked, address, self._clock.now(), chosen)
         future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self._waiting[handle] = (future, address)
-        self._flush()
+        self._flush(copies)
         try:
             return await future
         finally:

@@ -88,7 +88,7 @@ def _try(mutant: Mutant, case: str, path: Path, out: Path) -> Kill:
     for ready in items:
         says = compile_says(mutant, suite, ready.plan.spec)
         bench.choice = replace(
-            bench.choice, options=replace(plain, says=says, client=mutant.client)
+            bench.choice, options=replace(plain, says=says, client=mutant.client, coap=mutant.coap)
         )
         if ready.verdict is not None:
             continue

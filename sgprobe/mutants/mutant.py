@@ -10,11 +10,13 @@ from sgprobe.cases.compile_parts import compile_mutations
 from sgprobe.cases.errors import Problems
 from sgprobe.cases.fields import Context, compile_fields
 from sgprobe.cases.messages import Message, arrows, find, schema
+from sgprobe.cases.observables import SETTINGS
 from sgprobe.cases.references import Scope
 from sgprobe.cases.suite import Suite, near
 from sgprobe.durations import parse_duration
 from sgprobe.engine.disguise import Says
 from sgprobe.engine.end import OVERLOOKS
+from sgprobe.engine.settings import COAP_FAULTS
 from sgprobe.fileerror import FileError
 from sgprobe.links.tls import TLS12
 from sgprobe.problems import did_you_mean, listed, shown
@@ -22,7 +24,7 @@ from sgprobe.yamlnode import Mapping, Node, Scalar
 from sgprobe.yamltable import entries, mapping_of, only, text, texts
 
 FOLDER = "mutants"
-_KEYS = ("text", "role", "off", "says", "tls", "caught-by")
+_KEYS = ("text", "role", "off", "says", "tls", "coap", "caught-by")
 _TLS = ("verify", "ciphers", "groups", "signatures", "highest", "overlooks")
 _SAYS = ("mutate", "fields", "status", "after", "nth")
 WORDS = ("silence", "repeat")
@@ -42,6 +44,8 @@ class Mutant:
     says: tuple[tuple[Scalar, Node], ...] = field(default=())
     # how the product speaks TLS as a client: fields of the link's settings
     client: dict[str, Any] = field(default_factory=dict)
+    # and CoAP: the settings that cases have for simulated roles, and COAP_FAULTS
+    coap: dict[str, str] = field(default_factory=dict)
 
 
 def load_mutants(suite: Suite) -> dict[str, Mutant]:
@@ -65,7 +69,8 @@ def _mutant(key: Scalar, node: Mapping, problems: Problems) -> Mutant:
     listed_says = tuple(says.entries) if isinstance(says, Mapping) else ()
     off = frozenset(one.text for one in texts(node, "off", problems))
     client = _client(node.get("tls"), problems)
-    if not off and not listed_says and not client:
+    coap = _coap(node.get("coap"), problems)
+    if not off and not listed_says and not client and not coap:
         problems.add(node.source, f"{key.text} plants nothing", "give `off: [RULE]` or `says:`")
     return Mutant(
         key.text,
@@ -77,7 +82,18 @@ def _mutant(key: Scalar, node: Mapping, problems: Problems) -> Mutant:
         key.source.line,
         listed_says,
         client,
+        coap,
     )
+
+
+def _coap(node: Node | None, problems: Problems) -> dict[str, str]:
+    """Return the settings of a faulty CoAP endpoint."""
+    if not isinstance(node, Mapping):
+        return {}
+    known = (*SETTINGS["coap"], *COAP_FAULTS)
+    only(node, known, problems)
+    told = {name: text(node, name, problems, need=False) for name in known}
+    return {name: value for name, value in told.items() if value}
 
 
 def _client(node: Node | None, problems: Problems) -> dict[str, Any]:

@@ -311,6 +311,8 @@ class CoapEndpoint:
         message = incoming.message
         asked = incoming.acknowledges
         exchange = self._exchanges.get((incoming.address, message.token))
+        if exchange is None and asked is not None and isinstance(asked.context, _Exchange):
+            exchange = None if asked.context.transfer.knobs.checks_token else asked.context
         if exchange is None or (asked is not None and asked is not exchange.outgoing):
             if asked is not None:  # RFC 7252 §5.3.2: id and token must both match
                 text = f"the ACK has token {message.token.hex() or '(none)'}"

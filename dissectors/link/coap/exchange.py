@@ -112,6 +112,8 @@ class RequestKnobs:
     mid: int | None = None  # of the first message
     concurrent: bool = False  # beside others that the server cannot tell apart by their options
     restarts: int = 1  # after 4.08 or a changed ETag, where that is safe
+    checks_etag: bool = True  # a test forces bodies to be mixed
+    checks_token: bool = True  # or an ACK to be believed for its message id alone
     uploads: tuple[Upload, ...] | None = None
     downloads: tuple[Block, ...] | None = None
 

@@ -1,0 +1,90 @@
+"""How one CoAP request is shaped: what a test asks for beside path, media type and body."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from dissectors.link.coap import options as opt
+from dissectors.link.coap.block import Block, cut
+from dissectors.link.coap.exchange import Request as CoapRequest
+from dissectors.link.coap.exchange import RequestKnobs, Upload
+from dissectors.link.coap.options import Options
+from sgprobe.exchange import Request
+from sgprobe.links.https_client import Unreachable
+
+
+class Unanswered(Unreachable):
+    """A datagram of a test's own went out, to which no answer belongs."""
+
+
+# in an order of blocks: all that follow the last one named
+REST = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is told of one request; what is None is left to the link.
+
+    `uploads` are numbers of blocks in the order in which they are sent, `downloads` those that are
+    asked for after the first response. `datagram` goes out as it is, in place of the request.
+    """
+
+    upload_szx: int | None = None
+    download_szx: int | None = None
+    token: bytes | None = None
+    one_token: bool = False
+    message_id: int | None = None
+    confirmable: bool | None = None
+    # without a Content-Format, or with this one
+    content_format: int | None = None
+    no_content_format: bool = False
+    options: Options = ()
+    uploads: tuple[int, ...] = ()
+    downloads: tuple[int, ...] = ()
+    datagram: bytes = b""
+    # how often the first message goes out at once, each time in a record of its own
+    copies: int = 1
+
+    def apply(self, asked: CoapRequest) -> CoapRequest:
+        """Return a request with the options and the type that are told."""
+        options = asked.options
+        if self.no_content_format:
+            options = opt.without(options, opt.CONTENT_FORMAT)
+        elif self.content_format is not None:
+            number = opt.uint_bytes(self.content_format)
+            options = opt.replace(options, opt.CONTENT_FORMAT, number)
+        options = opt.sort((*options, *self.options))
+        confirmable = asked.confirmable if self.confirmable is None else self.confirmable
+        return replace(asked, options=options, confirmable=confirmable)
+
+    def knobs(self, body: bytes, szx: int) -> RequestKnobs:
+        """Return how the request is sent, where a link would use blocks of an exponent."""
+        size = szx if self.upload_szx is None else self.upload_szx
+        step = szx if self.download_szx is None else self.download_szx
+        uploads = tuple(Upload(*cut(body, num, size)) for num in self._numbers(body, size))
+        return RequestKnobs(
+            szx=size,
+            ask_szx=self.download_szx,
+            token=self.token,
+            token_per_block=not self.one_token,
+            mid=self.message_id,
+            uploads=uploads or None,
+            downloads=tuple(Block(num, False, step) for num in self.downloads) or None,
+        )
+
+    def _numbers(self, body: bytes, szx: int) -> list[int]:
+        last = max(0, -(-len(body) // (16 << szx)) - 1)
+        made: list[int] = []
+        for num in self.uploads:
+            if num == REST:
+                made += range((made[-1] if made else -1) + 1, last + 1)
+            else:
+                made.append(num)
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class ShapedRequest(Request):
+    """A request of which a test says how CoAP carries it."""
+
+    shape: Shape = field(default_factory=Shape)
