@@ -85,8 +85,8 @@ def read_load(files: Mapping[str, Path]) -> Load:
             tbs = value["tbs"]
             contexts.append(
                 Context(
-                    tbs.get("eid", ""), iccid_of(tbs.get("iccid", "")),
-                    tbs.get("transactionId", ""), tbs.get("bppDigest", ""), one.time,
+                    str(tbs.get("eid")), iccid_of(tbs.get("iccid", "")),
+                    str(tbs.get("transactionId")), str(tbs.get("bppDigest")), one.time,
                 )
             )  # fmt: skip
         elif one.type == "ProfileInstallationResult":

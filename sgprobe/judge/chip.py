@@ -31,7 +31,7 @@ def iccid_of(octets: str) -> str:
     """Return an ICCID in digits, "" where it is none."""
     try:
         return iccid_text(bytes.fromhex(octets))
-    except (IdentityError, ValueError):
+    except (IdentityError, ValueError, TypeError):
         return ""
 
 
@@ -100,7 +100,7 @@ def read_binding(files: Mapping[str, Path], anchors: Sequence[Anchor]) -> Bindin
     raw = octets_of(file_of(files, "package"))
     try:
         record, package = binding_record(raw), read_package(raw)
-    except EntryError as error:
+    except (EntryError, IdentityError) as error:
         raise Refused(str(error)) from None
     decoded = codec.load(SPEC).decode("IfppLoadContextRequest", package.context).value
     try:
@@ -178,6 +178,8 @@ def parse_result(raw: bytes, chips: Mapping[str, Chip]) -> Result:
         signed = tree.octets("profileInstallationResultData")
         signature = tree.octets("euiccSignPIR")
         told = data["notificationMetadata"]
+        success = kind == "successResult"
+        reason = "" if success else str(final.get("errorReason", ""))
         made = (data["transactionId"].lower(), iccid_of(told.get("iccid", "")), data["smdpOid"])
     except (TypeError, KeyError, AttributeError, StopIteration, ValueError):
         raise Refused("no result of a load (BF37)") from None
@@ -187,8 +189,6 @@ def parse_result(raw: bytes, chips: Mapping[str, Chip]) -> Result:
         except CryptoError:
             genuine = False
         if genuine:
-            success = kind == "successResult"
-            reason = "" if success else str(final.get("errorReason", ""))
             digest = hashlib.sha256(raw).hexdigest()
             return Result(*made, success, reason, chip.eid, digest, raw)
     raise Refused("it is signed by no eUICC whose certificate is at hand")

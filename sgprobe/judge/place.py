@@ -116,10 +116,11 @@ def _at_factory(evidence: Evidence, op: str, source: str) -> Answer:
         if grade is Grade.STRONG:
             because.append(f"the trace is that of an independent reader; {missing_state}")
         else:
-            missing.append(f"{missing_state}; the word of the station alone is weak")
+            said = "; the word of the station alone is weak" if grade is Grade.WEAK else ""
+            missing.append(missing_state + said)
     if missing:
-        weak = Grade.WEAK if load is not None else Grade.NONE
-        return Answer(Place.UNKNOWN, tuple(because), _sorted(used), tuple(missing), weak)
+        known = Grade.WEAK if grade is Grade.WEAK else Grade.NONE
+        return Answer(Place.UNKNOWN, tuple(because), _sorted(used), tuple(missing), known)
     return Answer(Place.FACTORY, tuple(because), _sorted(used), (), grade)
 
 

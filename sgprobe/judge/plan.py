@@ -171,13 +171,13 @@ def _items(
             if part.text == "reader":
                 reader = known_word(file, _READERS, problems) or reader
             elif part.text in names:
-                path = _path(file, folder, problems)
+                path = _path(file, folder, part.text == "delivery", problems)
                 if path is not None:
                     found.setdefault(key.text, {})[part.text] = path
     return found, reader
 
 
-def _path(node: Node, folder: Path, problems: Problems) -> Path | None:
+def _path(node: Node, folder: Path, is_folder: bool, problems: Problems) -> Path | None:
     given = node.text if isinstance(node, Scalar) else ""
     if not given:
         problems.add(node.source, "the name of a file is missing here")
@@ -186,13 +186,16 @@ def _path(node: Node, folder: Path, problems: Problems) -> Path | None:
     path = folder / pure
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
-        there = path.exists()
+        there = path.is_dir() if is_folder else path.is_file()
     except (OSError, ValueError):
         inside, there = True, False
+    what = "folder" if is_folder else "file"
     if pure.is_absolute() or not inside:
         problems.add(node.source, f"{shown(given)} is outside of the evidence directory")
         return None
     if not there:
-        problems.add(node.source, f"there is no {shown(given)}", "leave out what you do not have")
+        problems.add(
+            node.source, f"there is no {what} {shown(given)}", "leave out what you do not have"
+        )
         return None
     return path

@@ -16,7 +16,7 @@ _MEANING = {
     Class.PRELOAD: "the EUM put the operational profile in; ready without a network",
     Class.UNCOORDINATED: "the profile was inside before, but it is not shown that all parties "
     "worked together",
-    Class.RELABELLED: "what was inside only fetches what the device works with: a bootstrap",
+    Class.RELABELLED: "the network is needed before the device works: a bootstrap by another name",
     Class.FIELD: "the device left with no profile and was provisioned in the field",
     Class.INVALID: "items of evidence contradict each other: nothing follows from them",
     Class.INCONCLUSIVE: "the evidence does not decide; what is missing stands below",
@@ -49,10 +49,11 @@ def _lines(verdict: Verdict) -> Iterator[str]:
     for question, answer in zip(_QUESTIONS, answers, strict=True):
         yield ""
         yield question
-        yield from _answer(answer)
-        if answer is verdict.parties:
-            shown = (f"{one.name} {one.standing}" for one in verdict.links)
-            yield from _wrapped("links: " + ", ".join(shown), "     ")
+        yield from _answer(answer, () if answer is verdict.parties else answer.because)
+    for link in verdict.links:
+        yield f"   {link.name} {link.between:<26}{link.standing}"
+        for one in link.unequal:
+            yield from _wrapped(one, "      - ")
     yield ""
     yield "Evidence"
     for item in verdict.evidence.items:
@@ -72,11 +73,11 @@ def _lines(verdict: Verdict) -> Iterator[str]:
             yield from _wrapped(one, "  - ")
 
 
-def _answer(answer: Answer) -> Iterator[str]:
+def _answer(answer: Answer, because: Iterable[str]) -> Iterator[str]:
     grade = f" ({answer.grade})" if answer.grade else ""
     by = f"   from {', '.join(answer.used)}" if answer.used else ""
     yield f"   {answer.answer}{grade}{by}"
-    for one in answer.because:
+    for one in because:
         yield from _wrapped(one, "   - ")
 
 

@@ -144,11 +144,11 @@ class Story:
 
     # --- E1, E2: what is ordered, and the chip ---
 
-    def order(self, serials: tuple[int, int] = (1, 10)) -> None:
+    def order(self, serials: tuple[int, int] = (1, 10), name: str = ORDER) -> None:
         """The operator signs its order."""
-        asked = {"orderId": ORDER, "profileType": "small", "count": 10, "mccMnc": NETWORK}
+        asked = {"orderId": name, "profileType": "small", "count": 10, "mccMnc": NETWORK}
         first, last = (make_iccid(one) for one in serials)
-        told = {"orderId": ORDER, "iccidRanges": [{"first": first, "last": last, "count": 10}]}
+        told = {"orderId": name, "iccidRanges": [{"first": first, "last": last, "count": 10}]}
         self.put(
             "E1", "order", "order.json", _json(sign_order(asked, OPERATOR_KEY).to_json() | told)
         )
