@@ -48,12 +48,12 @@ from sgprobe.host.world import ICCID_A, ICCID_B, IPA_NAME
 from sgprobe.host.world import Plan as WorldPlan
 from sgprobe.links.card_slot import Reader
 from sgprobe.links.clock import WallClock
+from sgprobe.links.coap_link import CoapKnobs
 from sgprobe.links.handshake_fault import mender
 from sgprobe.peers.effects import Card as CardEffect
 from sgprobe.peers.euicc.records import Eim
 from sgprobe.peers.euicc.state import State
 from sgprobe.peers.ipa import data as ipa_data
-from sgprobe.links.coap_link import CoapKnobs
 from sgprobe.product.model import ProductFile
 
 # SGP.32 without a version of its own: what a case of SGP.22 is driven with
@@ -164,6 +164,12 @@ class Stage:
             lambda: self.ordered("matchingId"),
         )
 
+    def _knobs(self, role: str) -> CoapKnobs | None:
+        """Return how a role speaks CoAP: as the case says, or as a planted fault does."""
+        setting = self.setting
+        told = setting.coap if role == setting.role else setting.peers.get(role, {}).get("coap", {})
+        return coap_knobs(told, setting.seed)
+
     def _plan(self, version: str) -> WorldPlan:
         setting, foreign = self.setting, self.foreign
         own: dict[str, Any] = {}
@@ -171,15 +177,6 @@ class Stage:
             own = {
                 "clock": WallClock(),
                 "euicc": foreign.euicc(),
-        self.card_says: CardSays | FactorySays = device
-        if self.floor is not None:
-            self.card_says = FactorySays(self.floor, device, self.names.octets)
-
-    def _knobs(self, role: str) -> CoapKnobs | None:
-        """Return how a role speaks CoAP: as the case says, or as a planted fault does."""
-        setting = self.setting
-        told = setting.coap if role == setting.role else setting.peers.get(role, {}).get("coap", {})
-        return coap_knobs(told, setting.seed)
                 "places": foreign.places,
                 "absent": frozenset({setting.role}),
             }
