@@ -59,6 +59,7 @@ SETTINGS: dict[str, dict[str, str]] = {
         "ciphers": "the cipher suites that it takes, in OpenSSL's words",
         "highest": "the highest version that it speaks: 1.2 or 1.3",
         "ask-client": "yes: it asks for the certificate of the client",
+        "staple": "what it staples about its certificate: good, revoked or unknown, as OCSP says",
     },
 }
 

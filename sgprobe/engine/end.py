@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sgprobe.cases.match import Unresolved
+from sgprobe.crypto.certificates import read_certificate
+from sgprobe.crypto.errors import CertificateError
+from sgprobe.crypto.ocsp import check_response, issue_response
+from sgprobe.crypto.rules import Outcome
 from sgprobe.engine.settings import Settings
 from sgprobe.exchange import Request, Response
 from sgprobe.host.serve import Handler, identity
@@ -26,6 +31,8 @@ Change = Callable[[Request], Awaitable[Request]]
 HTTPS = "https"
 # a planted fault of a client: the fault of a handshake that it does not see
 OVERLOOKS = "overlooks"
+# what it may overlook beside that: what the server staples, that it asks for a certificate
+STAPLE, ASKED = "staple", "certificate-request"
 _CREDENTIALS = {"eim": "eim-tls", "smdp": "dptls", "smds": "dstls"}
 
 
@@ -75,15 +82,47 @@ class HeardWorld(World):
             settings = replace(settings, ciphers=str(told["ciphers"]))
         if told.get("highest") == "1.2":
             settings = replace(settings, highest=TLS12)
+        if "staple" in told:
+            settings = replace(settings, staple=self._staple(role, str(told["staple"])))
         if told.get("ask-client") in ("yes", "true"):
             # any certificate will do: what it is, the case looks at
             settings = replace(settings, verify=True, check_peer=lambda chain: "")
         return settings
 
-    def _as_client(self, trust: TlsSettings) -> TlsSettings:
-        """Return how clients speak TLS to a role, faults of the product included."""
+    def _as_client(self, role: str, trust: TlsSettings) -> TlsSettings:
+        """Return how clients speak TLS to a role, faults of the product included.
+
+        The device knows the CI's list of revoked certificates, looks at what is stapled, and shows
+        the certificate of its eUICC to a server that asks for one.
+        """
         told = {name: value for name, value in self._client.items() if name != OVERLOOKS}
+        if role in _CREDENTIALS:
+            missed = self._client.get(OVERLOOKS)
+            trust = replace(
+                trust,
+                identity=None if missed == ASKED else identity(self.set[self.plan.euicc]),
+                crls=(self.set.source.crl("ci"),),
+                check_staple=None if missed == STAPLE else self._wrong_staple,
+            )
         return replace(trust, **told) if told else trust
+
+    def _wrong_staple(self, der: bytes, chain: tuple[bytes, ...]) -> str:
+        """Return what is wrong with a stapled OCSP answer, "" where nothing is."""
+        try:
+            checks = check_response(der, read_certificate(chain[0]), self.set.ci, datetime.now(UTC))
+        except CertificateError as error:
+            return str(error)
+        return "; ".join(one.rule for one in checks if one.outcome != Outcome.PASSED)
+
+    def _staple(self, role: str, state: str) -> bytes:
+        """Return an OCSP answer about the certificate of a role."""
+        begin = datetime.now(UTC) - timedelta(hours=1)
+        about, ci = self.set[_CREDENTIALS[role]].certificate, self.set["ci"]
+        try:
+            return issue_response(about, self.set.ci, ci.key, begin, begin + timedelta(days=1),
+                                  state=state)  # fmt: skip
+        except KeyError:
+            raise Unresolved(f"{state} is no state of a certificate in OCSP") from None
 
     def _spoil(self, role: str) -> Spoil | None:
         fault = self._tls(role).get("fault")
@@ -117,7 +156,7 @@ class HeardWorld(World):
             return await self._serve(role, request, lambda: handler(request, caller))
 
         await super()._listen(
-            role, name, self._faulty(role, own), self._as_client(trust), heard, binding
+            role, name, self._faulty(role, own), self._as_client(role, trust), heard, binding
         )
 
 
