@@ -261,5 +261,7 @@ TRIGGERS: dict[str, str] = {
     "smdp.order": "release a profile for download",
     "smdp.restart": "start again",
     "smds.restart": "start again",
+    "smdpf.bind": "bind a profile to a one-time key of the eUICC; of `key` (1 to 4; else the next "
+    "one), `eid`, `iccid`, `type` and `by` (other-smdp-pb) what is to differ",
     "euicc.reset": "cut the power and reset",
 }

@@ -16,6 +16,9 @@ from sgprobe.cases.model import ENDS
 
 # the eIM is a client of SM-DP+ and SM-DS as well: ES9+' and ES11'. SGP.32 §5.5, §5.6
 _PRIMED = frozenset({ES9, ES11})
+# the binding of this project, and what is spoken in its cases beside it
+IFPP = "IFPP"
+_IOT, _RSP = parse_spec("SGP.32@1.2"), parse_spec("SGP.22@2.5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,15 @@ def schema(spec: Spec, message: Message) -> Schema:
     return codec.load(_version(spec, message)).schema
 
 
+def beside(spec: Spec, function: Function) -> Spec:
+    """Return the version of a function in a case: of the IFPP binding, what a device has beside."""
+    if spec.name != IFPP or IFPP in function.specs:
+        return spec
+    return _IOT if "SGP.32" in function.specs else _RSP
+
+
 def _version(spec: Spec, message: Message) -> Spec:
+    spec = beside(spec, message.function)
     iot = message.function is APDU  # of SGP.32 there is one template more
     if message.json and not iot and "SGP.22" in message.function.specs and spec.imports:
         return parse_spec(spec.imports)

@@ -106,6 +106,8 @@ EUICC_SIGN_EPE = _recipe(
     euiccPackageErrorDataSigned="30",
     associationToken="84",
 )
+# as its own type: the tag 30 in place of the one that says where it stands. IFPP §3
+TBS_SIGNATURE = _recipe("signature", "SM-DPf or eUICC", "IFPP §3", tbs="30")
 
 RECIPES = {recipe.name: recipe for recipe in list(globals().values()) if isinstance(recipe, Recipe)}
 

@@ -15,6 +15,7 @@ from dissectors.trace.card_carrier import recognise_answer
 from sgprobe.cases import planned as p
 from sgprobe.cases.apdus import APDU, template_types
 from sgprobe.cases.match import Unresolved
+from sgprobe.cases.messages import beside
 from sgprobe.engine.fill import Filler
 from sgprobe.engine.slot import Carried, Slot
 from sgprobe.links.card import CardStatus
@@ -92,7 +93,8 @@ async def ask(
     slot.begin()
     if isinstance(asked, RawApdu):
         response = await slot.raw(asked.command, asked.channel)
-        return Answer(response.data, Read(_value(response.data, response.sw, spec)),
+        version = beside(spec, function)
+        return Answer(response.data, Read(_value(response.data, response.sw, version)),
                       f"{response.sw:04X}", slot.carried)  # fmt: skip
     octets = b""
     try:
@@ -103,7 +105,7 @@ async def ask(
         sw = slot.carried.sw
     except CardStatus as status:
         sw = status.sw
-    read = recognise_answer(function, octets, spec) if octets else None
+    read = recognise_answer(function, octets, beside(spec, function)) if octets else None
     return Answer(octets, read, f"{sw:04X}", slot.carried)
 
 

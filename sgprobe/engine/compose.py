@@ -29,6 +29,8 @@ _SIGNERS = {
     "serverSignature1": "keys.smdp-auth",
     "smdpSignature2": "keys.smdp-pb",
     "smdpSign": "keys.smdp-pb",
+    # of a load context
+    "signature": "keys.smdp-pb",
 }
 _EUICC = "keys.euicc"
 

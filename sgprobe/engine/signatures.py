@@ -16,6 +16,7 @@ from sgprobe.engine.elements import Body, beside, body_of
 from sgprobe.engine.heard import Heard
 
 _TOKEN = "associationToken"
+_TBS, _SEQUENCE = "tbs", b"\x30"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ def covered(body: Body, path: str, around: Surroundings, over: Iterable[str] = (
 def _element(body: Body, path: str, name: str, around: Surroundings) -> bytes | None:
     element = body.at(beside(path, name))
     if element is not None:
-        return element
+        # IFPP §3: covered as its own type, whatever tag says where it stands
+        return _SEQUENCE + element[len(read_tlv(element).tag) :] if name == _TBS else element
     if name == _TOKEN:
         return association_token(around.token(_eim_id(body)))
     # the parts of other messages: the newest of that name

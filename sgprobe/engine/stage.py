@@ -13,6 +13,7 @@ from dissectors.spec.identity import iccid_octets
 from sgprobe.cases.credentials import certificate_names, crl_names, key_names, located
 from sgprobe.cases.errors import Problems
 from sgprobe.cases.match import Unresolved
+from sgprobe.cases.messages import IFPP
 from sgprobe.cases.packages import compile_package
 from sgprobe.cases.planned import Impairment
 from sgprobe.cases.suite import Suite
@@ -25,7 +26,9 @@ from sgprobe.engine.compose import Composer
 from sgprobe.engine.device_says import DeviceSays
 from sgprobe.engine.disguise import Says
 from sgprobe.engine.end import (
+    ASKED,
     OVERLOOKS,
+    STAPLE,
     Change,
     Command,
     DisguisedDirectory,
@@ -33,6 +36,8 @@ from sgprobe.engine.end import (
     Serve,
     TappedEuicc,
 )
+from sgprobe.engine.factory_floor import FactoryFloor, floor_of
+from sgprobe.engine.factory_says import FactorySays
 from sgprobe.engine.fill import Filler
 from sgprobe.engine.foreign import Foreign
 from sgprobe.engine.foreign_card import counter_of, reader_of, tokens_of
@@ -92,13 +97,13 @@ class Setting:
     product: ProductFile | None = None
     says: tuple[Says, ...] = ()
     client: dict[str, Any] = field(default_factory=dict)
+    # and how the product speaks CoAP
+    coap: dict[str, str] = field(default_factory=dict)
     ixit: dict[str, Value] = field(default_factory=dict)
     # the IPA listens for packages
     injects: bool = False
 
 
-    # and how the product speaks CoAP
-    coap: dict[str, str] = field(default_factory=dict)
 class Stage:
     """The references, one of which may be the product; an async context."""
 
@@ -135,13 +140,16 @@ class Stage:
             tape=self.world.tape,
             basic=basic,
         )
+        self.floor: FactoryFloor | None = None
+        if setting.spec.name == IFPP and self.foreign is None:
+            self.floor = floor_of(self.world, f"{setting.seed}")
         self.names = self._names()
         # another device of the eIM's: what is for one goes to no other
         self.world.eim.enrol(identities.EIDS[1])
         if self.foreign is not None and setting.role == "eim":
             self._associate(self.foreign)
         self.device = DeviceSays(
-            iot if setting.spec.name == "SGP.32" else setting.spec,
+            iot if setting.spec.name in ("SGP.32", IFPP) else setting.spec,
             history,
             self.command,
             self.world.euicc.eid,
@@ -152,8 +160,8 @@ class Stage:
             self._collect,
         )
 
-        self.card_says = CardSays(
-            setting.spec,
+        device = CardSays(
+            iot if setting.spec.name == IFPP else setting.spec,
             history,
             self.command,
             lambda request: self.world.smdp.answer(request, self.world.clock.now()),
@@ -163,6 +171,9 @@ class Stage:
             self._last_counter,
             lambda: self.ordered("matchingId"),
         )
+        self.card_says: CardSays | FactorySays = device
+        if self.floor is not None:
+            self.card_says = FactorySays(self.floor, device, self.names.octets)
 
     def _knobs(self, role: str) -> CoapKnobs | None:
         """Return how a role speaks CoAP: as the case says, or as a planted fault does."""
@@ -277,6 +288,7 @@ class Stage:
         if self.foreign is not None:
             names.facts |= self.foreign.facts()
             names.keys |= self.foreign.keys()
+        names.lazy |= self.floor.names() if self.floor is not None else {}
         names.lazy |= {
             "eim.last-counter": self._last_counter,
             "eim.association-token": lambda: self.token,
@@ -410,6 +422,10 @@ class Stage:
         if self._is_foreign(action):
             assert self.foreign is not None
             return await self.foreign.trigger(action, {"eid": self.names.facts["eid"], **given})
+        if action == "smdpf.bind":
+            if self.floor is None:
+                raise Unresolved("the bench has no eUICC data (FF46) of the product to bind to")
+            return self.floor.bind(given)
         outputs = await self.references.trigger(action, given)
         if action in ("euicc.reset", "ipa.restart"):
             self.card.restarted()
@@ -460,7 +476,7 @@ class Stage:
         self.world.eim_conductor.directory = relay
         fault = self.setting.client.get(OVERLOOKS)
         if self._change is not None or fault is not None:
-            mend = mender(fault) if fault is not None else None
+            mend = mender(fault) if fault not in (None, ASKED, STAPLE) else None
             world = self.world
             conductor = world.device if self.setting.role == "ipa" else world.eim_conductor
             spoken: Any = DisguisedDirectory(conductor.directory, self._change, mend)

@@ -23,7 +23,7 @@ from dissectors.spec.functions import (
 from dissectors.spec.json_members import MEMBERS
 from dissectors.trace.message import REQUEST, RESPONSE, Recognised
 from dissectors.trace.recognise import Body, Media, recognise
-from sgprobe.cases.messages import Message
+from sgprobe.cases.messages import Message, beside
 from sgprobe.exchange import Request, Response
 
 # SGP.22 §6.6: around the messages of the ASN.1 binding of the RSP servers
@@ -36,6 +36,7 @@ _HEX = frozenset({"transactionId", "eimTransactionId", "eidValue"})
 
 def version_of(spec: Spec, function: Function, *, is_json: bool) -> Spec:
     """Return the version that a message is built with: SGP.22 on the side of SM-DP+ and SM-DS."""
+    spec = beside(spec, function)
     rsp = function.interface != ESIPA and "SGP.22" in function.specs
     on_servers = function.interface in _SERVERS or is_json
     return parse_spec(spec.imports) if rsp and on_servers and spec.imports else spec

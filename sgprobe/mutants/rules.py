@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from sgprobe.mutants.mutant import Mutant
 from sgprobe.peers import es9client
 from sgprobe.peers.eim import rules as eim
+from sgprobe.peers.euicc import factory_rules
 from sgprobe.peers.euicc import rules as euicc
 from sgprobe.peers.ipa import rules as ipa
 from sgprobe.peers.rules import Rule
@@ -15,6 +16,7 @@ from sgprobe.peers.smds import rules as smds
 
 TABLES: tuple[tuple[Rule, ...], ...] = (
     eim.RULES, ipa.RULES, smdp.RULES, smds.RULES, euicc.RULES, es9client.RULES,
+    factory_rules.FACTORY_RULES,
 )  # fmt: skip
 
 

@@ -63,6 +63,7 @@ def test_the_table() -> None:
         "eimSignature": ["30", "84"],
         "euiccSignEPR": ["30", "84"],
         "euiccSignEPE": ["30", "84"],
+        "signature": ["30"],
     }
 
 

@@ -1,0 +1,160 @@
+"""A chip in the factory: one-time keys in the eUICC, and an SM-DPf that binds profiles to them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dissectors.asn1.model import Value
+from dissectors.asn1.versions import parse_spec
+from dissectors.spec.identity import eid_octets, iccid_octets, iccid_text
+from sgprobe.cases.credentials import PARTIES
+from sgprobe.cases.match import Unresolved
+from sgprobe.crypto import ifpp
+from sgprobe.crypto.ifpp_issue import binder
+from sgprobe.crypto.ifpp_keys import REF_OCTETS, OneTimeKey, Suite
+from sgprobe.crypto.pki import CertificateSet
+from sgprobe.host.world import World
+from sgprobe.peers.euicc.euicc import Euicc
+from sgprobe.peers.euicc.factory_records import Factory, FactoryKey
+from sgprobe.peers.euicc.state import State
+from sgprobe.peers.profiles.library import (
+    BROKEN_TYPES,
+    PROFILE_TYPES,
+    ProfileType,
+    make_iccid,
+    package,
+)
+from sgprobe.peers.smdp.metadata import store_metadata
+
+_METADATA = parse_spec("SGP.22@2.5")
+_TYPES = {**PROFILE_TYPES, **BROKEN_TYPES}
+_KEYS = 4
+_SEED = 32
+_SMDPF = "smdp-pb"
+# serial numbers of profiles, apart from those of the SM-DP+
+_FIRST = 41_000
+_GIVEN = frozenset({"key", "eid", "iccid", "type", "by"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an SM-DPf is to bind: to which one-time key, by its place."""
+
+    place: int
+    eid: str
+    iccid: str
+    kind: ProfileType
+    by: str
+
+
+class FactoryFloor:
+    """Puts one-time keys into a simulated eUICC, as its EUM would, and binds profiles to them."""
+
+    def __init__(self, euicc: Euicc, own: CertificateSet, address: str, seed: str) -> None:
+        self._own = own
+        self._address = address
+        self._seed = seed
+        self._random = random.Random(f"{seed} factory")
+        self.eid = euicc.eid
+        self.keys = tuple(self._key() for _ in range(_KEYS))
+        self._bound_keys = 0
+        self._profiles = 0
+        self.last: ifpp.Bound | None = None
+        # whether a load context of the last package was asked for
+        self._announced = False
+        self._put_into(euicc)
+
+    def _key(self) -> OneTimeKey:
+        octets = self._random.randbytes
+        return OneTimeKey(octets(REF_OCTETS), Suite.C1, octets(_SEED))
+
+    def _put_into(self, euicc: Euicc) -> None:
+        state: State = euicc._state
+        draft = state.draft()
+        draft.put(Factory([int(Suite.C1)]))
+        for place, one in enumerate(self.keys):
+            draft.put(FactoryKey(one.ref.hex(), int(one.suite), one.seed.hex(), place=place))
+        state.commit(draft)
+        euicc.reset()
+
+    # --- names ---
+
+    def names(self) -> dict[str, Any]:
+        """Return what cases call keys and packages; each is looked up when it is used."""
+        found: dict[str, Any] = {
+            f"otk.{place}": one.ref.hex for place, one in enumerate(self.keys, 1)
+        }
+        return found | {
+            "smdpf.iccid": lambda: self._bound().iccid.hex(),
+            "smdpf.transaction": lambda: self._bound().transaction.hex(),
+            "smdpf.oid": lambda: binder(self._own, PARTIES[_SMDPF][0]).oid,
+        }
+
+    def _bound(self) -> ifpp.Bound:
+        if self.last is None:
+            raise Unresolved("the SM-DPf has bound nothing yet: smdpf.bind comes first")
+        return self.last
+
+    # --- the SM-DPf ---
+
+    def bind(self, given: Mapping[str, Any]) -> dict[str, Value]:
+        """Bind a profile as a case says; the package is the one that is loaded next."""
+        if unknown := set(given) - _GIVEN:
+            raise Unresolved(f"smdpf.bind knows no {', '.join(sorted(unknown))}")
+        wish = self._wish(given)
+        public = self.keys[wish.place - 1].public
+        content = ifpp.Content(
+            iccid_octets(wish.iccid),
+            store_metadata(_METADATA, wish.iccid, wish.kind, self._address),
+            package(self._seed, wish.iccid, wish.kind),
+        )
+        party = binder(self._own, PARTIES[wish.by][0])
+        self.last = ifpp.bind(
+            party, eid_octets(wish.eid), public, content, random=self._random.randbytes
+        )
+        self._announced = False
+        return {}
+
+    def _wish(self, given: Mapping[str, Any]) -> Wish:
+        self._profiles += 1
+        plain = Wish(
+            0, self.eid, make_iccid(_FIRST + self._profiles), _TYPES["small"], _SMDPF
+        )  # fmt: skip
+        if "key" in given:
+            place = int(given["key"])
+        else:
+            self._bound_keys = place = self._bound_keys + 1
+        if not 1 <= place <= _KEYS:
+            raise Unresolved(f"the eUICC has {_KEYS} one-time keys, and no number {place}")
+        kind = str(given.get("type", plain.kind.name))
+        by = str(given.get("by", plain.by))
+        if kind not in _TYPES or by not in PARTIES:
+            raise Unresolved(f"the SM-DPf has no type {kind}, or there is no {by}")
+        iccid = plain.iccid
+        if "iccid" in given:
+            iccid = iccid_text(bytes.fromhex(str(given["iccid"])))
+        eid = str(given.get("eid", plain.eid))
+        return replace(plain, place=place, eid=eid, iccid=iccid, kind=_TYPES[kind], by=by)
+
+    # --- what is loaded ---
+
+    def context(self) -> bytes:
+        """Return the load context of a package that none was asked for; it may be a new one."""
+        if self.last is None or self._announced:
+            self.bind({})
+        self._announced = True
+        return self._bound().context
+
+    def package(self) -> bytes:
+        """Return the package that was bound last."""
+        if self.last is None:
+            self.bind({})
+        return self._bound().package
+
+
+def floor_of(world: World, seed: str) -> FactoryFloor:
+    """Return the factory around the simulated eUICC of a world."""
+    return FactoryFloor(world.euicc, world.set, world.smdp.setup.party.address, seed)
