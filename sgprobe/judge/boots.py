@@ -1,10 +1,9 @@
-"""What captures and traces are evidence of: the load (E5), the line (E8), both boots (E9, E10)."""
+"""What both boots show: the one in a shield (E9), and the one in a cell (E10)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,10 @@ from sgprobe.crypto.profiles import ID_ROLE
 from sgprobe.judge.chip import iccid_of
 from sgprobe.judge.item import Refused, file_of, members_of, octets_of, text_of
 from sgprobe.judge.plan import Plan
-from sgprobe.judge.sight import Sight, SightError, see
+from sgprobe.judge.sight import Sight, Talk
 from sgprobe.judge.usim import Step, What, steps
+from sgprobe.judge.whole import completeness, is_known, seen
 
-LONGEST_GAP = 15.0
 _RSP_INTERFACES = frozenset({"ES9+", "ES9+'", "ES11", "ESipa", "ES8+"})
 # ES10b.AuthenticateServer, PrepareDownload, LoadBoundProfilePackage, ES10f.IfppLoadContext
 _RSP_COMMANDS = {
@@ -26,163 +25,6 @@ _RSP_COMMANDS = {
 }  # fmt: skip
 # id-rspRole dp-tls, dp-auth, dp-pb, ds-tls, ds-auth
 _RSP_ROLES = tuple(f"{ID_ROLE}.{number}" for number in range(3, 8))
-
-
-def _seen(path: Path, canary: int = 0) -> Sight:
-    try:
-        return see(path, canary)
-    except SightError as error:
-        raise Refused(str(error)) from None
-
-
-# --- E5 ---
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """A load context as it went to the card."""
-
-    eid: str
-    iccid: str
-    transaction: str
-    bpp_digest: str
-    time: float
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """E5: what the station says of its loads, and what its trace shows."""
-
-    # packageId, EID, ICCID and the result, as the log has them
-    logged: tuple[tuple[str, str, str, bytes], ...]
-    contexts: tuple[Context, ...]
-    results: frozenset[bytes] = field(repr=False)
-    # challenges that the station has used
-    challenges: frozenset[str]
-    traced: bool
-    last: float
-
-    def context(self, transaction: str) -> Context | None:
-        """Return the context of a transaction."""
-        return next((one for one in self.contexts if one.transaction == transaction), None)
-
-    def loaded(self, iccid: str) -> bool:
-        """Say whether the trace shows the load of a profile."""
-        return any(one.iccid == iccid for one in self.contexts)
-
-
-def read_load(files: Mapping[str, Path]) -> Load:
-    """Return the station's log and trace; either may be absent."""
-    logged = _log(octets_of(files["log"])) if "log" in files else ()
-    if "trace" not in files:
-        file_of(files, "log")
-        return Load(logged, (), frozenset(), frozenset(), False, 0.0)
-    sight = _seen(files["trace"])
-    contexts, results, challenges = [], set(), set()
-    for one in sight.messages:
-        value = one.value if isinstance(one.value, dict) else {}
-        if one.type == "IfppLoadContextRequest" and isinstance(value.get("tbs"), dict):
-            tbs = value["tbs"]
-            contexts.append(
-                Context(
-                    str(tbs.get("eid")), iccid_of(tbs.get("iccid", "")),
-                    str(tbs.get("transactionId")), str(tbs.get("bppDigest")), one.time,
-                )
-            )  # fmt: skip
-        elif one.type == "ProfileInstallationResult":
-            results.add(one.octets)
-        if one.kind == REQUEST and isinstance(value.get("challenge"), str):
-            challenges.add(value["challenge"].lower())
-    last = max((one.time for one in sight.messages), default=0.0)
-    return Load(
-        tuple(logged), tuple(contexts), frozenset(results), frozenset(challenges), True, last
-    )
-
-
-def _log(octets: bytes) -> tuple[tuple[str, str, str, bytes], ...]:
-    found = []
-    for number, line in enumerate(octets.splitlines(), 1):
-        record = members_of(line, f"line {number} of the log")
-        loads = record.get("loads")
-        for one in loads if isinstance(loads, list) else []:
-            if not isinstance(one, dict):
-                raise Refused(f"line {number} of the log: a load is no object")
-            outcome = one.get("outcome")
-            text = outcome.get("euiccResult", "") if isinstance(outcome, dict) else ""
-            try:
-                result = bytes.fromhex(text)
-            except (TypeError, ValueError):
-                raise Refused(f"line {number} of the log: the result is no hex") from None
-            found.append(
-                (text_of(one, "packageId"), text_of(record, "eid"), text_of(one, "iccid"), result)
-            )
-    return tuple(found)
-
-
-# --- completeness of captures ---
-
-
-def completeness(sight: Sight, counters: Path | None) -> tuple[str, ...]:
-    """Say what is missing before a capture can show that something was absent."""
-    lacks = [f"the capture is not whole: {note}" for note in sight.notes[:3]]
-    if sight.overfull or sight.gaps:
-        lacks.append("the capture has holes" if sight.gaps else "the capture is too large")
-    lacks += _canaries(sight)
-    if counters is None:
-        lacks.append("counters of the interfaces")
-    else:
-        members = members_of(octets_of(counters), "the counters")
-        given = members.get("packets")
-        counted = sum(given.values()) if isinstance(given, dict) and _counts(given) else -1
-        if counted != sight.frames:
-            lacks.append(f"counters that fit: {counted} packets counted, {sight.frames} captured")
-    return tuple(lacks)
-
-
-def _counts(value: dict[str, Any]) -> bool:
-    return all(type(one) is int for one in value.values())
-
-
-def _canaries(sight: Sight) -> list[str]:
-    if not sight.canaries:
-        return ["canary packets: without them an empty capture shows nothing"]
-    times = [sight.first, *(time for time, _ in sight.canaries), sight.last]
-    lacks = []
-    longest = max(after - before for before, after in pairwise(times))
-    if longest > LONGEST_GAP:
-        lacks.append(f"a canary every 10 s: {longest:.0f} s are without")
-    numbers = [number for _, number in sight.canaries]
-    if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
-        lacks.append("canaries one after the other: numbers are missing")
-    begun = [one.command_time for one in sight.cards[:1]] + [one.begun for one in sight.talks[:1]]
-    if begun and sight.canaries[0][0] > min(begun):
-        lacks.append("a canary before the device does anything")
-    return lacks
-
-
-# --- E8 ---
-
-
-@dataclass(frozen=True, slots=True)
-class LineCapture:
-    """E8: whether the line talked to anybody while it loaded."""
-
-    strangers: tuple[str, ...]
-    lacks: tuple[str, ...]
-
-
-def read_line_capture(files: Mapping[str, Path], plan: Plan) -> LineCapture:
-    """Return what the network of the line shows."""
-    sight = _seen(file_of(files, "capture"), plan.canary)
-    strangers = {str(one.peer) for one in sight.talks if not _is_known(one.flow, plan)}
-    return LineCapture(tuple(sorted(strangers)), completeness(sight, files.get("counters")))
-
-
-def _is_known(flow: Any, plan: Plan) -> bool:
-    return flow.client.host in plan.known or flow.server.host in plan.known
-
-
-# --- E9 ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,17 +48,17 @@ def read_shielded(files: Mapping[str, Path]) -> Shielded:
         raise Refused("the vector is no hex") from None
     if len(rand) != 16 or len(autn) != 16 or not 4 <= len(res) <= 16:
         raise Refused("the vector has not the lengths of 3GPP TS 33.102")
-    sight = _seen(file_of(files, "trace"))
+    sight = seen(file_of(files, "trace"))
     if sight.talks:
         raise Refused("the shield was not tight: the trace has network traffic")
     asked = b"\x10" + rand + b"\x10" + autn
-    seen = list(steps(sight.cards))
-    iccid = next((one.value for one in reversed(seen) if one.what is What.ICCID), "")
-    imsi = next((one.value for one in reversed(seen) if one.what is What.IMSI), "")
-    tried = [one for one in seen if one.challenge == asked]
+    told = list(steps(sight.cards))
+    iccid = next((one.value for one in reversed(told) if one.what is What.ICCID), "")
+    imsi = next((one.value for one in reversed(told) if one.what is What.IMSI), "")
+    tried = [one for one in told if one.challenge == asked]
     if not tried:
         # a card without an enabled profile has no USIM to ask
-        dead = bool(sight.cards) and not any(one.what is What.ANSWER for one in seen)
+        dead = bool(sight.cards) and not any(one.what is What.ANSWER for one in told)
         return Shielded(iccid, imsi, False, dead, "the vector was never given to a USIM")
     last = tried[-1]
     if last.what is What.NO_ANSWER:
@@ -243,14 +85,13 @@ class Boot:
     # flows before the first function that nobody can account for
     strangers: tuple[str, ...]
     lacks: tuple[str, ...]
-    # ICCIDs that were installed during the capture, or downloads of what is not told
+    # ICCIDs that were installed during the capture
     installed: frozenset[str]
-    downloads: int
 
 
 def read_boot(files: Mapping[str, Path], plan: Plan) -> Boot:
     """Return what the open first boot shows."""
-    sight = _seen(file_of(files, "capture"), plan.canary)
+    sight = seen(file_of(files, "capture"), plan.canary)
     reached = _reached(sight, plan)
     end = float("inf") if reached is None else reached
     before = [one for one in steps(sight.cards) if one.time <= end]
@@ -271,22 +112,13 @@ def read_boot(files: Mapping[str, Path], plan: Plan) -> Boot:
         tuple(dict.fromkeys([*_traffic(sight, end), *_changes(before)])),
         _strangers(sight, plan, end),
         lacks,
-        *_installed(sight),
+        _installed(sight),
     )
 
 
 def _reached(sight: Sight, plan: Plan) -> float | None:
-    purpose = plan.purpose
-    if purpose is None:
-        return None
-    times = [
-        one.answered
-        for one in sight.talks
-        if one.answered is not None
-        and one.flow.transport == purpose.transport
-        and (one.peer.host, one.peer.port) == (purpose.address, purpose.port)
-    ]
-    return min(times, default=None)
+    times = [one.answered for one in sight.talks if _is_purpose(one, plan)]
+    return min((one for one in times if one is not None), default=None)
 
 
 def _cell(path: Path | None, end: float) -> list[str] | None:
@@ -348,30 +180,28 @@ def _changes(before: list[Step]) -> list[str]:
 
 
 def _strangers(sight: Sight, plan: Plan, end: float) -> tuple[str, ...]:
-    told = {one.flow for one in sight.messages}
-    purpose = plan.purpose
+    names = {one.flow.number: one.server_name for one in sight.sessions}
     found: dict[str, None] = {}
     for one in sight.talks:
-        ours = purpose is not None and (one.peer.host, one.peer.port) == (
-            purpose.address,
-            purpose.port,
-        )
-        if one.begun <= end and not (ours or _is_known(one.flow, plan) or one.flow.number in told):
-            found[f"{one.flow.transport} to {one.peer}"] = None
+        if one.begun <= end and not (_is_purpose(one, plan) or is_known(one.flow, plan)):
+            name = names.get(one.flow.number)
+            asked = f" (TLS to {name})" if name else ""
+            found[f"over {one.flow.transport} to {one.peer}{asked}"] = None
     return tuple(found)
 
 
-def _installed(sight: Sight) -> tuple[frozenset[str], int]:
-    found, downloads = set(), 0
-    for one in sight.messages:
-        if one.transport != "apdu":
-            continue
-        downloads += one.kind == REQUEST and one.octets[:2] in (b"\xbf\x36", b"\xbf\x21")
-        if one.type == "ProfileInstallationResult":
-            iccid = _successful(one)
-            if iccid:
-                found.add(iccid)
-    return frozenset(found), downloads
+def _is_purpose(talk: Talk, plan: Plan) -> bool:
+    purpose = plan.purpose
+    return purpose is not None and (talk.flow.transport, talk.peer.host, talk.peer.port) == (
+        purpose.transport,
+        purpose.address,
+        purpose.port,
+    )
+
+
+def _installed(sight: Sight) -> frozenset[str]:
+    results = (one for one in sight.messages if one.type == "ProfileInstallationResult")
+    return frozenset(filter(None, map(_successful, results)))
 
 
 def _successful(message: Message) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sgprobe.crypto.chain import Anchor
-from sgprobe.judge import boots, chip, papers, shipment
+from sgprobe.judge import boots, chip, line, papers, shipment
 from sgprobe.judge.item import Item, Refused
 from sgprobe.judge.plan import Plan, read_plan
 
@@ -25,10 +25,10 @@ class Evidence:
     chips: Item[dict[str, chip.Chip]]
     binding: Item[chip.Binding]
     shipment: Item[shipment.Shipment]
-    load: Item[boots.Load]
+    load: Item[line.Load]
     result: Item[chip.Result]
     state: Item[chip.State]
-    line: Item[boots.LineCapture]
+    line: Item[line.LineCapture]
     shielded: Item[boots.Shielded]
     boot: Item[boots.Boot]
     answer: Item[papers.Answer]
@@ -49,7 +49,7 @@ class Evidence:
 def read(folder: Path, anchors: Sequence[Anchor]) -> Evidence:
     """Return the evidence in a directory; FileError says that `evidence.yaml` is wrong."""
     plan = read_plan(folder)
-    load = _item(plan, "E5", boots.read_load)
+    load = _item(plan, "E5", line.read_load)
     state = _item(plan, "E7", lambda files: _witnessed(files, plan, load.value, anchors))
     chips = _item(plan, "E2", lambda files: chip.read_chips(files, anchors))
     known = dict(chips.value or {})
@@ -64,7 +64,7 @@ def read(folder: Path, anchors: Sequence[Anchor]) -> Evidence:
         load,
         _item(plan, "E6", lambda files: chip.read_result(files, known)),
         state,
-        _item(plan, "E8", lambda files: boots.read_line_capture(files, plan)),
+        _item(plan, "E8", lambda files: line.read_line_capture(files, plan)),
         _item(plan, "E9", boots.read_shielded),
         _item(plan, "E10", lambda files: boots.read_boot(files, plan)),
         _item(plan, "E11", lambda files: papers.read_answer(files, plan.key)),
@@ -85,7 +85,7 @@ def _item(plan: Plan, key: str, reader: Callable[[Files], T]) -> Item[T]:
 
 
 def _witnessed(
-    files: Files, plan: Plan, load: boots.Load | None, anchors: Sequence[Anchor]
+    files: Files, plan: Plan, load: line.Load | None, anchors: Sequence[Anchor]
 ) -> chip.State:
     """Return a signed state that a witness has asked for, and nobody else could have."""
     state = chip.read_state(files, anchors)

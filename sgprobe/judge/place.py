@@ -61,7 +61,7 @@ def _at_eum(evidence: Evidence, op: str, source: str) -> Answer | None:
     load = evidence.load.value
     if statement.eid != evidence.plan.eid or inside.loaded_by not in (_EUM, _OTHER):
         return None
-    if load is not None and load.loaded(op):
+    if load is not None and load.loaded(op, evidence.plan.eid):
         return None
     because = (
         f"at the ship point the eUICC held {op}, loaded by: {inside.loaded_by}",
@@ -98,7 +98,7 @@ def _at_factory(evidence: Evidence, op: str, source: str) -> Answer:
     else:
         because.append(f"the device was sealed at {custody.factory}")
         used.add("E13")
-    traced = load is not None and load.loaded(op)
+    traced = load is not None and load.loaded(op, evidence.plan.eid)
     if traced:
         because.append("the line's APDU trace shows the load")
         used.add("E5")

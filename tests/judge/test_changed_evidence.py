@@ -12,8 +12,9 @@ import pytest
 from sgprobe.crypto.pki import TestPki
 from sgprobe.judge.verdict import Verdict, judge
 from sgprobe.peers.profiles.library import make_iccid
+from vectors.ifpp.boot import Boot
 from vectors.ifpp.make import EVIDENCE
-from vectors.ifpp.story import Boot, Story
+from vectors.ifpp.story import Story
 
 ANCHORS = [one.anchor for one in TestPki.load()]
 GENUINE, LOOSE, OPEN, INVALID = (

@@ -12,16 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sgprobe.peers.euicc.card import Card
-from vectors.ifpp.story import (
-    BOOTSTRAP,
-    CHALLENGE,
-    HERE,
-    OPERATIONAL,
-    Boot,
-    Story,
-    chip_of,
-    preloaded,
-)
+from vectors.ifpp.boot import Boot
+from vectors.ifpp.names import BOOTSTRAP, CHALLENGE, HERE, OPERATIONAL
+from vectors.ifpp.story import Story, chip_of, preloaded
 
 EVIDENCE = HERE / "evidence"
 

@@ -11,18 +11,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from dissectors.asn1 import codec
 from dissectors.asn1.versions import parse_spec
 from dissectors.link.apdu import CommandApdu
-from dissectors.link.pcapng_write import PcapngWriter
 from dissectors.spec.identity import eid_octets, iccid_octets, iccid_text
 from sgprobe.crypto import ifpp, keys
 from sgprobe.crypto.ifpp_issue import binder
-from sgprobe.crypto.keys import Curve
 from sgprobe.crypto.milenage import Milenage
-from sgprobe.crypto.pki import TestPki
 from sgprobe.host.station import CardDevice, Slot
 from sgprobe.links.tape import Tape
 from sgprobe.peers.delivery.entry import Prebound
@@ -37,27 +34,31 @@ from sgprobe.peers.eum.personalisation import Eum, Kind, Personalised
 from sgprobe.peers.fpa import es10f
 from sgprobe.peers.msp.provider import sign_order
 from sgprobe.peers.profiles.library import PROFILE_TYPES, make_iccid, package, subscription
-from sgprobe.peers.profiles.package import imsi_octets
 from sgprobe.peers.smdp.metadata import store_metadata
+from vectors.ifpp.boot import USIM, Boot, new_tape
+from vectors.ifpp.names import (
+    CANARY_PORT,
+    CERTIFICATES,
+    CHALLENGE,
+    DELIVERY,
+    DNS,
+    FACTORY,
+    LOADED,
+    NETWORK,
+    OPERATIONAL,
+    OPERATOR_KEY,
+    ORDER,
+    PURPOSE,
+    PURPOSE_PORT,
+    SEALED,
+    SEED,
+    START,
+    STATION_CHALLENGE,
+    pretty,
+)
 
-SEED = "evidence"
-NETWORK = "00101"
-START = 1_767_225_600.0  # 2026-01-01
-LOADED, SEALED = START, START + 3600
-CHALLENGE = keys.seeded(SEED, "witness", size=16)
-STATION_CHALLENGE = keys.seeded(SEED, "station", size=16)
-OPERATIONAL, BOOTSTRAP = make_iccid(1), make_iccid(901)
-ORDER, DELIVERY, FACTORY = "O1", "D1", "factory-1"
-CERTIFICATES = TestPki.load()[Curve.P256]
-OPERATOR_KEY = keys.derive_key(SEED, "operator", Curve.P256)
-DEVICE, CELL, DNS, PURPOSE = "10.0.0.2", "10.0.0.1", "198.51.100.53", "198.51.100.20"
-CANARY_PORT, PURPOSE_PORT = 4747, 9999
-# LINKTYPE_RAW
-_RAW_IP = 101
-_USIM = bytes.fromhex("A0000000871002")
 _SMALL = PROFILE_TYPES["small"]
 _USUAL = parse_spec("SGP.22@2.5")
-HERE = Path(__file__).resolve().parent
 
 
 def kind_of(profile_class: str = "operational") -> Any:
@@ -150,7 +151,7 @@ class Story:
         first, last = (make_iccid(one) for one in serials)
         told = {"orderId": name, "iccidRanges": [{"first": first, "last": last, "count": 10}]}
         self.put(
-            "E1", "order", "order.json", _json(sign_order(asked, OPERATOR_KEY).to_json() | told)
+            "E1", "order", "order.json", pretty(sign_order(asked, OPERATOR_KEY).to_json() | told)
         )
 
     def eum_data(self, *others: Personalised) -> None:
@@ -214,7 +215,7 @@ class Story:
         """The station loads the package, deletes the other keys, closes the phase."""
         self.clock.time = LOADED + shift
         file = BytesIO()
-        tape = _tape(file, self.clock.now)
+        tape = new_tape(file, self.clock.now)
         slot = Slot(CardDevice(self.card, self.clock), clock=self.clock, tape=tape)
 
         def process() -> Any:
@@ -285,7 +286,7 @@ class Story:
             "factory": FACTORY,
             "sealed": datetime.fromtimestamp(SEALED, UTC).isoformat(),
         }
-        self.put("E13", "custody", "custody.json", _json(record))
+        self.put("E13", "custody", "custody.json", pretty(record))
 
     # --- E11, E12: reported ---
 
@@ -332,7 +333,7 @@ class Story:
             "missing": [],
             "complete": True,
         }
-        self.put("E12", "verdict", "verdict.json", _json(verdict))
+        self.put("E12", "verdict", "verdict.json", pretty(verdict))
 
     def operator(self, iccid: str = OPERATIONAL) -> None:
         """The operator signs what it knows of its order."""
@@ -346,7 +347,7 @@ class Story:
             "alg": "ecdsa-sha256-plain",
             "signature": base64.b64encode(keys.sign(OPERATOR_KEY, body)).decode(),
         }
-        self.put("E11", "answer", "operator.json", _json(answer))
+        self.put("E11", "answer", "operator.json", pretty(answer))
 
     # --- E14 ---
 
@@ -359,7 +360,7 @@ class Story:
             "certificates": [base64.b64encode(one.der).decode() for one in signer.path],
             "signature": base64.b64encode(keys.sign(signer.key, body)).decode(),
         }
-        self.put("E14", "statement", "preload.json", _json(statement))
+        self.put("E14", "statement", "preload.json", pretty(statement))
 
     # --- boots ---
 
@@ -383,7 +384,7 @@ class Story:
         select(0x00, bytes.fromhex("3F00"))
         select(0x00, bytes.fromhex("2FE2"))
         send(bytes((0x00, 0xB0, 0, 0, 10)))
-        if select(0x04, _USIM)[-2:] != b"\x90\x00":
+        if select(0x04, USIM)[-2:] != b"\x90\x00":
             assert dead
             return "", self.vector(OPERATIONAL)
         select(0x00, bytes.fromhex("6F07"))
@@ -413,10 +414,10 @@ class Story:
         """The lab starts the device in a shield and gives the enabled USIM a vector."""
         self.clock.time = SEALED + 3600
         file = BytesIO()
-        tape = _tape(file, self.clock.now)
+        tape = new_tape(file, self.clock.now)
         _, vector = self.modem(tape, dead=dead)
         self.put("E9", "trace", "shielded.pcapng", file.getvalue())
-        self.put("E9", "vector", "vector.json", _json(vector))
+        self.put("E9", "vector", "vector.json", pretty(vector))
 
     def boot(self, *scene: Callable[[Boot], None], until: float = 40.0, **options: Any) -> None:
         """The device starts in a cell; `scene` is what happens, one step every two seconds."""
@@ -432,164 +433,11 @@ class Story:
         boot = Boot(self, 40.0, at=LOADED - 20)
         boot.finish()
         self.put("E8", "capture", "line.pcapng", boot.file.getvalue())
-        self.put("E8", "counters", "line-counters.json", _json({"packets": {"eth0": boot.packets}}))
-
-
-class Boot:
-    """A first boot in a cell simulator that captures everything."""
-
-    def __init__(
-        self, story: Story, until: float, *, canaries: bool = True, at: float = SEALED + 7200
-    ) -> None:
-        self.story, self.canaries = story, canaries
-        self.clock = story.clock
-        self.clock.time = self.begin = at
-        self.end = at + until
-        self.file = BytesIO()
-        self.tape = _tape(self.file, self._now)
-        self.packets = 0
-        self.count = 0
-        self.cell: list[dict[str, Any]] = []
-        self._due = at
-        self._moment: float | None = None
-        self._canaries(at)
-
-    def _now(self) -> float:
-        self.packets += 1
-        return self.clock.now() if self._moment is None else self._moment
-
-    def _canaries(self, until: float) -> None:
-        while self._due <= until:
-            self._moment = self._due
-            if self.canaries:
-                self.count += 1
-                text = f"canary {self.count}".encode()
-                self.tape.datagram((CELL, 40_000), (CELL, CANARY_PORT), text)
-            self._moment = None
-            self._due += 10
-
-    def wait(self, seconds: float = 2.0) -> None:
-        """Let time go by."""
-        moment = self.clock.time + seconds
-        self._canaries(moment)
-        self.clock.time = moment
-
-    # --- what may happen ---
-
-    def attach(self, card: Card | None = None) -> None:
-        """The modem starts its card and registers."""
-        imsi, _ = self.story.modem(self.tape, card=card)
-        self.cell.append({"time": self.clock.time, "event": "attach", "imsi": imsi})
-
-    def enable(self) -> None:
-        """The device enables the operational profile in its eUICC."""
-
-        def process() -> Any:
-            yield es10f.Contact()
-            code = yield from es10f.enable(iccid_octets(OPERATIONAL).hex())
-            assert code == 0
-
-        story = self.story
-        Slot(CardDevice(story.card, self.clock), clock=self.clock, tape=self.tape).run(process())
-
-    def swap(self) -> None:
-        """An SMS brings OTA data; the applet takes another IMSI and asks for a refresh."""
-        imsi = "001019999999999"
-        put = self.tape.apdu
-        sms = bytes.fromhex("D10F820283818B0905000B0102030405AA")
-        put(bytes(CommandApdu(0x80, 0xC2, 0, 0, sms)), bytes.fromhex("910B"))
-        put(bytes.fromhex("801200000B"), bytes.fromhex("D0098103010104820281829000"))
-        put(bytes.fromhex("00A40004023F00"), bytes.fromhex("9000"))
-        put(bytes(CommandApdu(0x00, 0xA4, 0x04, 0x04, _USIM)), bytes.fromhex("9000"))
-        put(bytes.fromhex("00A40004026F07"), bytes.fromhex("9000"))
-        put(bytes.fromhex("00B0000009"), imsi_octets(imsi) + bytes.fromhex("9000"))
-        self.cell.append({"time": self.clock.time, "event": "attach", "imsi": imsi})
-
-    def datagram(self, source: tuple[str, int], target: tuple[str, int], data: bytes) -> None:
-        """Somebody sends a datagram."""
-        self.tape.datagram(source, target, data)
-
-    def purpose(self) -> None:
-        """The device does what it is for."""
-        device, server = (DEVICE, 50_001), (PURPOSE, PURPOSE_PORT)
-        self.datagram((DEVICE, 50_000), (DNS, 53), b"\x00\x01 query")
-        self.datagram((DNS, 53), (DEVICE, 50_000), b"\x00\x01 answer")
-        self.datagram(device, server, b"reading 21.5")
-        self.datagram(server, device, b"taken")
-
-    def unanswered(self) -> None:
-        """The device calls, and the capture ends before the answer."""
-        self.datagram((DEVICE, 50_001), (PURPOSE, PURPOSE_PORT), b"reading 21.5")
-
-    def http(self, name: str, count: int, server: str) -> None:
-        """The device talks with an RSP server, as a capture of this repository has it."""
-        path = HERE.parent / "captures" / f"{name}.ndjson"
-        rows = [json.loads(line) for line in path.read_text().splitlines()[:count]]
-        talk = self.tape.connection((DEVICE, 50_100), (server, 80))
-        for row in rows:
-            body = bytes.fromhex(row["bytes"])
-            if row["kind"] == "request":
-                function = row["type"]
-                base = "es9plus" if row["interface"] == "ES9+" else "esipa"
-                head = f"POST /gsma/rsp2/{base}/{function} HTTP/1.1\r\nHost: {server}\r\n"
-            else:
-                head = "HTTP/1.1 200 OK\r\n"
-            head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-            talk.data(row["kind"] != "request", head.encode() + body)
-        talk.end(0)
-        talk.end(1)
-
-    def download(self) -> None:
-        """The device downloads a profile from an SM-DP+."""
-        self.http("http-es9-json", 6, "198.51.100.80")
-
-    def poll(self) -> None:
-        """The device asks its eIM for packages."""
-        self.http("http-esipa-json", 2, "198.51.100.90")
-
-    def finish(self) -> None:
-        """The capture goes on to its end."""
-        self._canaries(self.end)
-        self.tape.close()
-
-    def close(self) -> None:
-        """The lab keeps the capture, the counters and the log of the cell."""
-        self.finish()
-        put = self.story.put
-        put("E10", "capture", "boot.pcapng", self.file.getvalue())
-        counters = {"packets": {"cell0": self.packets}}
-        put("E10", "counters", "boot-counters.json", _json(counters))
-        cell = "".join(json.dumps(one) + "\n" for one in self.cell)
-        put("E10", "cell", "cell.jsonl", cell or '{"time": 0, "event": "on"}\n')
-
-
-class _Kept:
-    """A file whose content outlives its end."""
-
-    closed = False
-
-    def __init__(self, file: BytesIO) -> None:
-        self.write = file.write
-
-    def close(self) -> None:
-        self.closed = True
-
-
-def _tape(file: BytesIO, now: Callable[[], float]) -> Tape:
-    """Return a tape that does not tell the version of sgprobe: examples outlive versions."""
-    tape = Tape(cast("BinaryIO", _Kept(file)), now)
-    writer = PcapngWriter()
-    file.seek(0)
-    file.truncate()
-    file.write(writer.section(application="sgprobe"))
-    file.write(writer.interface(_RAW_IP, name="sgprobe"))
-    return tape
+        self.put(
+            "E8", "counters", "line-counters.json", pretty({"packets": {"eth0": boot.packets}})
+        )
 
 
 def _digest(octets: bytes) -> str:
     """Return SHA-256 in hex."""
     return hashlib.sha256(octets).hexdigest()
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=1) + "\n"
