@@ -19,6 +19,7 @@ from sgprobe.host.serve import Handler, identity
 from sgprobe.host.world import Plan as WorldPlan
 from sgprobe.host.world import World
 from sgprobe.links.handshake_fault import Spoil, spoiler
+from sgprobe.links.tape import Address
 from sgprobe.links.tls import TLS12, Identity, TlsSettings
 from sgprobe.peers.euicc.euicc import Euicc
 
@@ -33,6 +34,9 @@ HTTPS = "https"
 OVERLOOKS = "overlooks"
 # what it may overlook beside that: what the server staples, that it asks for a certificate
 STAPLE, ASKED = "staple", "certificate-request"
+# for clients that offer what no server may take
+_TLS11 = 0x0302
+_VERSIONS = {"1.1": _TLS11, "1.2": TLS12}
 _CREDENTIALS = {"eim": "eim-tls", "smdp": "dptls", "smds": "dstls"}
 
 
@@ -95,6 +99,7 @@ class HeardWorld(World):
         The device knows the CI's list of revoked certificates, looks at what is stapled, and shows
         the certificate of its eUICC to a server that asks for one.
         """
+        trust = _offering(trust, self._tls("ipa"))
         told = {name: value for name, value in self._client.items() if name != OVERLOOKS}
         if role in _CREDENTIALS:
             missed = self._client.get(OVERLOOKS)
@@ -103,6 +108,7 @@ class HeardWorld(World):
                 identity=None if missed == ASKED else identity(self.set[self.plan.euicc]),
                 crls=(self.set.source.crl("ci"),),
                 check_staple=None if missed == STAPLE else self._wrong_staple,
+                at=self.clock.now,
             )
         return replace(trust, **told) if told else trust
 
@@ -123,6 +129,10 @@ class HeardWorld(World):
                                   state=state)  # fmt: skip
         except KeyError:
             raise Unresolved(f"{state} is no state of a certificate in OCSP") from None
+
+    def outside(self, role: str, name: str, address: Address, settings: TlsSettings) -> None:
+        """Say where a product is; a simulated client speaks TLS to it as the case says."""
+        super().outside(role, name, address, _offering(settings, self._tls("ipa")))
 
     def _spoil(self, role: str) -> Spoil | None:
         fault = self._tls(role).get("fault")
@@ -158,6 +168,17 @@ class HeardWorld(World):
         await super()._listen(
             role, name, self._faulty(role, own), self._as_client(role, trust), heard, binding
         )
+
+
+def _offering(settings: TlsSettings, told: dict[str, Any]) -> TlsSettings:
+    """Return how a simulated client speaks TLS: what a case names in place of the usual."""
+    for name in ("ciphers", "groups"):
+        if name in told:
+            settings = replace(settings, **{name: str(told[name])})
+    highest = _VERSIONS.get(str(told.get("highest")))
+    if highest is not None:
+        settings = replace(settings, highest=highest, lowest=min(settings.lowest, highest))
+    return settings
 
 
 class DisguisedDirectory:

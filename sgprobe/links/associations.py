@@ -14,7 +14,7 @@ from sgprobe.links.dtls_peers import Bounds, DtlsPeers
 from sgprobe.links.handshake_fault import Spoil
 from sgprobe.links.https_client import Unreachable, name_matches
 from sgprobe.links.tape import Address
-from sgprobe.links.tls import MAX_ALERTS, Alert, KeyLine, TlsSettings
+from sgprobe.links.tls import MAX_ALERTS, Alert, KeyLine, TlsSettings, tell_time
 from sgprobe.links.udp_port import UdpPort
 
 # how often handshakes under way are looked after; their own timers count in seconds
@@ -132,6 +132,7 @@ class Associations:
             return
         call = self._calls.get(address)
         if call is None:
+            tell_time(self._context, self._settings)
             session = DtlsSession(self._context, False, address, self._mtu, self._name, self._judge)
             call = _Call(session, self._now() + self._bounds.patience)
             self._calls[address] = call

@@ -24,6 +24,7 @@ from sgprobe.links.tls import (
     TlsSettings,
     make_context,
     server_name,
+    tell_time,
 )
 
 _KEPT = 4
@@ -60,6 +61,7 @@ class HttpsClient:
         self.spoil = spoil
         # takes faults out of what comes: a client that overlooks them
         self.mend: Spoil | None = None
+        self._settings = settings
         self._check_name = check_name and settings is not None and settings.verify
         self._context = (
             make_context(settings, False, self._secret) if settings is not None else None
@@ -138,7 +140,10 @@ class HttpsClient:
 
     def make_session(self, sni: str) -> TlsSession | None:
         """Return a TLS session for a new connection."""
-        return TlsSession(self._context, False, sni) if self._context is not None else None
+        if self._context is None or self._settings is None:
+            return None
+        tell_time(self._context, self._settings)
+        return TlsSession(self._context, False, sni)
 
     def make_pipe(self, connection: _Connection) -> Pipe:
         """Return the pipe of a new connection."""

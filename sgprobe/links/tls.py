@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from cryptography import x509
@@ -64,6 +65,7 @@ class TlsSettings:
     staple: bytes = b""  # server: the OCSP answer to staple
     require_staple: bool = False  # client: refuse a server that staples nothing
     check_staple: StapleCheck | None = None  # client: judges what is stapled
+    at: Callable[[], float] | None = None  # epoch seconds at which chains have to hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,13 @@ def make_context(settings: TlsSettings, server: bool, key_line: KeyLine) -> SSL.
                 lambda connection, staple, _: _staple_is_good(connection, staple, settings)
             )
     return context
+
+
+def tell_time(context: SSL.Context, settings: TlsSettings) -> None:
+    """Have the next handshake judge validity by the clock of its side, where it has one."""
+    store = context.get_cert_store()
+    if settings.at is not None and store is not None:
+        store.set_time(datetime.fromtimestamp(settings.at(), UTC))
 
 
 def finish(context: SSL.Context, key_line: KeyLine) -> None:

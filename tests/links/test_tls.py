@@ -40,6 +40,7 @@ from sgprobe.links.tls import (
     TlsSession,
     TlsSettings,
     make_context,
+    tell_time,
 )
 
 NOW = datetime.now(UTC)
@@ -79,6 +80,24 @@ def check(der: bytes, chain: tuple[bytes, ...]) -> str:
     except CertificateError as error:
         return str(error)
     return "; ".join(one.rule for one in checks if one.outcome != Outcome.PASSED)
+
+
+@pytest.mark.parametrize(("years", "well"), [(1, True), (40, False)])
+def test_a_chain_has_to_hold_by_the_clock_of_its_side(years: int, well: bool) -> None:
+    """The set ends in 2054: a clock that is forty years ahead is beyond it."""
+    wants = client(at=lambda: (NOW + timedelta(days=365 * years)).timestamp())
+    context = make_context(wants, False, drop)
+    tell_time(context, wants)
+    asking = TlsSession(context, False, EIM)
+    answering = TlsSession(make_context(server(), True, drop), True)
+    asking.receive(b"")
+    try:
+        for _ in range(10):
+            answering.receive(asking.outgoing())
+            asking.receive(answering.outgoing())
+    except TlsFailure:
+        assert not well
+    assert asking.established is well
 
 
 @pytest.mark.parametrize("version", [TLS12, TLS13])
