@@ -264,7 +264,9 @@ def _owner(evidence: Evidence, op: str) -> Link:
         link.missing.append(f"a profile owner in the metadata of {op or 'the profile'} (E7, E3)")
     if not link.need(evidence.order, evidence.shielded) or shielded is None:
         return link
-    if not shielded.ok or shielded.iccid != op or not shielded.imsi:
+    if shielded.ok and shielded.iccid != op:
+        _about(link, op, "E9", shielded.iccid)
+    elif not shielded.ok or not shielded.imsi:
         link.missing.append("E9 with the IMSI that the operator's network authenticates")
     elif not any(shielded.imsi.startswith(one) for one in (plan.network, *plan.sponsors)):
         link.unequal.append(f"network: E9 IMSI {shielded.imsi}, operator {plan.network}")
