@@ -167,6 +167,9 @@ def _resigned(value: Value, base: Value, named: set[str]) -> list[Signing]:
         before = _at(base, parent(path))
         if path in named or not isinstance(before, dict):
             continue
+        if holder[name] != before.get(name):
+            # a step has written it: it goes out as it is, wrong as it may be
+            continue
         parts = [part.name for part in RECIPES[name].parts]
         changed = any(holder.get(part) != before.get(part) for part in parts if part in holder)
         if changed or before.get(name) == PLACEHOLDER:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 
 from dissectors.asn1 import codec
-from dissectors.asn1.tlv import TlvError, length_octets, read_tlv, split, tlv
+from dissectors.asn1.tlv import length_octets, read_tlv, split, tlv
 from dissectors.asn1.versions import Spec
 from dissectors.spec.json_members import MEMBERS
 from sgprobe.cases.planned import Damage, Path
@@ -121,19 +121,23 @@ def damage_body(
     body: bytes, type_name: str, spec: Spec, path: Path, damage: Damage, *, is_json: bool
 ) -> bytes:
     """Return a body with one element damaged; an empty path is the whole message."""
-    if is_json:
-        return _damage_json(body, spec, path, damage)
-    if not path:
-        return _whole(body, damage)
+    try:
+        if is_json:
+            return _damage_json(body, spec, path, damage)
+        return _damage_der(body, type_name, spec, path, damage) if path else _whole(body, damage)
+    except DamageError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise DamageError(f"{joined(path) or 'the message'}: {error}") from None
+
+
+def _damage_der(body: bytes, type_name: str, spec: Spec, path: Path, damage: Damage) -> bytes:
     dotted = joined(path)
     tree = codec.load(spec).tree(type_name, body)
     node = tree.root.find(dotted) if tree.root is not None else None
     if node is None:
         raise DamageError(f"{type_name} has no {dotted} here")
-    try:
-        return splice(body, node.start, node.end, change_of(damage))
-    except TlvError as error:
-        raise DamageError(f"{dotted}: {error}") from None
+    return splice(body, node.start, node.end, change_of(damage))
 
 
 def _whole(body: bytes, damage: Damage) -> bytes:
@@ -154,6 +158,8 @@ def _damage_json(body: bytes, spec: Spec, path: Path, damage: Damage) -> bytes:
     if not path:
         return _whole(body, damage)
     members = json.loads(body)
+    if not isinstance(members, dict):
+        raise DamageError("the body is no JSON object")
     holder = members
     names = list(path)
     while len(names) > 1 and isinstance(holder.get(names[0]), dict):

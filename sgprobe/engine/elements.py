@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -42,8 +40,8 @@ class Body:
         """Return the first element of that name, wherever it stands."""
         if not self.json:
             return _named(_tree(self.spec, self.type, self.octets), name) if self.type else None
-        for member_name in self._names():
-            whole = self._member(member_name)
+        for member_name, text in wire.json_members(self.octets).items():
+            whole = wire.base64_octets(text)
             if member_name == name:
                 return whole
             member = MEMBERS.get(member_name)
@@ -54,13 +52,6 @@ class Body:
             if found is not None:
                 return found
         return None
-
-    def _names(self) -> Iterable[str]:
-        try:
-            members = json.loads(self.octets)
-        except ValueError:
-            return ()
-        return list(members) if isinstance(members, dict) else ()
 
     def _member(self, name: str) -> bytes | None:
         return wire.member_octets(self.octets, name)
@@ -110,9 +101,4 @@ def beside(path: str, name: str) -> str:
     return f"{above}.{name}" if above else name
 
 
-def octet_string(element: bytes | None) -> str | None:
-    """Return the hex of an element, for notes and hints."""
-    return element.hex() if element is not None else None
-
-
-__all__ = ["Body", "beside", "body_of", "octet_string", "parent", "tlv"]
+__all__ = ["Body", "beside", "body_of", "parent", "tlv"]

@@ -131,12 +131,13 @@ class Names:
         try:
             one = read_certificate(bytes.fromhex(str(value)))
             issuer = read_certificate(bytes.fromhex(str(self.value(name))))
+            between = self._intermediates(path)
         except (CertificateError, ValueError) as error:
             return Judgement(False, hint=str(error)[:200])
         ds = self.current is not None and self.current.function.interface == ES11
         role = _ROLES.get(path.rpartition(".")[2], "")
         need = Need("dsauth" if ds and role == "dpauth" else role)
-        report = verify([one, *self._intermediates(path)], [Anchor.of(issuer)], need)
+        report = verify([one, *between], [Anchor.of(issuer)], need)
         failures = [check for check in report.failures if role or check.rule != _ROLE_RULE]
         if not failures:
             return Judgement(True)

@@ -107,9 +107,23 @@ def judge(
     if element is None:
         return Judgement(False, "absent")
     try:
-        one = read_tlv(element)
+        return _judge(body, path, element, key, around, over, name, others or {})
     except TlvError as error:
-        return Judgement(False, element.hex(), f"no TLV: {error}")
+        # it, or what it covers
+        return Judgement(False, _short(element), f"no DER: {error}")
+
+
+def _judge(
+    body: Body,
+    path: str,
+    element: bytes,
+    key: PublicKey,
+    around: Surroundings,
+    over: Iterable[str],
+    name: str,
+    others: Mapping[str, PublicKey],
+) -> Judgement:
+    one = read_tlv(element)
     signature = element[one.body : one.end]
     data = covered(body, path, around, over)
     shown = f"{tlv(one.tag, b'')[:-1].hex().upper()} {_short(signature)}"
@@ -120,7 +134,7 @@ def judge(
         if not form:
             return Judgement(True)
         return Judgement(False, shown, form)
-    return Judgement(False, f"{shown} does not verify", _why(raw, data, key, name, others or {}))
+    return Judgement(False, f"{shown} does not verify", _why(raw, data, key, name, others))
 
 
 def _raw(signature: bytes) -> tuple[bytes | None, str]:

@@ -246,8 +246,9 @@ class Player:
             raise StepFailed(self._unreadable(step, heard, broken))
         whole = _joined(trees)
         if whole is not None and not whole.good:
-            unsure = whole.root.unsure
-            raise StepFailed(_summary(whole), whole, unsure=unsure)
+            # what a malformed message leaves out is no excuse for it
+            if not (whole.root.unsure and broken):
+                raise StepFailed(_summary(whole), whole, unsure=whole.root.unsure)
         if broken:
             raise StepFailed(f"{heard.shown} is malformed: {_listed(broken)}", whole)
         for name, path in step.captures:

@@ -10,6 +10,7 @@ from dissectors.asn1 import codec
 from dissectors.asn1.model import Value
 from dissectors.asn1.tlv import TlvError, read_tlv, tlv
 from dissectors.asn1.versions import Spec, parse_spec
+from dissectors.asn1.writer import EncodeError
 from dissectors.spec.functions import (
     ASN1_MEDIA,
     ASN1_PATH,
@@ -61,15 +62,20 @@ def encode_json(spec: Spec, members: dict[str, Value]) -> bytes:
         if member is None or not isinstance(value, str | dict | list):
             written[name] = value.upper() if name in _HEX and isinstance(value, str) else value
             continue
-        if member.type == "Certificate":
-            octets = bytes.fromhex(str(value))
-        elif member.type is not None:
+        if member.type is not None and member.type != "Certificate":
             octets = loaded.encode(member.type, value)
         else:
-            octets = bytes.fromhex(str(value))
+            octets = _octets(name, value)
             octets = octets if member.tag is None else tlv(member.tag, octets)
         written[name] = base64.b64encode(octets).decode()
     return json.dumps(written, separators=(",", ":")).encode()
+
+
+def _octets(name: str, value: Value) -> bytes:
+    try:
+        return bytes.fromhex(str(value))
+    except ValueError:
+        raise EncodeError(name, f"{str(value)[:40]!r} is no hex") from None
 
 
 def request(message: Message, body: bytes, rsp: str) -> Request:
@@ -154,8 +160,21 @@ def bare(octets: bytes, function: Function, *, is_json: bool) -> bytes:
 
 def member_octets(body: bytes, name: str) -> bytes | None:
     """Return the octets that a member of a JSON body holds in base64."""
+    return base64_octets(json_members(body).get(name))
+
+
+def json_members(body: bytes) -> dict[str, Any]:
+    """Return the members of a JSON body; none where it is no object, or nested too deep."""
     try:
-        found = json.loads(body)[name]
-        return base64.b64decode(found, validate=True)
-    except (ValueError, KeyError, TypeError):
+        members = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return members if isinstance(members, dict) else {}
+
+
+def base64_octets(text: object) -> bytes | None:
+    """Return what a text holds in base64."""
+    try:
+        return base64.b64decode(text, validate=True) if isinstance(text, str) else None
+    except ValueError:
         return None

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dissectors.asn1.versions import parse_spec
 from sgprobe.cases.planned import Damage
-from sgprobe.engine.damage import damage_body
+from sgprobe.engine.damage import DamageError, damage_body
 
 _EID = "89049032123451234512345678901235"
 _POLL = bytes.fromhex(f"BF4F175A10{_EID}820362F210")
@@ -41,3 +45,39 @@ def test_damage_of_the_whole() -> None:
     """Two messages stand in one body; the length of one has an octet too many."""
     assert _damaged("twice", at="") == "BF4F175A10…820362F210" * 2
     assert _damaged("long-length", at="") == "BF4F81175A10…820362F210"
+
+
+WORDS = {"flip-bit": "9", "replace": "00", "remove": "", "truncate": "2", "append": "00",
+         "indefinite-length": "", "followed-by": "00", "twice": "", "long-length": "",
+         "wrapped-in": "A2", "grown-to": "9", "nested": "3", "swap-order": ""}  # fmt: skip
+_SPEC = parse_spec("SGP.32@1.2")
+_JSON_PATHS = ((), ("transactionId",), ("authenticateServerResponse",),
+               ("authenticateServerResponse", "authenticateResponseError"),
+               ("header", "functionRequesterIdentifier"))  # fmt: skip
+
+
+@pytest.mark.parametrize("word", WORDS)
+@given(st.binary(max_size=40) | st.binary(max_size=9).map(lambda one: _POLL[:14] + one))
+def test_damage_of_any_octets_ends(word: str, octets: bytes) -> None:
+    """Octets, or the one error that says that the element is not there."""
+    for path in ((), ("rPLMN",)):
+        with suppress(DamageError):
+            assert isinstance(
+                damage_body(octets, "GetEimPackageRequest", _SPEC, path,
+                            Damage(word, WORDS[word]), is_json=False), bytes)  # fmt: skip
+
+
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"{}", b"[" * 50_000, b'{"header": 5, "transactionId": [1]}',
+     b'{"authenticateServerResponse": "not base64!", "header": {"functionRequesterIdentifier": 1}}',
+     b'{"authenticateServerResponse": "MAA=", "transactionId": "0G"}'],
+    ids=range(7),
+)  # fmt: skip
+def test_damage_of_any_json_ends(word: str, body: bytes) -> None:
+    for path in _JSON_PATHS:
+        with suppress(DamageError):
+            assert isinstance(
+                damage_body(body, "AuthenticateClientRequest", _SPEC, path,
+                            Damage(word, WORDS[word]), is_json=True), bytes)  # fmt: skip
