@@ -56,8 +56,10 @@ SETTINGS: dict[str, dict[str, str]] = {
         "certificate": "what is wrong with the certificate of the role, such as expired: a word of "
         "`sgprobe pki`",
         "fault": "what is wrong in its handshake: suite, version, signature, point or finished",
-        "ciphers": "the cipher suites that it takes, in OpenSSL's words",
-        "highest": "the highest version that it speaks: 1.2 or 1.3",
+        "ciphers": "the cipher suites that it takes or, as a client, offers, in OpenSSL's words",
+        "groups": "the groups that it takes or offers, in OpenSSL's words",
+        "highest": "the highest version that it speaks: 1.1, 1.2 or 1.3",
+        "lowest": "the lowest version that it speaks: 1.1 or 1.2",
         "ask-client": "yes: it asks for the certificate of the client",
         "staple": "what it staples about its certificate: good, revoked or unknown, as OCSP says",
     },

@@ -49,6 +49,7 @@ BUILT_IN: dict[str, Reference] = {one.name: one for one in (
     _built_in("eim.id", Is.TEXT, "the eimId"),
     _built_in("eim.last-counter", Is.NUMBER, "the highest counter value that the eIM has used"),
     _built_in("eim.association-token", Is.NUMBER, "the token of the association"),
+    _built_in("eim.address", Is.TEXT, "the name of the eIM in TLS and DTLS"),
     _built_in("smdp.address", Is.TEXT, "the address of the SM-DP+"),
     _built_in("smdp.address-capitals", Is.TEXT, "the same in capital letters"),
     _built_in("smds.address", Is.TEXT, "the address of the SM-DS"),

@@ -82,10 +82,7 @@ class HeardWorld(World):
 
     def _settings(self, role: str, own: Identity) -> TlsSettings:
         settings, told = super()._settings(role, own), self._tls(role)
-        if "ciphers" in told:
-            settings = replace(settings, ciphers=str(told["ciphers"]))
-        if told.get("highest") == "1.2":
-            settings = replace(settings, highest=TLS12)
+        settings = _offering(settings, told)
         if "staple" in told:
             settings = replace(settings, staple=self._staple(role, str(told["staple"])))
         if told.get("ask-client") in ("yes", "true"):
@@ -171,14 +168,16 @@ class HeardWorld(World):
 
 
 def _offering(settings: TlsSettings, told: dict[str, Any]) -> TlsSettings:
-    """Return how a simulated client speaks TLS: what a case names in place of the usual."""
-    for name in ("ciphers", "groups"):
-        if name in told:
-            settings = replace(settings, **{name: str(told[name])})
-    highest = _VERSIONS.get(str(told.get("highest")))
-    if highest is not None:
-        settings = replace(settings, highest=highest, lowest=min(settings.lowest, highest))
-    return settings
+    """Return how a simulated role speaks TLS: what a case names in place of the usual."""
+    highest = _VERSIONS.get(str(told.get("highest")), settings.highest)
+    lowest = _VERSIONS.get(str(told.get("lowest")), settings.lowest)
+    return replace(
+        settings,
+        ciphers=str(told.get("ciphers", settings.ciphers)),
+        groups=str(told.get("groups", settings.groups)),
+        highest=highest,
+        lowest=min(lowest, highest),
+    )
 
 
 class DisguisedDirectory:

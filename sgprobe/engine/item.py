@@ -79,6 +79,8 @@ class Options:
     says: tuple[Says, ...] = ()
     # and how it makes the product speak TLS as a client
     client: dict[str, Any] = field(default_factory=dict)
+    # as a server
+    serves: dict[str, str] = field(default_factory=dict)
     # and CoAP
     coap: dict[str, str] = field(default_factory=dict)
     # longest real time of one item
@@ -205,6 +207,7 @@ class Item:
             self.options.product,
             self.options.says,
             self.options.client,
+            self.options.serves,
             self.options.coap,
             self.options.ixit,
             _injects(compiled),

@@ -21,6 +21,7 @@ from sgprobe.links.coap_link import CoapKnobs
 Settings = dict[str, dict[str, Any]]
 # settings that make a reference faulty; no case needs them of a simulated role
 COAP_FAULTS = (
+    "cookies",
     "deduplicates",
     "any-option",
     "etag-overlooked",
@@ -71,6 +72,7 @@ def coap_knobs(told: Mapping[str, Any], seed: int) -> CoapKnobs | None:
             checks_token="token-overlooked" not in told,
         ),
         seed,
+        cookies=str(told.get("cookies", "yes")) in _YES,
     )
 
 

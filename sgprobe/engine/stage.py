@@ -97,11 +97,18 @@ class Setting:
     product: ProductFile | None = None
     says: tuple[Says, ...] = ()
     client: dict[str, Any] = field(default_factory=dict)
+    # how it does so as a server
+    serves: dict[str, str] = field(default_factory=dict)
     # and how the product speaks CoAP
     coap: dict[str, str] = field(default_factory=dict)
     ixit: dict[str, Value] = field(default_factory=dict)
     # the IPA listens for packages
     injects: bool = False
+
+    @property
+    def roles(self) -> dict[str, Settings]:
+        """Return the settings of all roles, those of the product from a planted fault."""
+        return {**self.peers, self.role: {"tls": self.serves}} if self.serves else self.peers
 
 
 class Stage:
@@ -117,7 +124,7 @@ class Stage:
         self.iot = iot
         self._change: Change | None = None
         self.foreign = Foreign(setting.product) if setting.product is not None else None
-        self.world = HeardWorld(self._plan(iot.version), serve, setting.peers, setting.client)
+        self.world = HeardWorld(self._plan(iot.version), serve, setting.roles, setting.client)
         self.log: list[str] = []
         # the confirmation code of the order that came last: what a user would type
         self.code = ""
@@ -269,6 +276,7 @@ class Stage:
             "iccid.b": iccid_octets(ICCID_B).hex(),
             "iccid.unknown": iccid_octets(_UNKNOWN_ICCID).hex(),
             "eim.id": world.eim_setup.eim_id,
+            "eim.address": self.addresses["eim"],
             "smdp.address": self.addresses["smdp"],
             "smds.address": self.addresses["smds"],
             "certs.ci": own.ci.der.hex(),

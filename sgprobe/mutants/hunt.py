@@ -88,7 +88,10 @@ def _try(mutant: Mutant, case: str, path: Path, out: Path) -> Kill:
     for ready in items:
         says = compile_says(mutant, suite, ready.plan.spec)
         bench.choice = replace(
-            bench.choice, options=replace(plain, says=says, client=mutant.client, coap=mutant.coap)
+            bench.choice,
+            options=replace(
+                plain, says=says, client=mutant.client, serves=mutant.serves, coap=mutant.coap
+            ),
         )
         if ready.verdict is not None:
             continue

@@ -24,7 +24,7 @@ from sgprobe.yamlnode import Mapping, Node, Scalar
 from sgprobe.yamltable import entries, mapping_of, only, text, texts
 
 FOLDER = "mutants"
-_KEYS = ("text", "role", "off", "says", "tls", "coap", "caught-by")
+_KEYS = ("text", "role", "off", "says", "tls", "serves", "coap", "caught-by")
 _TLS = ("verify", "ciphers", "groups", "signatures", "highest", "overlooks")
 _SAYS = ("mutate", "fields", "status", "after", "nth")
 WORDS = ("silence", "repeat")
@@ -44,6 +44,8 @@ class Mutant:
     says: tuple[tuple[Scalar, Node], ...] = field(default=())
     # how the product speaks TLS as a client: fields of the link's settings
     client: dict[str, Any] = field(default_factory=dict)
+    # as a server: the settings that cases have for simulated roles
+    serves: dict[str, str] = field(default_factory=dict)
     # and CoAP: the settings that cases have for simulated roles, and COAP_FAULTS
     coap: dict[str, str] = field(default_factory=dict)
 
@@ -69,8 +71,9 @@ def _mutant(key: Scalar, node: Mapping, problems: Problems) -> Mutant:
     listed_says = tuple(says.entries) if isinstance(says, Mapping) else ()
     off = frozenset(one.text for one in texts(node, "off", problems))
     client = _client(node.get("tls"), problems)
-    coap = _coap(node.get("coap"), problems)
-    if not off and not listed_says and not client and not coap:
+    serves = _settings(node.get("serves"), tuple(SETTINGS["tls"]), problems)
+    coap = _settings(node.get("coap"), (*SETTINGS["coap"], *COAP_FAULTS), problems)
+    if not off and not listed_says and not client and not serves and not coap:
         problems.add(node.source, f"{key.text} plants nothing", "give `off: [RULE]` or `says:`")
     return Mutant(
         key.text,
@@ -82,15 +85,15 @@ def _mutant(key: Scalar, node: Mapping, problems: Problems) -> Mutant:
         key.source.line,
         listed_says,
         client,
+        serves,
         coap,
     )
 
 
-def _coap(node: Node | None, problems: Problems) -> dict[str, str]:
-    """Return the settings of a faulty CoAP endpoint."""
+def _settings(node: Node | None, known: tuple[str, ...], problems: Problems) -> dict[str, str]:
+    """Return the settings of a faulty endpoint."""
     if not isinstance(node, Mapping):
         return {}
-    known = (*SETTINGS["coap"], *COAP_FAULTS)
     only(node, known, problems)
     told = {name: text(node, name, problems, need=False) for name in known}
     return {name: value for name, value in told.items() if value}

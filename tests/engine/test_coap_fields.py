@@ -52,7 +52,7 @@ def test_settings_reach_the_endpoint() -> None:
     told = {
         "block2-size": "64", "block1-size": "256", "separate": "yes", "ack-delay": "3 s",
         "max-body": "512", "etag": "no", "copies": "2", "fault": "token", "deduplicates": "no",
-        "any-option": "yes", "etag-overlooked": "yes", "token-overlooked": "yes",
+        "any-option": "yes", "etag-overlooked": "yes", "token-overlooked": "yes", "cookies": "no",
         "ack-timeout": "300 ms", "retransmissions": "7",
     }  # fmt: skip
     assert set(told) == {*SETTINGS["coap"], *COAP_FAULTS}
