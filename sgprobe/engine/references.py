@@ -12,7 +12,7 @@ from sgprobe.cases.match import Unresolved
 from sgprobe.engine import euicc_state
 from sgprobe.engine.end import HeardWorld
 from sgprobe.engine.outcome import Declined
-from sgprobe.peers.effects import Procedure
+from sgprobe.peers.effects import CardFailure, LinkFailure, Procedure
 from sgprobe.peers.eim.forms import OrderError, from_members
 from sgprobe.peers.eim.operations import Operation
 from sgprobe.peers.eim.server import Eim as EimServer
@@ -89,6 +89,10 @@ class References:
         """Tell what a procedure of the product came to, for the log of the item."""
         try:
             outcome = await work
+        except (LinkFailure, CardFailure) as error:
+            # the end of a procedure, like any other
+            self.told(f"{type(error).__name__}: {error}")
+            return
         except Exception as error:
             self.told(f"{type(error).__name__}: {error}")
             raise
