@@ -147,13 +147,14 @@ def _traffic(sight: Sight, end: float) -> list[str]:
         elif one.interface in _RSP_INTERFACES:
             found.append(f"{one.interface} {one.function} to {one.dst}")
     for session in sight.sessions:
-        if session.time <= end and _is_rsp_server(session.certificates[1]):
+        if session.time <= end and is_rsp_server(session.certificates[1]):
             name = session.server_name or str(session.flow.server)
             found.append(f"TLS to {name}, whose certificate is that of an RSP server")
     return found
 
 
-def _is_rsp_server(chain: tuple[bytes, ...]) -> bool:
+def is_rsp_server(chain: tuple[bytes, ...]) -> bool:
+    """Say whether the certificate of a TLS server has the role of an SM-DP+ or SM-DS."""
     try:
         leaf = read_certificate(chain[0]) if chain else None
     except CertificateError:

@@ -58,7 +58,11 @@ class Verdict:
 
 def judge(folder: Path, anchors: Sequence[Anchor]) -> Verdict:
     """Judge an evidence directory; FileError says that its `evidence.yaml` cannot be used."""
-    evidence = read(folder, anchors)
+    return conclude(read(folder, anchors))
+
+
+def conclude(evidence: Evidence) -> Verdict:
+    """Answer the three questions from evidence that was read, and name the class."""
     place = where(evidence)
     network = needed(evidence)
     at = Place(place.answer)
