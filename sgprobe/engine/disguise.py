@@ -72,11 +72,13 @@ class Disguise:
         if one.word == REPEAT and key in self._before:
             return Changed(self._before[key])
         self._before[key] = body
-        if one.word or one.status is not None:
-            return Changed(b"" if one.status is not None else body, one.status, one.after, one.word)
+        if one.word:
+            return Changed(body, None, one.after, one.word)
+        if one.status is not None and one.template is None and not one.mutations:
+            return Changed(b"", one.status, one.after)
         if one.template is not None:
             base = value if value is not None else ABSENT
             body = self.composer.compose(message, one.template, base, one.mutations).body
         else:
             body = self.composer.damaged(message, body, one.mutations)
-        return Changed(body, None, one.after)
+        return Changed(body, one.status, one.after)
