@@ -245,10 +245,9 @@ class Player:
         elif heard.value is None and step.message.type_name is not None and not step.binding:
             raise StepFailed(self._unreadable(step, heard, broken))
         whole = _joined(trees)
-        if whole is not None and not whole.good:
-            # what a malformed message leaves out is no excuse for it
-            if not (whole.root.unsure and broken):
-                raise StepFailed(_summary(whole), whole, unsure=whole.root.unsure)
+        # what a malformed message leaves out is no excuse for it
+        if whole is not None and not whole.good and not (whole.root.unsure and broken):
+            raise StepFailed(_summary(whole), whole, unsure=whole.root.unsure)
         if broken:
             raise StepFailed(f"{heard.shown} is malformed: {_listed(broken)}", whole)
         for name, path in step.captures:

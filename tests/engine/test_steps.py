@@ -179,8 +179,8 @@ def test_a_capture_is_compared_later(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there_cannot_be_captured(tmp_path: Path) -> None:
-    result, _ = ipa(tmp_path, POLL + ASKED + "    capture: {seen: rPLMN}\n"
-                    "  - ipa -> eim: GetEimPackageRequest\n    fields: {rPLMN: $seen}\n")  # fmt: skip
+    again = ASKED + "    fields: {rPLMN: $seen}\n"
+    result, _ = ipa(tmp_path, POLL + ASKED + "    capture: {seen: rPLMN}\n" + again)
     assert result.verdict is Verdict.FAIL
     assert "there is no rPLMN to capture as $seen" in result.reason
 
