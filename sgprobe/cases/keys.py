@@ -257,6 +257,7 @@ TRIGGERS: dict[str, str] = {
     "interface may decline it",
     "eim.cancel": "withdraw an order",
     "eim.inject": "send what waits to the IPA, which listens",
+    "eim.manage": "manage a device again, whose association had ended",
     "eim.restart": "start again",
     "smdp.order": "release a profile for download",
     "smdp.restart": "start again",

@@ -25,7 +25,7 @@ from sgprobe.cli.tape import add_tape, tape_path
 from sgprobe.crypto.keys import RSP_CURVES
 from sgprobe.host.directory import Coap
 from sgprobe.host.stand import ROLES, Plan, Stand
-from sgprobe.peers.eim.rules import FAULTY
+from sgprobe.peers.eim.rules import FAULTY, FAULTY_TOKEN
 from sgprobe.peers.rules import RuleError
 
 SMDPF = "smdpf"
@@ -82,6 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         database=arguments.db,
         tape=tape_path(arguments.tape, f"serve-{arguments.role}"),
         keylog=arguments.keylog,
+        token=FAULTY_TOKEN if arguments.faulty else None,
         off=faults.union(arguments.rule_off),
         coaps=arguments.coaps,
         coaps_port=arguments.coaps_port,

@@ -18,6 +18,8 @@ EIDS = (
     make_eid("890490321234512345123456789013"),
     make_eid("890490321234512345123456789014"),
 )
+# an EID of the test EUM that no eUICC has
+UNKNOWN_EID = make_eid("890490321234512345123456789099")
 # an EID with right check digits that the test EUM may not give out
 FOREIGN_EID = make_eid("890440451234512345123456789012")
 FOREIGN_EIN = "89044045"

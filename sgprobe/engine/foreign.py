@@ -41,14 +41,19 @@ _CERTS = {"certs.ci": "ci", "certs.eum": "eum", **{
 }}  # fmt: skip
 # eUICCs of the test PKI, in the order of their EIDs
 _EUICCS = ("euicc", "euicc2", "euicc3")
+# the EID that stands in where a case is about an association without a token
+_TOKENLESS = "eid-without-token"
 _ACTION = 30.0
 
 
 class Foreign:
     """The product under test as its file describes it."""
 
-    def __init__(self, file: ProductFile) -> None:
+    def __init__(self, file: ProductFile, *, tokenless: bool = False) -> None:
         self.file = file
+        self._identity = {name: one.text for name, one in file.identity.items()}
+        if tokenless and _TOKENLESS in self._identity:
+            self._take_tokenless()
         # what operators answered, for the actions that follow
         self.given: dict[str, Value] = {}
         # what was ordered: taken back when the item is over, so that items stand alone
@@ -95,20 +100,33 @@ class Foreign:
 
     # --- who it is ---
 
+    def _take_tokenless(self) -> None:
+        """Play with the eUICC whose association with the eIM under test has no token."""
+        known = self._identity
+        usual, known["eid"] = known.get("eid"), known[_TOKENLESS]
+        if usual is not None and known.get("eid-other") == known["eid"]:
+            known["eid-other"] = usual
+        known.pop("association-token", None)
+
+    @property
+    def token(self) -> int | None:
+        """Return the token of the association of the eUICC with the eIM under test."""
+        return self.number("association-token")
+
     def euicc(self) -> str:
         """Return which eUICC of the test PKI is in the slot; raises Unresolved."""
-        told = self.file.identity.get("eid")
+        told = self._identity.get("eid")
         if told is None or self.file.role == "euicc":
             return _EUICCS[0]
-        if told.text not in EIDS:
+        if told not in EIDS:
             known = ", ".join(EIDS)
-            raise Unresolved(f"bench lacks an eUICC with the EID {told.text}; it has {known}")
-        return _EUICCS[EIDS.index(told.text)]
+            raise Unresolved(f"bench lacks an eUICC with the EID {told}; it has {known}")
+        return _EUICCS[EIDS.index(told)]
 
     def facts(self) -> dict[str, Value]:
         """Return the values by which cases name the product."""
         found: dict[str, Value] = {}
-        identity = {name: text.text for name, text in self.file.identity.items()}
+        identity = self._identity
         for name, key in (("eid", "eid"), ("eid.other", "eid-other"), ("eim.id", "eim-id")):
             if key in identity:
                 found[name] = identity[key]
@@ -129,12 +147,12 @@ class Foreign:
 
     def number(self, name: str) -> int | None:
         """Return a number of the product's identity."""
-        told = self.file.identity.get(name)
-        return int(told.text) if told is not None else None
+        told = self._identity.get(name)
+        return int(told) if told is not None else None
 
     def agree(self, rows: list[dict[str, Value]], eim_id: str) -> None:
         """Refuse an association that the eIM under test does not know; raises Unresolved."""
-        known = str(self.number("association-token") or "none")
+        known = str(self.token or "none")
         for row in rows:
             wanted = str(row.get("associationToken", known))
             if row.get("eimId") == eim_id and wanted != known:

@@ -16,6 +16,7 @@ from dissectors.asn1.writer import EncodeError
 from sgprobe.cases import planned as p
 from sgprobe.cases.match import Unresolved
 from sgprobe.cases.suite import Suite
+from sgprobe.engine.association import tokenless
 from sgprobe.engine.damage import DamageError
 from sgprobe.engine.disguise import Says
 from sgprobe.engine.frames import frames_of
@@ -211,6 +212,7 @@ class Item:
             self.options.coap,
             self.options.ixit,
             _injects(compiled),
+            tokenless(compiled),
         )
         talk = Talk(setting, compiled.peers, self._on_heard)
         self._talk = talk

@@ -60,6 +60,7 @@ class References:
             "eim.queue-package": self._queue,
             "eim.cancel": self._cancel,
             "eim.inject": self._inject,
+            "eim.manage": self._manage,
             "eim.restart": self._restart_eim,
             "smdp.order": self._order,
             "smdp.restart": self._restart_server,
@@ -157,6 +158,11 @@ class References:
         old = self.world.eim
         self.restarts += 1
         EimServer.__init__(old, old.setup, old.store, self.world._bytes(f"eim {self.restarts}"))
+        return {}
+
+    async def _manage(self, given: Given) -> dict[str, Value]:
+        """Let the eIM manage a device again."""
+        self.world.eim.enrol(str(given.get("eid") or self.world.euicc.eid))
         return {}
 
     async def _queue(self, given: Given) -> dict[str, Value]:

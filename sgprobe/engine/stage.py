@@ -104,6 +104,8 @@ class Setting:
     ixit: dict[str, Value] = field(default_factory=dict)
     # the IPA listens for packages
     injects: bool = False
+    # the eUICC has no token for the eIM
+    tokenless: bool = False
 
     @property
     def roles(self) -> dict[str, Settings]:
@@ -123,7 +125,9 @@ class Stage:
         iot = setting.spec if setting.spec.name == "SGP.32" else parse_spec(f"SGP.32@{_IOT}")
         self.iot = iot
         self._change: Change | None = None
-        self.foreign = Foreign(setting.product) if setting.product is not None else None
+        self.foreign: Foreign | None = None
+        if setting.product is not None:
+            self.foreign = Foreign(setting.product, tokenless=setting.tokenless)
         self.world = HeardWorld(self._plan(iot.version), serve, setting.roles, setting.client)
         self.log: list[str] = []
         # the confirmation code of the order that came last: what a user would type
@@ -259,7 +263,7 @@ class Stage:
         key = self.names.keys["keys.eim"]
         config["eimPublicKeyData"] = {"eimPublicKey": spki(key).hex()}
         counter = product.number("eim-counter") or 0
-        draft.put(Eim(eim_id, config, counter, product.number("association-token"), ours.place))
+        draft.put(Eim(eim_id, config, counter, product.token, ours.place))
         state.commit(draft)
         self.world.euicc.reset()
 
@@ -271,7 +275,7 @@ class Stage:
         names.facts |= {
             "eid": world.euicc.eid,
             "eid.other": identities.EIDS[1],
-            "eid.unknown": identities.EIDS[2],
+            "eid.unknown": identities.UNKNOWN_EID,
             "iccid.a": iccid_octets(ICCID_A).hex(),
             "iccid.b": iccid_octets(ICCID_B).hex(),
             "iccid.unknown": iccid_octets(_UNKNOWN_ICCID).hex(),
@@ -366,7 +370,7 @@ class Stage:
     def token_of(self, eim_id: str) -> int | None:
         """Return the token of an eIM; what signs its own deletion is signed with the last one."""
         if self.foreign is not None and self.reader is not None:
-            own = self.foreign.number("association-token") if eim_id == self.eim_id else None
+            own = self.foreign.token if eim_id == self.eim_id else None
             return tokens_of(self.history).get(eim_id, own)
         found = self.world.euicc.draft().find(Eim, eim_id)
         if found is not None:

@@ -53,6 +53,8 @@ class Plan:
     tape: Path | None = None
     keylog: Path | None = None
     off: frozenset[str] = frozenset()
+    # eim: the token of its association with the first eUICC of the test PKI
+    token: int | None = None
     # mutual TLS with the eUICC's certificate: a claim of field guides that no spec carries
     ask_euicc: bool = False
     # eim: ESipa over CoAP and DTLS beside HTTPS
@@ -139,14 +141,15 @@ class Stand:
         return Conductor(self.injected, self.clock, say=self.plan.say)
 
     def _enrol(self, eim: Eim) -> None:
-        eids = []
+        eids: list[str] = []
         for name in TEST_EUICCS:
             credential = self.set[name]
             eid = credential.certificate.serial_number
             assert eid is not None
             if eim.device(eid) is None:
                 eum = credential.intermediates[0]
-                eim.enrol(eid, certificates=[(credential.certificate.der, eum.der)])
+                eim.enrol(eid, certificates=[(credential.certificate.der, eum.der)],
+                          token=None if eids else self.plan.token)  # fmt: skip
             eids.append(eid)
         self.eids = tuple(eids)
 

@@ -118,6 +118,7 @@ VERBS: dict[str, Verb] = {
             "memory-reset": "IPA: reset the memory of the eUICC",
             "activate-ipae": "IPA: hand over to the IPA in the eUICC",
             "reset": "eUICC: cut the power and reset",
+            "manage": "eIM: manage an EID again, whose association had ended",
             "inject": "eIM: send what waits to an IPA that listens",
         },
         {

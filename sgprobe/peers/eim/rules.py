@@ -9,6 +9,9 @@ PREFIX = "EIM"
 # the three faults of `sgprobe serve eim --faulty`, a product to learn from
 FAULTY = frozenset({"EIM.SIGNATURE-TOKEN", "EIM.COUNTER-FRESH", "EIM.RESULT-ACKNOWLEDGED"})
 
+# which it has for the first eUICC: of packages for another the signature is wrong
+FAULTY_TOKEN = 5
+
 RULES: tuple[Rule, ...] = tuple(
     Rule(f"{PREFIX}.{name}", clause, text)
     for name, clause, text in (
