@@ -34,7 +34,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a suites folder of our catalogue with one case."""
     root = tmp_path_factory.mktemp("small")
     for name in ("catalogue", "requirements", "ics"):
-        shutil.copytree(SUITES / name, root / name)
+        shutil.copytree(SUITES / name, root / name, ignore=shutil.ignore_patterns("*.case.yaml"))
     for name in ("index.yaml", "official.yaml", CASE):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(SUITES / name, root / name)
