@@ -1,7 +1,7 @@
 """Act as an IPA with a simulated eUICC or a card: poll an eIM, listen to it, download a profile.
 
 sgprobe ipa poll --eim https://127.0.0.1:8443 --trust ci.pem --tape run.pcapng
-sgprobe ipa poll --eim coaps://127.0.0.1:5684
+sgprobe ipa poll --eim coaps://127.0.0.1:5684 --link nbiot    over a slow and lossy network
 sgprobe ipa poll --eim https://127.0.0.1:8443 --card pcsc    the eUICC in a reader
 sgprobe ipa listen --eim coaps://127.0.0.1:5684        the eIM injects packages, until Ctrl-C
 sgprobe ipa download '1$testsmdpplus1.example.com$ABC' --at testsmdpplus1.example.com=127.0.0.1:8444
@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from dissectors.asn1 import codec
 from sgprobe.cli.coap import add_coap, chosen_coap
 from sgprobe.cli.command import UserError
+from sgprobe.cli.link import add_link, chosen_link
 from sgprobe.cli.serve import known_place
 from sgprobe.cli.specs import add_spec, chosen_spec
 from sgprobe.cli.tape import add_tape, tape_path
@@ -50,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command.add_argument("--eim", metavar="URL", required=needed,
                              help="the eIM, at https:// or coaps://")  # fmt: skip
         add_coap(command)
+        add_link(command)
         command.add_argument("--eim-id", metavar="ID", help="default: its name")
         command.add_argument("--eim-name", metavar="FQDN", default="eim.example.com",
                              help="its name (default eim.example.com)")  # fmt: skip
@@ -109,6 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
                 show_euicc=arguments.show_euicc,
                 coap=Coap(chosen_coap(arguments)),
                 reader=reader,
+                impairment=chosen_link(arguments),
             )
         )
     except RuleError as error:

@@ -3,6 +3,7 @@
 sgprobe world poll
 sgprobe world indirect --curve brainpool --spec SGP.32@1.3 --tape run.pcapng
 sgprobe world poll --coaps           ESipa over CoAP and DTLS
+sgprobe world direct --link nbiot    over a slow and lossy network
 sgprobe world all                    every scenario on both curves, in v1.0.1 and v1.3
 
 The dialogue is printed from the capture that the run itself wrote; it opens in Wireshark, too.
@@ -20,12 +21,16 @@ from dissectors.trace.read import read_trace
 from dissectors.trace.render import Style, make
 from sgprobe.cli.coap import add_coap, chosen_coap
 from sgprobe.cli.command import UserError
+from sgprobe.cli.link import add_link, chosen_link
 from sgprobe.cli.specs import add_spec, chosen_spec
 from sgprobe.cli.tape import add_tape, tape_path
 from sgprobe.crypto.keys import RSP_CURVES
 from sgprobe.host.directory import COAPS, HTTPS
 from sgprobe.host.scenarios import SCENARIOS
 from sgprobe.host.world import Plan, World
+from sgprobe.links.impairment import Impairment, Perfect
+
+_SERVERS = ("eim", "smdp", "smds")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--coaps", action="store_true", help="ESipa over CoAP and DTLS")
     add_coap(parser)
+    add_link(parser)
     add_tape(parser)
     parser.add_argument("--quiet", action="store_true", help="do not print the dialogue")
 
@@ -67,7 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
                     plan = Plan(curve, version, arguments.seed, tape,
                                 indirect=SCENARIOS[name].indirect, binding=binding,
                                 injects=SCENARIOS[name].injects, coap=coap)  # fmt: skip
-                    failed += asyncio.run(_play(name, plan))
+                    link = chosen_link(arguments, plan.seed) or Perfect()
+                    failed += asyncio.run(_play(name, plan, link))
                     quiet = arguments.quiet or arguments.scenario == "all"
                     failed += _dialogue(tape, quiet)
                     if kept is not None:
@@ -78,11 +85,13 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-async def _play(name: str, plan: Plan) -> int:
+async def _play(name: str, plan: Plan, link: Impairment) -> int:
     """Play one scenario; return how many checks failed."""
     print(f"{name}, {plan.curve}, SGP.32@{plan.version}", flush=True)
     failed = 0
     async with World(plan) as world:
+        for role in _SERVERS:
+            world.impair(role, link)
         async for text, good in SCENARIOS[name].play(world):
             print(f"  {'ok  ' if good else 'FAIL'} {text}")
             failed += not good

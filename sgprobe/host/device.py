@@ -25,6 +25,7 @@ from sgprobe.links.card_slot import Reader
 from sgprobe.links.clock import Clock, WallClock
 from sgprobe.links.coap_link import CoapLink
 from sgprobe.links.https_server import HttpsServer
+from sgprobe.links.impairment import Impairment
 from sgprobe.links.tape import Tape
 from sgprobe.links.tls import TlsSettings
 from sgprobe.peers.effects import CardFailure, Procedure, Say
@@ -91,6 +92,8 @@ class Plan:
     show_euicc: bool = False
     coap: Coap = field(default_factory=Coap)
     reader: Reader | None = None
+    # of the links to the servers that are named here
+    impairment: Impairment | None = None
     say: Callable[[Say], None] = field(default=lambda said: None)
 
 
@@ -111,10 +114,10 @@ class Device:
         self.directory = Directory(settings, tape=self.tape, key_line=self._key_line,
                                    coap=plan.coap)  # fmt: skip
         for name, address in plan.known.items():
-            self.directory.add(name, Place(address, settings))
+            self.directory.add(name, Place(address, settings, plan.impairment))
         if plan.eim is not None:
             scheme, address = _address(plan.eim.url)
-            self.directory.add(plan.eim.name, Place(address, settings), scheme)
+            self.directory.add(plan.eim.name, Place(address, settings, plan.impairment), scheme)
         card_store, ipa_store = self._stores()
         self._card = Card(self._euicc(card_store)) if plan.reader is None else None
         features = frozenset({INDIRECT} if plan.indirect else {DIRECT, INDIRECT})

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from readme import ROOT
+from readme import DOCUMENTS, ROOT
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
