@@ -37,12 +37,19 @@ class Item(Generic[T]):
 
 def octets_of(path: Path) -> bytes:
     """Return what a file of evidence holds."""
+    be_file(path)
     try:
         if path.stat().st_size > MAX_FILE:
             raise Refused(f"{path.name} is larger than {MAX_FILE >> 20} MB")
         return path.read_bytes()
     except OSError as error:
         raise Refused(f"{path.name}: {error.strerror or error}") from None
+
+
+def be_file(path: Path) -> None:
+    """Refuse what is no file: nobody waits for a pipe."""
+    if not path.is_file():
+        raise Refused(f"{path.name} is {'no file' if path.exists() else 'not there'}")
 
 
 def members_of(octets: bytes, name: str) -> dict[str, Any]:

@@ -171,13 +171,14 @@ def _items(
             if part.text == "reader":
                 reader = known_word(file, _READERS, problems) or reader
             elif part.text in names:
-                path = _path(file, folder, part.text == "delivery", problems)
+                path = _path(file, folder, problems)
                 if path is not None:
                     found.setdefault(key.text, {})[part.text] = path
     return found, reader
 
 
-def _path(node: Node, folder: Path, is_folder: bool, problems: Problems) -> Path | None:
+def _path(node: Node, folder: Path, problems: Problems) -> Path | None:
+    """Return the path of a named file; whether it is there is for the item to say."""
     given = node.text if isinstance(node, Scalar) else ""
     if not given:
         problems.add(node.source, "the name of a file is missing here")
@@ -186,16 +187,9 @@ def _path(node: Node, folder: Path, is_folder: bool, problems: Problems) -> Path
     path = folder / pure
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
-        there = path.is_dir() if is_folder else path.is_file()
-    except (OSError, ValueError):
-        inside, there = True, False
-    what = "folder" if is_folder else "file"
+    except (OSError, ValueError, RuntimeError):
+        inside = False
     if pure.is_absolute() or not inside:
         problems.add(node.source, f"{shown(given)} is outside of the evidence directory")
-        return None
-    if not there:
-        problems.add(
-            node.source, f"there is no {what} {shown(given)}", "leave out what you do not have"
-        )
         return None
     return path

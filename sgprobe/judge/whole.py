@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dissectors.link.stream import Flow
-from sgprobe.judge.item import Refused, members_of, octets_of
+from sgprobe.judge.item import Refused, be_file, members_of, octets_of
 from sgprobe.judge.plan import Plan
 from sgprobe.judge.sight import Sight, SightError, see
 
@@ -17,6 +17,7 @@ LONGEST_GAP = 15.0
 
 def seen(path: Path, canary: int = 0) -> Sight:
     """Return what a file of evidence shows; Refused says why it shows nothing."""
+    be_file(path)
     try:
         return see(path, canary)
     except SightError as error:

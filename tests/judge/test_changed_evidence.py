@@ -168,7 +168,10 @@ def test_of_another_device(folder: Path, other: Path, key: str) -> None:
             shutil.copytree(other / name, folder / name)
         else:
             shutil.copy(other / name, folder / name)
-    assert said(folder).kind == SWAPPED[key]
+    verdict = said(folder)
+    assert verdict.kind == SWAPPED[key]
+    refused = [one.key for one in verdict.evidence.items if one.state == "refused"]
+    assert refused == ([key] if key in ("E6", "E7", "E13") else [])
 
 
 def test_a_stranger_in_the_boot(tmp_path: Path) -> None:
