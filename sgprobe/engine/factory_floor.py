@@ -63,6 +63,7 @@ class FactoryFloor:
         self._bound_keys = 0
         self._profiles = 0
         self.last: ifpp.Bound | None = None
+        self._oid = binder(own, PARTIES[_SMDPF][0]).oid
         # whether a load context of the last package was asked for
         self._announced = False
         self._put_into(euicc)
@@ -90,7 +91,7 @@ class FactoryFloor:
         return found | {
             "smdpf.iccid": lambda: self._bound().iccid.hex(),
             "smdpf.transaction": lambda: self._bound().transaction.hex(),
-            "smdpf.oid": lambda: binder(self._own, PARTIES[_SMDPF][0]).oid,
+            "smdpf.oid": lambda: self._oid,
         }
 
     def _bound(self) -> ifpp.Bound:
@@ -115,7 +116,7 @@ class FactoryFloor:
         self.last = ifpp.bind(
             party, eid_octets(wish.eid), public, content, random=self._random.randbytes
         )
-        self._announced = False
+        self._announced, self._oid = False, party.oid
         return {}
 
     def _wish(self, given: Mapping[str, Any]) -> Wish:

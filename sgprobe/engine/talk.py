@@ -18,7 +18,7 @@ from dissectors.trace.message import Recognised
 from dissectors.trace.recognise import first_tag
 from sgprobe.cases import planned as p
 from sgprobe.cases.match import Unresolved
-from sgprobe.cases.messages import Message
+from sgprobe.cases.messages import IFPP, Message
 from sgprobe.engine import card_talk, wire
 from sgprobe.engine.card_talk import APDU, RawApdu, raw_apdu
 from sgprobe.engine.coap_fields import with_coap
@@ -99,6 +99,8 @@ class Talk:
     ) -> None:
         self.role = setting.role
         self.spec = setting.spec
+        # a chip in a factory is spoken to in several specifications
+        self.card_spec = None if setting.spec.name == IFPP else setting.spec
         self.history = History()
         self.inbox = Inbox()
         self.on_heard = on_heard
@@ -470,19 +472,19 @@ class Talk:
             return self._load(tag, command, default)
         # another command, or a reset, has ended the load of a package
         self.loading = b""
-        found = recognise_command(command, self.spec)
+        found = recognise_command(command, self.card_spec)
         if found is None or self.role not in ("ipa", "euicc"):
             return default(command)
         function = found.function
         if self.role == "euicc":
             # only a planted fault comes this way
             answer = default(command)
-            read = recognise_answer(function, answer, self.spec)
+            read = recognise_answer(function, answer, self.card_spec)
             value = read.value if read is not None else None
             return self._change_card(function, answer, value, asks=False) if answer else answer
         changed = self._change_card(function, command, found.value, asks=True)
         if changed != command:
-            command, found = changed, recognise_command(changed, self.spec) or found
+            command, found = changed, recognise_command(changed, self.card_spec) or found
         self._said("ipa", "euicc", function, request=True, found=found, octets=command,
                    transport="apdu")  # fmt: skip
         answer, sw = b"", _DONE
@@ -496,7 +498,7 @@ class Talk:
             sw = _NOTHING
             raise CardFailure(sw) from error
         finally:
-            read = recognise_answer(function, answer, self.spec)
+            read = recognise_answer(function, answer, self.card_spec)
             self._said("euicc", "ipa", function, request=False, found=read, octets=answer,
                        transport="apdu", status=f"{sw:04X}")  # fmt: skip
         return answer
@@ -507,16 +509,16 @@ class Talk:
         answer = default(command)
         if answer:
             whole, self.loading = self.loading, b""
-            found = recognise_command(whole, self.spec)
+            found = recognise_command(whole, self.card_spec)
             if found is not None and self.role == "euicc":
                 # only a planted fault comes this way
-                told = recognise_answer(found.function, answer, self.spec)
+                told = recognise_answer(found.function, answer, self.card_spec)
                 value = told.value if told is not None else None
                 return self._change_card(found.function, answer, value, asks=False)
             if found is not None and self.role == "ipa":
                 self._said("ipa", "euicc", found.function, request=True, found=found, octets=whole,
                            transport="apdu")  # fmt: skip
-                read = recognise_answer(found.function, answer, self.spec)
+                read = recognise_answer(found.function, answer, self.card_spec)
                 self._said("euicc", "ipa", found.function, request=False, found=read,
                            octets=answer, transport="apdu", status="9000")  # fmt: skip
         return answer
