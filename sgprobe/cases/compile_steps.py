@@ -310,6 +310,11 @@ def _binding(step: m.MessageStep, message: Message, run: Run) -> tuple[tuple[str
 def _call(step: m.DoStep, run: Run) -> p.PlannedCall | None:
     given = step.given
     made = free_members(given, run.context(), None, "") if given is not None else None
+    if (
+        step.times is not None
+        and find_reference(step.times, step.times.text, run.context()) is None
+    ):
+        return None
     try:
         file = run.suite.steps(step.call.text)
     except CaseError as error:

@@ -170,6 +170,8 @@ VERBS: dict[str, tuple[Key, ...]] = {
         Key("do", Kind.CALL, "Runs a steps file; its outputs may be used afterwards.",
             "es9plus/authenticate", required=True),
         Key("with", Kind.VALUES, "Its inputs.", "{count: 2}"),
+        Key("times", Kind.REFERENCE, "How often, by the name of a number.",
+            "$ixit.download-tries"),
     ),
 }  # fmt: skip
 

@@ -122,7 +122,7 @@ def _verb(node: Mapping, verb: str, problems: Problems) -> m.Step | None:
         case "trigger":
             return m.TriggerStep(head, reader.mapping("with"), common, source)
         case "do":
-            return m.DoStep(head, reader.mapping("with"), common, source)
+            return m.DoStep(head, reader.mapping("with"), common, source, reader.scalar("times"))
         case "advance" | "wait":
             return m.TimeStep(head, verb == "advance", common, source)
         case "quiet":

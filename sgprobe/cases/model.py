@@ -129,6 +129,7 @@ class DoStep:
     given: Mapping | None
     common: Common
     source: Source
+    times: Scalar | None = None
 
 
 Step: TypeAlias = (

@@ -20,6 +20,8 @@ from sgprobe.engine.talk import Lost, Talk, Trouble
 from sgprobe.exchange import Request, Response
 from sgprobe.links.clock import ScenarioClock, deadline
 
+# how often one step may call a steps file
+_MOST_TIMES = 1000
 # how long an expected message may take where the case does not say
 _PATIENCE = 30.0
 _LISTED = 6
@@ -372,6 +374,22 @@ class Player:
         return done
 
     async def _call(self, step: p.PlannedCall) -> Done:
+        done = Done()
+        for _ in range(self._times(step)):
+            done = done.and_(await self._call_once(step))
+        return done
+
+    def _times(self, step: p.PlannedCall) -> int:
+        """Return how often a steps file is called."""
+        name = step.step.times
+        if name is None:
+            return 1
+        told = str(self.names.value(name.text.removeprefix("$")))
+        if not (told.isascii() and told.isdigit() and len(told) < 5 and int(told) <= _MOST_TIMES):
+            raise Unresolved(f"{name.text} is {told[:40]}, no number up to {_MOST_TIMES}")
+        return int(told)
+
+    async def _call_once(self, step: p.PlannedCall) -> Done:
         captured = self.names.history.captured
         kept = dict(captured)
         given = Filler(self.names).fill(step.given, {}) if step.given is not None else {}
