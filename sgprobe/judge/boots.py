@@ -109,7 +109,7 @@ def read_boot(files: Mapping[str, Path], plan: Plan) -> Boot:
         iccid,
         tuple(dict.fromkeys(iccids)),
         tuple(dict.fromkeys(imsis)),
-        tuple(dict.fromkeys([*_traffic(sight, end), *_changes(before)])),
+        tuple(dict.fromkeys([*traffic(sight, end), *_changes(before)])),
         _strangers(sight, plan, end),
         lacks,
         _installed(sight),
@@ -135,7 +135,8 @@ def _cell(path: Path | None, end: float) -> list[str] | None:
     return found if lines else None
 
 
-def _traffic(sight: Sight, end: float) -> list[str]:
+def traffic(sight: Sight, end: float) -> list[str]:
+    """Return the RSP traffic of a capture up to a moment."""
     found = []
     for one in sight.messages:
         if one.time > end or one.kind != REQUEST:

@@ -211,7 +211,6 @@ class State:
 
     eid: str
     challenge: str
-    counter: int
     unused: int
     profiles: tuple[Inside, ...]
     chip: Chip = field(repr=False)
@@ -252,7 +251,7 @@ def read_state(files: Mapping[str, Path], anchors: Sequence[Anchor]) -> State:
         for one in tbs["profiles"]
     )
     chip = Chip(tbs["eid"], key, frozenset())
-    return State(tbs["eid"], tbs["challenge"], tbs["stateCounter"], tbs["unusedOtk"], inside, chip)
+    return State(tbs["eid"], tbs["challenge"], tbs["unusedOtk"], inside, chip)
 
 
 _SIGNERS = ("euicc", "eum")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,18 @@ from dissectors.link.stream import Endpoint, Flow
 from sgprobe.crypto.pki import TestPki
 from sgprobe.host.station import CardDevice, Slot
 from sgprobe.judge.boots import Boot as Seen
-from sgprobe.judge.boots import is_rsp_server, read_boot, read_shielded
+from sgprobe.judge.boots import is_rsp_server, read_boot, read_shielded, traffic
 from sgprobe.judge.item import Refused
 from sgprobe.judge.plan import Plan, read_plan
-from sgprobe.judge.sight import Sight, Talk
+from sgprobe.judge.sight import Sight, Talk, see
 from sgprobe.judge.whole import completeness
 from sgprobe.peers.fpa import es10f
 from vectors.ifpp.boot import Boot
 from vectors.ifpp.make import EVIDENCE
 from vectors.ifpp.names import OPERATIONAL
 from vectors.ifpp.story import Story
+
+VECTORS = EVIDENCE.parents[1]
 
 
 def plan() -> Plan:
@@ -106,6 +109,17 @@ def test_servers_of_rsp_are_known_by_their_certificate() -> None:
         assert not is_rsp_server((one["eim-tls"].certificate.der,))
     assert not is_rsp_server(())
     assert not is_rsp_server((b"no certificate",))
+
+
+def test_tls_to_a_server_of_rsp_is_traffic() -> None:
+    """A session that nobody can open tells by its certificate whom it was for."""
+    sight = see(VECTORS / "captures" / "tls12-aes128-gcm.pcap")
+    session = replace(sight.sessions[0], certificates=((), ()))
+    leaf = next(iter(TestPki.load()))["dptls"].certificate.der
+    for shown, count in (((), 0), ((leaf,), 1)):
+        sight.sessions = [replace(session, certificates=((), shown))]
+        assert len(traffic(sight, session.time)) == count
+        assert traffic(sight, session.time - 1) == []
 
 
 def test_the_first_canary_comes_before_the_device(tmp_path: Path) -> None:
