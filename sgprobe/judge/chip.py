@@ -11,12 +11,13 @@ from typing import Any
 from dissectors.asn1 import codec
 from dissectors.asn1.tlv import TlvError, read_tlv, split
 from dissectors.spec.identity import IdentityError, iccid_text
-from sgprobe.crypto import keys
+from sgprobe.crypto import ifpp_quantum as quantum
+from sgprobe.crypto import keys, rules
 from sgprobe.crypto.certificates import Certificate, read_certificate
 from sgprobe.crypto.chain import Anchor, Need, verify
 from sgprobe.crypto.errors import CryptoError
 from sgprobe.crypto.ifpp_data import read_batch
-from sgprobe.crypto.ifpp_keys import check_proof, signed_part
+from sgprobe.crypto.ifpp_keys import Suite, check_proof, signed_part
 from sgprobe.crypto.signing import EUICC_SIGN_PIR
 from sgprobe.judge.item import Refused, file_of, octets_of
 from sgprobe.peers.delivery.entry import EntryError, read_package
@@ -114,6 +115,9 @@ def read_binding(files: Mapping[str, Path], anchors: Sequence[Anchor]) -> Bindin
         raise Refused(str(error)) from None
     if not genuine:
         raise Refused("the load context is not signed by its SM-DPf")
+    if record["suite"] == Suite.H1S.label:
+        second = bytes.fromhex(decoded.get("pqSignature", ""))
+        _check_quantum(path, second, covered, anchors)
     if not record["bppDigestRight"]:
         raise Refused("the package is not the one that the load context names")
     return Binding(
@@ -121,6 +125,24 @@ def read_binding(files: Mapping[str, Path], anchors: Sequence[Anchor]) -> Bindin
         record["transactionId"], record["smdpfOid"], record["bppDigest"],
         _owner(package.bound), hashlib.sha256(raw).hexdigest(),
     )  # fmt: skip
+
+
+def _check_quantum(
+    path: list[Certificate], signature: bytes, covered: bytes, anchors: Sequence[Anchor]
+) -> None:
+    """Refuse a context of suite h1s whose ML-DSA signature is not that of its SM-DPf. IFPP §4."""
+    if why := quantum.missing_signature():
+        raise Refused(f"suite h1s cannot be judged here: {why}")
+    for one in path[1:]:
+        if not quantum.is_signing_key(one.spki) or one.oid != path[0].oid:
+            continue
+        failures = verify([one, *path[1:]], anchors, Need("dppb")).failures
+        # its key is on no curve, and that alone may be wrong with it
+        if {each.rule for each in failures} <= {rules.CURVE.name} and quantum.verify(
+            one.spki, signature, covered
+        ):
+            return
+    raise Refused("the load context has no ML-DSA signature of its SM-DPf")
 
 
 def _owner(bound: bytes) -> str:

@@ -134,9 +134,7 @@ def _eum_and_smdpf(evidence: Evidence, op: str) -> Link:
 def _eum_and_chip(evidence: Evidence, op: str) -> Link:
     """L2 of a profile that the EUM put in: the chip is the one that the EUM tells of."""
     link = Link("L2", "EUM - eUICC", ("E2", "E14"))
-    chips, statement = evidence.chips.value, evidence.statement.value
-    if statement is not None:
-        link.equal("EID", E14=statement.eid, device=evidence.plan.eid)
+    chips = evidence.chips.value
     if link.need(evidence.chips, evidence.statement) and evidence.plan.eid not in (chips or {}):
         link.missing.append(f"E2 with EID {evidence.plan.eid}")
     return link
