@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,12 +74,15 @@ def _mutant(key: Scalar, node: Mapping, problems: Problems) -> Mutant:
     client = _client(node.get("tls"), problems)
     serves = _settings(node.get("serves"), tuple(SETTINGS["tls"]), problems)
     coap = _settings(node.get("coap"), (*SETTINGS["coap"], *COAP_FAULTS), problems)
+    role, known = text(node, "role", problems), {sender for sender, _ in arrows()}
+    if role and role not in known:
+        problems.add(node.source, f"{shown(role)} is no role", did_you_mean(role, known))
     if not off and not listed_says and not client and not serves and not coap:
         problems.add(node.source, f"{key.text} plants nothing", "give `off: [RULE]` or `says:`")
     return Mutant(
         key.text,
         text(node, "text", problems),
-        text(node, "role", problems),
+        role,
         off,
         tuple(one.text for one in texts(node, "caught-by", problems)),
         node.source.file,
@@ -172,14 +176,27 @@ def _says(
             # another message may have the name: a JSON function asks and answers
             unfit = own
             continue
-        status, after, nth = (text(node, one, problems, need=False)
-                              for one in ("status", "after", "nth"))  # fmt: skip
-        late = (parse_duration(after) or 0.0) if after else 0.0
-        made.append(Says(message, template, mutations, int(status) if status else None, "", late,
-                         int(nth or 0)))  # fmt: skip
+        status, nth = (_number(node, one, problems) for one in ("status", "nth"))
+        made.append(Says(message, template, mutations, status, "", _late(node, problems), nth or 0))
     if not made:
         problems.extend(unfit.errors)
     return made
+
+
+def _number(node: Mapping, name: str, problems: Problems) -> int | None:
+    told = text(node, name, problems, need=False)
+    if told and not re.fullmatch("[0-9]{1,4}", told):
+        problems.add(node.source, f"`{name}` is a number, not {shown(told)}")
+        return None
+    return int(told) if told else None
+
+
+def _late(node: Mapping, problems: Problems) -> float:
+    told = text(node, "after", problems, need=False)
+    seconds = parse_duration(told) if told else 0.0
+    if seconds is None:
+        problems.add(node.source, f"`after` is a time such as 60 s, not {shown(told)}")
+    return seconds or 0.0
 
 
 def _names(sender: str, receiver: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,6 @@ def test_every_rule_has_a_role() -> None:
 
 def test_an_entry_is_a_mutant(tmp_path: Path) -> None:
     """What is printed can be put into a file as it is."""
-    from dataclasses import replace
-
     (tmp_path / "mutants").mkdir()
     text = "".join(entry(rule, ["ESIPA-EIM-GEP-002"]) for rule in all_rules())
     (tmp_path / "mutants" / "a.yaml").write_text(text, encoding="utf-8")
