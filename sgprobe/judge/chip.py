@@ -25,7 +25,6 @@ from sgprobe.peers.delivery.record import binding_record
 
 SPEC, RSP = "IFPP@0", "SGP.22@2.5"
 _MAC = 8
-_STATE = b"\xff\x45"
 
 
 def iccid_of(octets: str) -> str:
@@ -245,12 +244,10 @@ class State:
 def read_state(files: Mapping[str, Path], anchors: Sequence[Anchor]) -> State:
     """Return a signed state (FF45), if a certified eUICC has signed it."""
     raw = octets_of(file_of(files, "state"))
-    if raw[:2] != _STATE:
-        raise Refused("no answer to GetSignedIfppState (FF45)")
     tree = codec.load(SPEC).tree("GetSignedIfppStateResponse", raw)
     value: Any = tree.root.to_value() if tree.root is not None and not tree.findings else None
     if not isinstance(value, dict) or "ok" not in value:
-        raise Refused("no signed state")
+        raise Refused("no signed state that answers GetSignedIfppState (FF45)")
     told = value["ok"]
     tbs = told["tbs"]
     try:
