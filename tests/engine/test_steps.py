@@ -207,7 +207,8 @@ class Fakes:
 
 def call(*outputs: str) -> Any:
     names = tuple(SimpleNamespace(text=one) for one in outputs)
-    return SimpleNamespace(given=None, steps=("one",), file=SimpleNamespace(outputs=names))
+    file, once = SimpleNamespace(outputs=names), SimpleNamespace(times=None)
+    return SimpleNamespace(given=None, steps=("one",), file=file, step=once)
 
 
 def test_only_declared_outputs_leave_a_steps_file() -> None:
