@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from dissectors.asn1 import codec
 from dissectors.asn1.model import Value
-from dissectors.asn1.tlv import tlv
+from dissectors.asn1.tlv import read_tlv, tlv
 from dissectors.asn1.versions import Spec, parse_spec
 from dissectors.spec.functions import ES11, ESIPA
 from sgprobe.cases.match import Unresolved
@@ -176,7 +176,9 @@ class DeviceSays:
         parts += [ci, body.named("serverCertificate")]
         if any(one is None for one in parts):
             raise Unresolved("the server's answer to initiateAuthentication cannot be passed on")
-        context = body.named("ctxParams1") or self._context()
+        given = body.named("ctxParams1")
+        # a choice in a tag of its own: the card is given what stands inside
+        context = self._context() if given is None else given[read_tlv(given).body :]
         command = tlv("BF38", *(one for one in parts if one is not None), context)
         answer = await self.card(command)
         if compact_says.AUTHENTICATION in wanted and parts[0] is not None:

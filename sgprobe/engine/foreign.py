@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -13,6 +14,7 @@ from sgprobe.crypto.identities import EIDS
 from sgprobe.engine.names import Key
 from sgprobe.engine.outcome import Declined
 from sgprobe.host.operator_http import OperatorHttp
+from sgprobe.host.serve import url
 from sgprobe.host.world import World
 from sgprobe.links.tape import Address
 from sgprobe.links.tls import TlsSettings
@@ -76,6 +78,18 @@ class Foreign:
         if role != self.file.role:
             return None
         return self.file.endpoints.get(_ENDPOINTS.get((role, binding), ""))
+
+    def listeners(self, role: str) -> dict[str, str]:
+        """Return the role at each address of the product, as captures name them."""
+        found = {}
+        for binding in ("https", "coaps"):
+            endpoint = self.endpoint(role, binding)
+            if endpoint is None:
+                continue
+            with suppress(OSError):
+                for *_, (host, port, *_) in socket.getaddrinfo(endpoint.host, endpoint.port):
+                    found[url(binding, (str(host), int(port))).partition("://")[2]] = role
+        return found
 
     def add_to(self, world: World, name: str, binding: str) -> None:
         """Say where the product is, on the line of its role; raises Unresolved."""

@@ -64,6 +64,7 @@ from sgprobe.product.model import ProductFile
 # SGP.32 without a version of its own: what a case of SGP.22 is driven with
 _IOT = "1.2"
 _CURVES = {"nist-p256": "p256", "brainpool-p256r1": "brainpool"}
+_SEQUENCE = 1 << 31
 _UNKNOWN_ICCID = "8949000000000000997"
 _KEYS = {
     "keys.eim": "eim-sign",
@@ -236,6 +237,8 @@ class Stage:
         for name, url in self.world.addresses.items():
             role = next(role for role, known in self._named() if known == name)
             servers[url.partition("://")[2]] = role
+        if self.foreign is not None:
+            servers |= self.foreign.listeners(self.setting.role)
         # ES9+' and ES11': an eIM under test stands between the IPA and the servers
         relays = {"smdp": "eim", "smds": "eim"} if self.setting.role == "eim" else {}
         return Roles(servers, relays)
@@ -264,6 +267,8 @@ class Stage:
         config["eimPublicKeyData"] = {"eimPublicKey": spki(key).hex()}
         counter = product.number("eim-counter") or 0
         draft.put(Eim(eim_id, config, counter, product.token, ours.place))
+        # numbers of notifications and results that this eIM has not had: each counts once for it
+        draft.set(seq=int(self.world.clock.now() * 1000) % _SEQUENCE)
         state.commit(draft)
         self.world.euicc.reset()
 
