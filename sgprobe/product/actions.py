@@ -120,6 +120,7 @@ VERBS: dict[str, Verb] = {
             "reset": "eUICC: cut the power and reset",
             "manage": "eIM: manage an EID again, whose association had ended",
             "inject": "eIM: send what waits to an IPA that listens",
+            "bind": "SM-DPf: bind a profile to a one-time key of an eUICC",
         },
         {
             "activation-code": "download: the code",
