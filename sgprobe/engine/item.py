@@ -161,9 +161,10 @@ class Item:
         return result
 
     def _broken(self, error: Exception) -> None:
-        lines = traceback.format_exception(error)
-        self._note("internal", "".join(lines)[-8000:])
-        self.tally.add(Verdict.ERROR, _failed(error))
+        verdict, reason = _blame(error, talked=False)
+        if verdict is Verdict.ERROR:
+            self._note("internal", "".join(traceback.format_exception(error))[-8000:])
+        self.tally.add(verdict, reason)
 
     def _result(self, seconds: float) -> Result:
         verdict, reason, warnings = self.tally.verdict, self.tally.reason, self.tally.warnings

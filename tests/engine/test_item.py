@@ -10,6 +10,7 @@ import pytest
 from play_helpers import GOOD, UNDOABLE, WRONG, ended, play
 
 from sgprobe import events as e
+from sgprobe.cases.match import Unresolved
 from sgprobe.engine.item import Facts
 from sgprobe.engine.stage import Stage
 from sgprobe.engine.steps import Player
@@ -210,6 +211,18 @@ def test_a_stage_that_cannot_be_set_is_an_error(
     assert result.verdict is Verdict.ERROR
     assert "no port is left" in result.reason
     assert isinstance(told[-1], e.ItemEnded)
+
+
+def test_what_the_bench_lacks_is_inconclusive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lacking(self: Stage) -> None:
+        raise Unresolved("bench lacks `endpoints: {esipa: URL}`")
+
+    monkeypatch.setattr(Stage, "__aenter__", lacking)
+    result, _ = play(tmp_path, body())
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.reason == "bench lacks `endpoints: {esipa: URL}`"
 
 
 def test_an_item_over_its_limit_is_given_up(
