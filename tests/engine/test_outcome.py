@@ -21,7 +21,7 @@ def tally(*verdicts: Verdict, checks: int = 1) -> Tally:
     return made
 
 
-@pytest.mark.parametrize(("one", "other"), product(ORDER, ORDER))
+@pytest.mark.parametrize(("one", "other"), list(product(ORDER, ORDER)))
 def test_the_worst_wins(one: Verdict, other: Verdict) -> None:
     assert tally(one, other).verdict is max(one, other, key=ORDER.index)
 
