@@ -17,7 +17,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from sgprobe.cli.command import UserError
+from sgprobe.cli.command import NO_RUN, UserError
 from sgprobe.report.bundle import BadBundle, pack, verify
 from sgprobe.report.folder import NoResults
 from sgprobe.report.redact import KINDS
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _pack(text: str, arguments: argparse.Namespace) -> int:
     folder = Path(text)
     if not folder.is_dir():
-        raise UserError(f"{plain(text)}: no such folder")
+        raise UserError(f"{plain(text)}: no such folder", NO_RUN)
     out = Path(arguments.out) if arguments.out else _beside(folder)
     sign = _signer(arguments.sign) if arguments.sign else None
     try:

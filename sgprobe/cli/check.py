@@ -39,7 +39,10 @@ def run(arguments: argparse.Namespace) -> int:
     paths = [Path(text) for text in arguments.paths] or [data_dir("suites")]
     for path in paths:
         if not path.exists():
-            raise UserError(f"{safe(str(path))}: no such file or folder")
+            raise UserError(
+                f"{safe(str(path))}: no such file or folder",
+                "without a path the suites are checked",
+            )
     checked = check_paths(paths, (spec,) if spec is not None else ())
     if not checked.files and not checked.problems:
         raise UserError("no case here", "cases are files named <ID>.case.yaml")

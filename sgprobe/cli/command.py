@@ -10,6 +10,9 @@ from typing import NoReturn
 from sgprobe.cli.verbs import Verb
 
 USAGE = 4
+# the hint where results of a run are looked for and not found
+NO_RUN = "`sgprobe run --out DIR` writes one; that of the last run is reports/results/latest"
+_MOST_PORT = 0xFFFF
 
 
 class UserError(Exception):
@@ -23,6 +26,13 @@ class UserError(Exception):
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UserError(message, f"`{self.prog} --help` lists the options")
+
+
+def port(text: str) -> int:
+    """Read the number of a port; 0 is a free one."""
+    if not (text.isascii() and text.isdigit() and int(text[:6]) <= _MOST_PORT):
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is no port: 0 to {_MOST_PORT}")
+    return int(text)
 
 
 def run_verb(name: str, verb: Verb, arguments: list[str]) -> int:

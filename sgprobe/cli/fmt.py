@@ -30,7 +30,10 @@ def run(arguments: argparse.Namespace) -> int:
     paths = [Path(text) for text in arguments.paths]
     for path in paths:
         if not path.exists():
-            raise UserError(f"{safe(str(path))}: no such file or folder")
+            raise UserError(
+                f"{safe(str(path))}: no such file or folder",
+                "`sgprobe fmt suites/` writes those that come along",
+            )
     for path in files_of(paths):
         try:
             read_file(path)

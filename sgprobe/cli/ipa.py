@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from dissectors.asn1 import codec
 from sgprobe.cli.coap import add_coap, chosen_coap
-from sgprobe.cli.command import UserError
+from sgprobe.cli.command import UserError, port
 from sgprobe.cli.link import add_link, chosen_link
 from sgprobe.cli.serve import known_place
 from sgprobe.cli.specs import add_spec, chosen_spec
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     poll = commands.add_parser("poll", help="fetch and handle packages until there are none")
     listen = commands.add_parser("listen", help="take the packages that an eIM injects")
     listen.add_argument("--host", default="127.0.0.1", help="default: loopback")
-    listen.add_argument("--port", type=int, default=0, help="default: a free one")
+    listen.add_argument("--port", type=port, default=0, help="default: a free one")
     download = commands.add_parser("download", help="download a profile over ES9+")
     download.add_argument("code", metavar="CODE", help="activation code, with or without LPA:")
     download.add_argument("--confirmation-code", metavar="CC")

@@ -16,7 +16,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from sgprobe.cli.command import UserError
+from sgprobe.cli.command import NO_RUN, UserError
 from sgprobe.problems import did_you_mean
 from sgprobe.report.compare import Comparison, compare, read_baseline
 from sgprobe.report.console import wants_colour
@@ -83,7 +83,7 @@ def load_run(folders: list[str]) -> Run:
     paths = [Path(text) for text in folders]
     for path in paths:
         if not path.exists():
-            raise UserError(f"{plain(str(path))}: no such file or folder")
+            raise UserError(f"{plain(str(path))}: no such file or folder", NO_RUN)
     try:
         return read_run(*paths)
     except NoResults as error:
@@ -128,7 +128,7 @@ def _compared(found: Run, baseline: str | None) -> Comparison | None:
     if baseline is None:
         return None
     if not Path(baseline).exists():
-        raise UserError(f"{plain(baseline)}: no such file or folder")
+        raise UserError(f"{plain(baseline)}: no such file or folder", NO_RUN)
     try:
         return compare(found, read_baseline(Path(baseline)))
     except NoResults as error:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sgprobe.cli.coap import add_coap, chosen_coap
-from sgprobe.cli.command import UserError
+from sgprobe.cli.command import UserError, port
 from sgprobe.cli.specs import add_spec, chosen_spec
 from sgprobe.cli.tape import add_tape, tape_path
 from sgprobe.crypto.keys import RSP_CURVES
@@ -35,12 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `sgprobe serve`."""
     parser.add_argument("role", choices=(*ROLES, SMDPF))
     parser.add_argument("--host", default="127.0.0.1", help="default: loopback")
-    parser.add_argument("--port", type=int, default=0, help="default: a free one")
+    parser.add_argument("--port", type=port, default=0, help="default: a free one")
     parser.add_argument("--coaps", action="store_true",
                         help="eim: CoAP over DTLS as well")  # fmt: skip
-    parser.add_argument("--coaps-port", type=int, default=0, help="of UDP; default: a free one")
+    parser.add_argument("--coaps-port", type=port, default=0, help="of UDP; default: a free one")
     add_coap(parser)
-    parser.add_argument("--operator-port", type=int, default=0,
+    parser.add_argument("--operator-port", type=port, default=0,
                         help="of the operator interface, on loopback")  # fmt: skip
     parser.add_argument("--curve", default="p256", choices=[str(curve) for curve in RSP_CURVES])
     add_spec(parser, "eim: the version it speaks; default SGP.32@1.2")
