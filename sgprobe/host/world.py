@@ -231,6 +231,8 @@ class World:
         settings = self._settings(role, own)
         host, port = self.plan.places.get(role, ("127.0.0.1", 0))
         faults, line = self._eim_fault if role == EIM else None, self.lines[role]
+        # a client that is not ours has no tape
+        tape = self.tape if self.plan.absent else None
         server: HttpsServer | CoapLink
         if binding == COAPS:
             if self.plan.eim_faults is not None and role == EIM:
@@ -238,12 +240,12 @@ class World:
             knobs = (self.plan.eim_knobs if role == EIM else self.plan.ipa_knobs) or self._knobs
             knobs = replace(knobs, spoil=self._spoil(role) or knobs.spoil)
             server = CoapLink(settings, handler=handler, host=host, port=port,
-                              mtu=self.plan.mtu, clock=self.clock,
+                              mtu=self.plan.mtu, clock=self.clock, tape=tape,
                               impairment=line, binding=self.plan.coap, knobs=knobs)  # fmt: skip
         else:
             server = HttpsServer(handler, settings, host=host, port=port, faults=faults,
                                  spoil=self._spoil(role),
-                                 clock=self.clock, impairment=line)  # fmt: skip
+                                 clock=self.clock, tape=tape, impairment=line)  # fmt: skip
         await server.start()
         self._servers.append(server)
         self._urls[name] = url(binding, server.address)

@@ -56,6 +56,7 @@ class Pipe(asyncio.Protocol):
         self._clock = clock
         self._tape = tape
         self._track: TcpTape | None = None
+        self._untaken: Tape | None = None
         self._transport: asyncio.Transport | None = None
         self._stops: set[str] = set()  # why nothing is read at the moment
         ways = impairment.connection() if impairment is not None else None
@@ -76,13 +77,17 @@ class Pipe(asyncio.Protocol):
         self.peer = transport.get_extra_info("peername")[:2]
         self.here = transport.get_extra_info("sockname")[:2]
         if self._tape is not None:
-            ends = (self.here, self.peer) if self._side == CLIENT else (self.peer, self.here)
-            self._track = self._tape.connection(*ends)
+            if self._side == CLIENT:
+                self._track = self._tape.asked(self.here, self.peer)
+            else:
+                # a client on the same tape has connected for sure when its first octets come
+                self._untaken = self._tape
         self._clock.touch()
         self._user.opened()
 
     def data_received(self, data: bytes) -> None:
         self._clock.touch()
+        self._take()
         if self._track is not None:
             self._track.data(1 - self._side, data)
         if self._inward is not None:
@@ -90,7 +95,14 @@ class Pipe(asyncio.Protocol):
         else:
             self._user.received(data)
 
+    def _take(self) -> None:
+        """Begin the server's record of the connection, unless the client has one."""
+        if self._untaken is not None:
+            self._track = self._untaken.taken(self.peer, self.here)
+            self._untaken = None
+
     def eof_received(self) -> bool:
+        self._take()
         if self._track is not None:
             self._track.end(1 - self._side)
         if self._inward is None:
@@ -107,6 +119,7 @@ class Pipe(asyncio.Protocol):
                 lane.drop()
         if self._line is not None:
             self._line.leave(self._back)
+        self._take()
         if self._track is not None and exc is not None:
             self._track.reset(1 - self._side)
         self._user.closed(exc)
@@ -166,6 +179,7 @@ class Pipe(asyncio.Protocol):
         if self.gone:
             return
         assert self._transport is not None
+        self._take()
         if self._track is not None:
             self._track.reset(self._side)
         # closing a socket that does not linger sends RST
@@ -194,6 +208,7 @@ class Pipe(asyncio.Protocol):
             return
         assert self._transport is not None
         self._clock.touch()
+        self._take()
         if self._track is not None:
             self._track.data(self._side, data)
         self._transport.write(data)
@@ -202,6 +217,7 @@ class Pipe(asyncio.Protocol):
         if self.gone:
             return
         assert self._transport is not None
+        self._take()
         if self._track is not None:
             self._track.end(self._side)
         self._transport.close()

@@ -38,6 +38,8 @@ class Tape:
         self._writer = PcapngWriter()
         self._secrets: set[bytes] = set()
         self._sequence = 0x1000
+        # connections that a client of ours writes: its server does not write them again
+        self._clients: set[tuple[Address, Address]] = set()
         file.write(self._writer.section(application=f"sgprobe {sgprobe.__version__}",
                                         comment=comment))  # fmt: skip
         file.write(self._writer.interface(_RAW_IP, name="sgprobe"))
@@ -53,6 +55,18 @@ class Tape:
         if line not in self._secrets and not self._file.closed:
             self._secrets.add(line)
             self._file.write(self._writer.secrets(line.rstrip(b"\n") + b"\n"))
+
+    def asked(self, client: Address, server: Address) -> TcpTape:
+        """Begin a TCP connection as its client sees it."""
+        self._clients.add((client, server))
+        return self.connection(client, server)
+
+    def taken(self, client: Address, server: Address) -> TcpTape | None:
+        """Begin a TCP connection as its server sees it; None where the client writes it."""
+        if (client, server) in self._clients:
+            self._clients.remove((client, server))
+            return None
+        return self.connection(client, server)
 
     def connection(self, client: Address, server: Address) -> TcpTape:
         """Begin a TCP connection."""
