@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dissectors.asn1.model import Value
+from dissectors.asn1.writer import EncodeError
 from dissectors.spec.functions import Function
+from sgprobe.cases.match import Unresolved
 from sgprobe.cases.messages import Message
 from sgprobe.cases.planned import Mutation
 from sgprobe.cases.templates import Template
 from sgprobe.engine.compose import Composer
+from sgprobe.engine.damage import DamageError
 from sgprobe.engine.fill import ABSENT
 
 SILENCE, REPEAT = "silence", "repeat"
+# what goes wrong where a role cannot say what a case, or a fault, wants
+FAULTS = (Unresolved, EncodeError, DamageError)
 
 
 @dataclass(frozen=True, slots=True)

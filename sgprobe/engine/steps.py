@@ -7,17 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dissectors.asn1.model import Value
-from dissectors.finding import Severity
 from sgprobe.cases import planned as p
 from sgprobe.cases import templates as t
-from sgprobe.cases.match import Difference, Match, Unresolved, match
+from sgprobe.cases.match import Match, Unresolved, match
+from sgprobe.engine.comparison import compare, summary
 from sgprobe.engine.fill import Filler
 from sgprobe.engine.heard import Heard
+from sgprobe.engine.links import impairment_of_point, link_text
 from sgprobe.engine.names import plain
 from sgprobe.engine.outcome import CannotJudge, Declined, StepFailed
-from sgprobe.engine.slot import Carried
 from sgprobe.engine.talk import Lost, Talk, Trouble
-from sgprobe.exchange import Request, Response
 from sgprobe.links.clock import ScenarioClock, deadline
 
 # how often one step may call a steps file
@@ -25,8 +24,6 @@ _MOST_TIMES = 1000
 # how long an expected message may take where the case does not say
 _PATIENCE = 30.0
 _LISTED = 6
-# HTTP statuses that say that nothing was done; CoAP codes are told as these
-_REFUSED = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,48 +222,12 @@ class Player:
         """Compare one message with what is expected of it."""
         self.names.current = heard
         try:
-            return self._judge(step, heard)
+            found, warnings = compare(step, heard, self.names)
         finally:
             self.names.current = None
-
-    def _judge(self, step: p.PlannedMessage, heard: Heard) -> Done:
-        broken = [one for one in heard.problems if one.severity is Severity.ERROR]
-        # a refusal by status has no message, and needs none
-        refused = isinstance(heard.carrier, Response) and heard.carrier.status >= _REFUSED
-        warnings = () if refused else tuple(
-            f"{heard.shown}: {one.text}" for one in heard.problems
-            if one.severity is not Severity.ERROR
-        )  # fmt: skip
-        trees: list[Match] = []
-        for name, template in step.binding:
-            trees.append(_under(name, match(template, _binding(name, heard), self.names)))
-        if step.template is not None:
-            if heard.value is None:
-                raise StepFailed(self._unreadable(step, heard, broken))
-            trees.append(match(step.template, heard.value, self.names))
-        elif heard.value is None and step.message.type_name is not None and not step.binding:
-            raise StepFailed(self._unreadable(step, heard, broken))
-        whole = _joined(trees)
-        # what a malformed message leaves out is no excuse for it
-        if whole is not None and not whole.good and not (whole.root.unsure and broken):
-            raise StepFailed(_summary(whole), whole, unsure=whole.root.unsure)
-        if broken:
-            raise StepFailed(f"{heard.shown} is malformed: {_listed(broken)}", whole)
         for name, path in step.captures:
             self._capture(name, path, heard.value)
-        return Done(whole.named if whole is not None else 1, (heard.n,), whole, (), warnings)
-
-    def _unreadable(self, step: p.PlannedMessage, heard: Heard, broken: list[Any]) -> str:
-        carrier = heard.carrier
-        if isinstance(carrier, Response) and carrier.status >= _REFUSED:
-            shown = f" with {carrier.media}" if carrier.media else ""
-            return f"no {step.message.name}: status {heard.status}{shown} in its place"
-        if heard.octets:
-            why = _listed(broken) or "it cannot be read"
-        else:
-            why = "the answer is empty"
-        status = f" (status {heard.status})" if heard.status is not None else ""
-        return f"no {step.message.name}: {why}{status}"
+        return Done(found.named if found is not None else 1, (heard.n,), found, (), warnings)
 
     def _capture(self, name: str, path: p.Path, value: Value) -> None:
         for place in path:
@@ -431,7 +392,7 @@ class Player:
             template = replace(template, is_set=True)
         found = match(template, _texts(rows), self.names)
         if not found.good:
-            raise StepFailed(f"{part}: {_summary(found)}", found, unsure=found.root.unsure)
+            raise StepFailed(f"{part}: {summary(found)}", found, unsure=found.root.unsure)
         return Done(found.named, match=found)
 
     def _link(self, step: p.PlannedLink) -> Done:
@@ -443,7 +404,7 @@ class Player:
             wanted = impairment_of_point(plain(point.value))
         stage = self.talk.stage
         stage.link(step.role, wanted)
-        return Done(notes=(("link", f"{step.role}: {_link_text(wanted)}"),))
+        return Done(notes=(("link", f"{step.role}: {link_text(wanted)}"),))
 
     async def _time(self, step: p.PlannedTime) -> Done:
         seconds = self.talk.seconds(step.amount)
@@ -474,94 +435,9 @@ class Player:
             return Done(checks=1)
 
 
-def impairment_of_point(written: Any) -> p.Impairment:
-    """Return the impairment that a point of an axis says."""
-    from sgprobe.durations import parse_duration
-
-    if written == "up" or written == "unreachable":
-        return p.Impairment(up=written == "up")
-
-    def numbers(name: str) -> tuple[int, ...]:
-        value = written.get(name, [])
-        return tuple(int(one) for one in (value if isinstance(value, list) else [value]))
-
-    delay = tuple((int(number), parse_duration(time) or 0.0)
-                  for number, time in written.get("delay", {}).items())  # fmt: skip
-    return p.Impairment(True, numbers("drop"), numbers("duplicate"), delay,
-                        written.get("toward", ""))  # fmt: skip
-
-
-def _link_text(wanted: p.Impairment) -> str:
-    if not wanted.up:
-        return "unreachable"
-    parts = [f"drop {list(wanted.drop)}"] if wanted.drop else []
-    parts += [f"duplicate {list(wanted.duplicate)}"] if wanted.duplicate else []
-    parts += [f"delay {dict(wanted.delay)}"] if wanted.delay else []
-    toward = f" toward {wanted.toward}" if wanted.toward else ""
-    return (", ".join(parts) or "up") + toward
-
-
 def _is_answer(step: p.PlannedMessage, lost: Lost) -> bool:
     same = lost.function.name == step.message.function.name
     return same and lost.sender == step.sender and not step.message.request
-
-
-def _binding(name: str, heard: Heard) -> dict[str, Any]:
-    """Return what the binding of a message says, by the names of the language."""
-    carrier = heard.carrier
-    found: dict[str, Any] = {}
-    if name == "apdu":
-        found = {"sw": heard.status} if heard.status is not None else {}
-        if isinstance(carrier, Carried):
-            found |= {"segments": carrier.segments, "channel": carrier.channel}
-        return found
-    if isinstance(carrier, Response):
-        code = carrier.header("coap-code")
-        if name == "coap":
-            if code is not None:
-                found["code"] = code
-        else:
-            found["status"] = carrier.status
-    elif isinstance(carrier, Request):
-        found |= {"method": carrier.method, "path": carrier.path}
-    if carrier is not None and name == "http":
-        if carrier.media:
-            found["header.content-type"] = carrier.media
-        found |= {f"header.{key.lower()}": value for key, value in carrier.headers}
-    return found
-
-
-def _under(name: str, found: Match) -> Match:
-    root = found.root
-    return Match(Difference(name, name, root.good, root.expected, root.actual, root.hint,
-                            root.inside, root.line, root.unsure))  # fmt: skip
-
-
-def _joined(trees: list[Match]) -> Match | None:
-    if not trees:
-        return None
-    if len(trees) == 1:
-        return trees[0]
-    inside = tuple(one for tree in trees for one in (tree.root.inside or (tree.root,)))
-    good = all(one.good for one in inside)
-    unsure = not good and all(one.good or one.unsure for one in inside)
-    return Match(Difference("", "", good, inside=inside, unsure=unsure),
-                 sum(tree.unnamed for tree in trees))  # fmt: skip
-
-
-def _summary(found: Match) -> str:
-    """Return the first differences in one line."""
-    texts = []
-    for one in found.differences[:3]:
-        hint = f" ({one.hint})" if one.hint else ""
-        where = f"{one.path or one.name}: " if one.path or one.name else ""
-        texts.append(f"{where}expected {one.expected}, got {one.actual}{hint}")
-    more = len(found.differences) - 3
-    return "; ".join(texts) + (f"; and {more} more" if more > 0 else "")
-
-
-def _listed(findings: list[Any]) -> str:
-    return "; ".join(f"{one.path}: {one.text}" if one.path else one.text for one in findings[:3])
 
 
 def _texts(rows: list[dict[str, Value]]) -> list[dict[str, Value]]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from dissectors.asn1.model import Value
-from dissectors.asn1.versions import Spec
-from dissectors.asn1.writer import EncodeError
 from dissectors.finding import Finding
 from dissectors.link.apdu_bpp import SEGMENTS
 from dissectors.spec.functions import ES9, ES11, FUNCTIONS, Function
@@ -29,11 +27,11 @@ from sgprobe.engine.compose import (
     needs_default,
     with_binding,
 )
-from sgprobe.engine.damage import DamageError
-from sgprobe.engine.disguise import SILENCE, Changed, Disguise
+from sgprobe.engine.disguise import FAULTS, Disguise
 from sgprobe.engine.end import Inbox
 from sgprobe.engine.fill import ABSENT, Filler
 from sgprobe.engine.heard import Heard, History
+from sgprobe.engine.impostor import Impostor
 from sgprobe.engine.stage import Setting, Stage
 from sgprobe.exchange import Request, Response
 from sgprobe.links.coap_shape import Unanswered
@@ -41,8 +39,6 @@ from sgprobe.links.fault import Broken
 from sgprobe.links.https_client import Unreachable
 from sgprobe.peers.effects import CardFailure
 
-# what goes wrong when a simulated role cannot say what a case wants
-FAULTS = (Unresolved, EncodeError, DamageError)
 _RSP = "2.5.0"
 _DONE = 0x9000
 _SILENCE = 3600.0
@@ -107,9 +103,11 @@ class Talk:
         self.stage = Stage(setting, self._serve, self._command, self.history)
         self.names = self.stage.names
         self.composer = Composer(setting.spec, self.names)
-        self.disguise = Disguise(setting.says, self.composer)
+        self.impostor = Impostor(
+            Disguise(setting.says, self.composer), setting.spec, self.stage.world.clock
+        )
         if setting.says and setting.role in ("ipa", "eim"):
-            self.stage.speak_through(self.change_request)
+            self.stage.speak_through(self.impostor.request)
         self.rules = {
             (peer.role, name): Rule(answers) for peer in peers for name, answers in peer.rules
         }
@@ -254,18 +252,10 @@ class Talk:
             self.inbox.put(Trouble(error))
             return
         if function is APDU:
-            answer = self._changed_apdu(answer)
+            answer = self.impostor.apdu(answer)
         self._said("euicc", sender, function, request=False, found=answer.read,
                    octets=answer.octets, transport="apdu", status=answer.status,
                    carrier=answer.carried)  # fmt: skip
-
-    def _changed_apdu(self, answer: card_talk.Answer) -> card_talk.Answer:
-        """Return an answer to a raw APDU, with what a planted fault makes of it."""
-        one = self.disguise.find(APDU, request=False, json=True)
-        if one is None or one.template is None:
-            return answer
-        value = Filler(self.names).fill(one.template, answer.read.value)
-        return replace(answer, read=replace(answer.read, value=value))
 
     # --- the product asks a server ---
 
@@ -273,8 +263,8 @@ class Talk:
         self, role: str, request: Request, default: Callable[[], Awaitable[Response]]
     ) -> Response:
         if role == self.role:
-            return await self._as_product(role, request, default)
-        version = self.spec if role in ("eim", "ipa") else self._rsp()
+            return await self.impostor.answer(role, request, default)
+        version = self.spec if role in ("eim", "ipa") else wire.rsp_of(self.spec)
         # what an IoT eUICC tells a server of SGP.22 has members of SGP.32 inside
         pinned = version if role in ("eim", "ipa") else None
         found = _at_server(role, wire.read_request(request, pinned))
@@ -300,77 +290,10 @@ class Talk:
                    transport=transport, status=_status(answer), carrier=answer)  # fmt: skip
         return answer
 
-    # --- a planted fault speaks for the product ---
-
-    async def _as_product(
-        self, role: str, request: Request, default: Callable[[], Awaitable[Response]]
-    ) -> Response:
-        """Answer as the product does, or as a planted fault makes it."""
-        answer = await default()
-        if not self.disguise.says:
-            return answer
-        version = self.spec if role == "eim" else self._rsp()
-        found = wire.read_request(request, version)
-        if found is None:
-            return answer
-        one = self.disguise.find(found.function, request=False, json=found.is_json)
-        if one is None:
-            return answer
-        read = wire.read_response(answer, found.function, request.path, version)
-        value = read.value if read is not None else None
-        try:
-            changed = self.disguise.change(one, answer.body, value)
-        except FAULTS:
-            # this answer has not what the fault changes
-            return answer
-        await self._late(changed)
-        return replace(answer, body=changed.body, status=changed.status or answer.status)
-
-    async def _late(self, changed: Changed) -> None:
-        clock = self.stage.world.clock
-        if changed.after:
-            await clock.sleep(changed.after)
-        if changed.word == SILENCE:
-            await clock.sleep(_SILENCE)
-
-    async def change_request(self, request: Request) -> Request:
-        """Return what the product asks, or what a planted fault makes of it."""
-        version = self.spec if "/es9plus/" not in request.path else self._rsp()
-        found = wire.read_request(request, version)
-        one = None if found is None else self.disguise.find(
-            found.function, request=True, json=found.is_json
-        )  # fmt: skip
-        if one is None or found is None:
-            return request
-        try:
-            changed = self.disguise.change(one, request.body, found.value)
-        except FAULTS:
-            return request
-        await self._late(changed)
-        return replace(request, body=changed.body)
-
-    def _change_card(self, function: Function, octets: bytes, value: Value, *, asks: bool) -> bytes:
-        one = self.disguise.find(function, request=asks, json=False)
-        if one is None:
-            return octets
-        try:
-            changed = self.disguise.change(one, octets, value)
-        except FAULTS:
-            return octets
-        if changed.word == SILENCE:
-            # it was never sent: to the product it looks as if the card had no answer
-            raise CardFailure(_NOTHING)
-        return changed.body
-
     def _client_of(self, role: str) -> str:
         """Return who asks a server: the IPA, or an eIM that relays or injects."""
         relays = self.role == "eim" and role in ("smdp", "smds")
         return "eim" if relays or role == "ipa" else "ipa"
-
-    def _rsp(self) -> Spec:
-        from dissectors.asn1.versions import parse_spec
-
-        return parse_spec(self.spec.imports) if self.spec.imports else self.spec
 
     async def _answer(
         self,
@@ -481,8 +404,8 @@ class Talk:
             answer = default(command)
             read = recognise_answer(function, answer, self.card_spec)
             value = read.value if read is not None else None
-            return self._change_card(function, answer, value, asks=False) if answer else answer
-        changed = self._change_card(function, command, found.value, asks=True)
+            return self.impostor.card(function, answer, value, asks=False) if answer else answer
+        changed = self.impostor.card(function, command, found.value, asks=True)
         if changed != command:
             command, found = changed, recognise_command(changed, self.card_spec) or found
         self._said("ipa", "euicc", function, request=True, found=found, octets=command,
@@ -514,7 +437,7 @@ class Talk:
                 # only a planted fault comes this way
                 told = recognise_answer(found.function, answer, self.card_spec)
                 value = told.value if told is not None else None
-                return self._change_card(found.function, answer, value, asks=False)
+                return self.impostor.card(found.function, answer, value, asks=False)
             if found is not None and self.role == "ipa":
                 self._said("ipa", "euicc", found.function, request=True, found=found, octets=whole,
                            transport="apdu")  # fmt: skip

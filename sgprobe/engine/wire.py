@@ -43,6 +43,11 @@ def version_of(spec: Spec, function: Function, *, is_json: bool) -> Spec:
     return parse_spec(spec.imports) if rsp and on_servers and spec.imports else spec
 
 
+def rsp_of(spec: Spec) -> Spec:
+    """Return the version of SGP.22 beside a version of SGP.32."""
+    return parse_spec(spec.imports) if spec.imports else spec
+
+
 def encode(message: Message, spec: Spec, value: Value) -> bytes:
     """Return the body of a message; EncodeError says what cannot be encoded."""
     version = version_of(spec, message.function, is_json=message.json)

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from sgprobe.cases.planned import Impairment
-from sgprobe.engine.links import impairment_of
-from sgprobe.engine.steps import _link_text, impairment_of_point
+from sgprobe.engine.links import impairment_of, impairment_of_point, link_text
 from sgprobe.links.impairment import Perfect
 
 
@@ -62,4 +61,4 @@ def test_a_link_without_faults_is_perfect() -> None:
 )  # fmt: skip
 def test_points_of_an_axis(written: Any, wanted: Impairment, shown: str) -> None:
     assert impairment_of_point(written) == wanted
-    assert _link_text(wanted) == shown
+    assert link_text(wanted) == shown

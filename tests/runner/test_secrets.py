@@ -77,7 +77,7 @@ def everything(item: Item, told: list[e.Event]) -> str:
     talk = item._talk
     assert isinstance(talk, Talk)
     stage = talk.stage
-    parts = [item, item.options, talk, talk.names, talk.history, talk.composer, talk.disguise]
+    parts = [item, item.options, talk, talk.names, talk.history, talk.composer, talk.impostor]
     parts += [stage, stage.setting, stage.world, stage.device, stage.card_says, stage.references]
     return "\n".join([*lines, failure_text(told), *map(repr, parts)])
 
