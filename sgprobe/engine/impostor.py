@@ -35,7 +35,7 @@ class Impostor:
         answer = await default()
         if not self.disguise.says:
             return answer
-        version = self.spec if role == "eim" else wire.rsp_of(self.spec)
+        version = self.spec if role in ("eim", "ipa") else wire.rsp_of(self.spec)
         found = wire.read_request(request, version)
         if found is None:
             return answer

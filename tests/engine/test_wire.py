@@ -108,3 +108,11 @@ def test_deep_bodies_are_read(body: bytes) -> None:
         found = wire.read_response(Response(200, media, body), IAU.function, "", SPEC)
         assert found is None or found.value is None or found.problems
         assert wire.member_octets(body, "header") is None
+
+
+def test_a_message_of_another_version_is_heard() -> None:
+    """A product may send what the version of the run does not have."""
+    asked = Request(ASN1_PATH, ASN1_MEDIA, bytes.fromhex("bf4e00"))
+    found = wire.read_request(asked, parse_spec("SGP.22@2.5"))
+    assert found is not None
+    assert found.type == "TransferEimPackageRequest"
