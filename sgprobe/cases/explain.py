@@ -179,7 +179,9 @@ def _participants(case: m.Case) -> list[str]:
             found[step.role.text] = None
         elif isinstance(step, m.GroupStep):
             pending = [one for branch in step.branches for one in branch] + pending
-    return list(found) or list(case.roles)
+    if not any(_is_iut(role, case) for role in found):
+        return [*case.roles, *found]
+    return list(found)
 
 
 def _arrows(step: m.Step, case: m.Case, pad: str) -> Iterator[str]:

@@ -44,6 +44,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"--report: no report {error.args[0]!r}", f"known: {known}") from None
     if options.iut and not Path(options.iut).is_file():
         raise UserError(f"{options.iut}: no such product file", "`sgprobe ics new` makes one")
+    if options.iut and arguments.jobs not in (None, "0", "1"):
+        # its queue, its counters and the ports that it is told to ask are there once
+        raise UserError("-n: there is one product under test, and its cases go one by one",
+                        "leave -n out, or --iut")  # fmt: skip
     try:
         chosen = paths_and_names(arguments.select, options.out)
     except LookupError as error:

@@ -319,6 +319,11 @@ class Stage:
         }
         return names
 
+    @property
+    def sees_card(self) -> bool:
+        """Say whether APDUs between the IPA and its eUICC pass the bench."""
+        return self.foreign is None or self.setting.role != "ipa"
+
     def ordered(self, name: str) -> str:
         """Return a member of what the SM-DP+, under test or simulated, gave for its last order."""
         if self.foreign is not None and self.setting.role == "smdp":
@@ -327,7 +332,10 @@ class Stage:
                 # SGP.22 §4.1: the third part of an activation code
                 parts = str(self.foreign.given.get("activationCode") or "").split("$")
                 return parts[2] if len(parts) > 2 else ""
-            return iccid_octets(told).hex() if name == "iccid" and len(told) < 20 else told
+            # operators tell digits, on ES2+ filled up with F; messages have the octets
+            digits = told.upper().rstrip("F")
+            is_text = name == "iccid" and digits.isdecimal() and digits.startswith("89")
+            return iccid_octets(digits).hex() if is_text else told
         references = self.references
         if name == "iccid":
             return iccid_octets(references.iccid).hex() if references.iccid else ""

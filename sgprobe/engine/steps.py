@@ -177,6 +177,8 @@ class Player:
         return Done(messages=tuple(one.n for one in said if one.request))
 
     async def _expect(self, step: p.PlannedMessage) -> Done:
+        if (step.sender, step.receiver) == ("ipa", "euicc") and not self.talk.stage.sees_card:
+            raise Unresolved("bench lacks a view of the card: the IPA under test has its own")
         limit = self.talk.seconds(step.within) if step.within is not None else _PATIENCE
         begin = self.cursor
         try:
