@@ -7,7 +7,7 @@ import re
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sgprobe.cases import planned as p
 from sgprobe.cases.match import Unresolved
 from sgprobe.cases.suite import Suite
 from sgprobe.engine.association import tokenless
+from sgprobe.engine.card_view import UNSEEN, about_card
 from sgprobe.engine.damage import DamageError
 from sgprobe.engine.disguise import Says
 from sgprobe.engine.frames import frames_of
@@ -335,6 +336,9 @@ class Item:
             name = rule.name or rule.quantifier
             self.emit(StepStarted(self.name, step, "trace", name, time.time(), self._now(),
                                   rule.source.line, rule.source.end_line))  # fmt: skip
+            if not talk.stage.sees_card and about_card(outcome.rule):
+                outcome = replace(outcome, verdict=Verdict.INCONCLUSIVE, text=UNSEEN, checks=0,
+                                  difference=None)  # fmt: skip
             self.tally.checks += outcome.checks
             reason = outcome.text if outcome.verdict is not Verdict.PASS else ""
             if outcome.verdict is not Verdict.NOT_APPLICABLE:

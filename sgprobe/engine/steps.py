@@ -10,6 +10,7 @@ from dissectors.asn1.model import Value
 from sgprobe.cases import planned as p
 from sgprobe.cases import templates as t
 from sgprobe.cases.match import Match, Unresolved, match
+from sgprobe.engine.card_view import UNSEEN
 from sgprobe.engine.comparison import compare, summary
 from sgprobe.engine.fill import Filler
 from sgprobe.engine.heard import Heard
@@ -178,7 +179,7 @@ class Player:
 
     async def _expect(self, step: p.PlannedMessage) -> Done:
         if (step.sender, step.receiver) == ("ipa", "euicc") and not self.talk.stage.sees_card:
-            raise Unresolved("bench lacks a view of the card: the IPA under test has its own")
+            raise Unresolved(UNSEEN)
         limit = self.talk.seconds(step.within) if step.within is not None else _PATIENCE
         begin = self.cursor
         try:
