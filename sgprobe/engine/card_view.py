@@ -23,8 +23,7 @@ def about_card(rule: PlannedTrace) -> bool:
     nodes = [node for node in (rule.rule.where, rule.rule.test) if node is not None]
     words = [word for node in nodes for word in _words(node)]
     return any(
-        word in (_CARD, _APDU) or word.startswith(f"{_APDU}.") or word in _types()
-        for word in words
+        word in (_CARD, _APDU) or word.startswith(f"{_APDU}.") or word in _types() for word in words
     )
 
 
