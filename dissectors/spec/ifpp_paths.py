@@ -10,20 +10,22 @@ from dissectors.spec.functions import FUNCTIONS, IFPP, Function
 BASE = "/ifpp/v0/"
 # where an SM-DPf tells an MSP: below an address that the MSP has named
 NOTIFIED = "/reports"
-_ID = r"[^/]{1,128}"
-_ROUTES = (
+# what stands in braces is a member of the function that travels in its path
+ROUTES = (
     ("POST", "es2f/orders", "orderProfiles"),
-    ("GET", f"es2f/orders/{_ID}", "showOrder"),
-    ("POST", f"es2f/orders/{_ID}/withdraw", "withdrawProfiles"),
+    ("GET", "es2f/orders/{orderId}", "showOrder"),
+    ("POST", "es2f/orders/{orderId}/withdraw", "withdrawProfiles"),
     ("POST", "esed1/batches", "deliverEuiccData"),
     ("POST", "esed2/batches", "handOverEuiccData"),
     ("POST", "esbpp/requests", "requestPackages"),
-    ("GET", f"esbpp/jobs/{_ID}", "showJob"),
-    ("GET", f"esbpp/deliveries/{_ID}/.{{1,256}}", "fetchDelivery"),
+    ("GET", "esbpp/jobs/{jobId}", "showJob"),
+    ("GET", "esbpp/deliveries/{deliveryId}/{file}", "fetchDelivery"),
     ("POST", "esbpp/reports", "reportLoading"),
-    ("GET", f"esbpp/reports/{_ID}/gaps", "showGaps"),
+    ("GET", "esbpp/reports/{deliveryId}/gaps", "showGaps"),
     ("POST", "esbpp/removals", "reportRemovals"),
 )
+FILE = "file"
+_BRACES = re.compile(r"\{(\w+)\}")
 # members whose base64 text is DER, and its type
 DER_MEMBERS = {
     "batch": "EuiccDataBatch",
@@ -38,9 +40,26 @@ def _functions() -> dict[str, Function]:
     return {one.json: one for one in FUNCTIONS if one.interface in IFPP and one.json is not None}
 
 
-_PATTERNS = tuple(
-    (method, re.compile(re.escape(BASE) + path), name) for method, path, name in _ROUTES
-)
+def _pattern(path: str) -> re.Pattern[str]:
+    def group(found: re.Match[str]) -> str:
+        return f"(?P<{found[1]}>{'.{1,256}' if found[1] == FILE else '[^/]{1,128}'})"
+
+    return re.compile(re.escape(BASE) + _BRACES.sub(group, path))
+
+
+_PATTERNS = tuple((method, _pattern(path), name) for method, path, name in ROUTES)
+
+
+def route(name: str) -> tuple[str, str, tuple[str, ...]]:
+    """Return the method of a JSON function, its path, and the members that the path holds."""
+    method, path = next((method, path) for method, path, known in ROUTES if known == name)
+    return method, BASE + path, tuple(_BRACES.findall(path))
+
+
+def members_at(path: str) -> dict[str, str]:
+    """Return the members that a path of the binding holds."""
+    found = (pattern.fullmatch(path) for _, pattern, _ in _PATTERNS)
+    return next((one.groupdict() for one in found if one is not None), {})
 
 
 def function_at(method: str, path: str) -> Function | None:

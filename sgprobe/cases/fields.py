@@ -230,7 +230,7 @@ def _indexes(place: _Place, context: Context) -> Template | None:
         if template is not None:
             at.append((int(name), template))
     at.sort(key=lambda one: one[0])
-    if context.sending:
+    if context.sending and not context.partial:
         if [index for index, _ in at] != list(range(len(at))):
             context.problems.add(
                 place.source, "what we send needs every element of the list, from [0] on"

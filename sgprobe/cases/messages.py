@@ -9,8 +9,10 @@ from dissectors.asn1 import codec
 from dissectors.asn1 import model as asn1
 from dissectors.asn1.model import Schema, Type
 from dissectors.asn1.versions import Spec, parse_spec
-from dissectors.spec.functions import ES9, ES11, FUNCTIONS, Function
+from dissectors.spec.functions import ES9, ES11, ESBPP, FUNCTIONS, Function
+from dissectors.spec.functions import IFPP as FACTORY
 from sgprobe.cases.apdus import APDU, apdu_type
+from sgprobe.cases.ifpp_messages import ifpp_type
 from sgprobe.cases.json_messages import json_type
 from sgprobe.cases.model import ENDS
 
@@ -18,6 +20,10 @@ from sgprobe.cases.model import ENDS
 _PRIMED = frozenset({ES9, ES11})
 # the binding of this project, and what is spoken in its cases beside it
 IFPP = "IFPP"
+# of its functions those that carry a message as octets, beside JSON
+_BARE = frozenset({"ReportLoading"})
+# a result that comes from the field goes to the SM-DPf like to an SM-DP+. FLOW-OPT
+_FIELD = "HandleNotification"
 _IOT, _RSP = parse_spec("SGP.32@1.2"), parse_spec("SGP.22@2.5")
 
 
@@ -64,6 +70,8 @@ def _type(message: Message, spec: Spec) -> Type | None:
     loaded = codec.load(version)
     if message.function is APDU:
         return apdu_type(message.request, loaded.schema)
+    if message.json and message.function.interface in FACTORY:
+        return ifpp_type(message.function, message.request)
     if message.json:
         return json_type(message.function, message.request, loaded.schema)
     if message.type_name is None or message.type_name not in loaded:
@@ -109,24 +117,41 @@ def messages(sender: str, receiver: str) -> dict[str, tuple[Message, ...]]:
     """Return what one role may send to another, by name."""
     found: dict[str, list[Message]] = {}
     for function in (*FUNCTIONS, APDU):
-        clients = {function.sender}
-        if function.interface in _PRIMED:
-            clients.add("eim")
+        clients, servers = _ends(function)
         for request in (True, False):
-            ends = (clients, {function.receiver})
+            ends = (clients, servers)
             senders, receivers = ends if request else ends[::-1]
             if sender not in senders or receiver not in receivers:
                 continue
             name = function.request if request else function.response
-            if name is not None:
+            bare = function.interface not in FACTORY or function.name in _BARE
+            if name is not None and bare:
                 found.setdefault(name, []).append(Message(name, function, request, False, name))
             if (function.json is not None and function.path is not None) or _json_only(function):
                 json = function.json or function.name
-                found.setdefault(json, []).append(Message(json, function, request, True, name))
+                carried = name if bare else None
+                found.setdefault(json, []).append(Message(json, function, request, True, carried))
     return {name: tuple(several) for name, several in found.items()}
 
 
+def _ends(function: Function) -> tuple[set[str], set[str]]:
+    """Return who may ask and who may answer."""
+    clients, servers = {function.sender}, {function.receiver}
+    if function.interface in _PRIMED:
+        clients.add("eim")
+    if function.interface == ESBPP:
+        # the device maker stands between the line and the SM-DPf
+        clients.add("dm")
+    if function.receiver == "fpa":
+        servers.add("dm")
+    if function.interface == ES9 and function.name == _FIELD:
+        servers.add("smdpf")
+    return clients, servers
+
+
 def _json_only(function: Function) -> bool:
+    if function.interface in FACTORY:
+        return True
     # ES11 shares the path prefix of ES9+ and has no row of its own; APDUs have no type at all
     return function is APDU or (function.interface == ES11 and function.json is not None)
 

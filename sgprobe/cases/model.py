@@ -12,8 +12,8 @@ ROLES = (
     "ipa", "eim", "smdp", "smds", "euicc",
     "eum", "smdpf", "fpa", "msp", "system", "device", "bench",
 )  # fmt: skip
-# who may stand in an arrow beside the roles: the one that orders profiles
-ENDS = (*ROLES, "operator")
+# who may stand in an arrow beside the roles: who orders profiles, and the device maker
+ENDS = (*ROLES, "operator", "dm")
 
 
 @dataclass(frozen=True, slots=True)
