@@ -95,7 +95,7 @@ def _wanted(name: str, names: list[str]) -> bool:
 
 def _told(known: Any, chosen: Any, kills: Any, *, whole: bool) -> dict[str, Any]:
     from sgprobe.mutants.hunt import BROKEN, CAUGHT, SURVIVED, case_paths
-    from sgprobe.mutants.rules import rules_without
+    from sgprobe.mutants.rules import rules_without, unseen_rules
 
     caught = {one.mutant for one in kills if one.outcome == CAUGHT}
     told: dict[str, Any] = {
@@ -114,6 +114,7 @@ def _told(known: Any, chosen: Any, kills: Any, *, whole: bool) -> dict[str, Any]
         biting = {one.case for one in kills if one.outcome == CAUGHT}
         told["cases_that_catch_none"] = sorted(set(case_paths()) - biting)
         told["rules_without_mutant"] = rules_without(known.values())
+        told["rules_no_case_can_see"] = unseen_rules()
     return told
 
 
@@ -129,6 +130,8 @@ def _text(told: dict[str, Any]) -> str:
     if rules:
         lines.append(f"{len(rules)} rules have no mutant: {', '.join(rules[:20])}"
                      + (", …" if len(rules) > 20 else ""))  # fmt: skip
+    for name, why in told.get("rules_no_case_can_see", {}).items():
+        lines.append(f"{name} cannot be seen by a case: {why}")
     lines.append(
         f"{told['mutants']} mutants: {told['caught']} caught, {len(told['survived'])} survivals, "
         f"{len(told['broken'])} broken      {told['seconds']} s"

@@ -1,4 +1,4 @@
-"""The named rules of all references, and those that no mutant switches off."""
+"""The named rules of all references, those that no mutant switches off, and why."""
 
 from __future__ import annotations
 
@@ -25,7 +25,12 @@ def all_rules() -> tuple[str, ...]:
     return tuple(dict.fromkeys(rule.name for table in TABLES for rule in table))
 
 
+def unseen_rules() -> dict[str, str]:
+    """Return the rules that no case can see, each with the reason."""
+    return {rule.name: rule.unseen for table in TABLES for rule in table if rule.unseen}
+
+
 def rules_without(mutants: Iterable[Mutant]) -> list[str]:
-    """Return the rules that no mutant switches off."""
-    planted = {name for one in mutants for name in one.off}
+    """Return the rules that no mutant switches off, though a case could see it."""
+    planted = {name for one in mutants for name in one.off} | unseen_rules().keys()
     return [name for name in all_rules() if name not in planted]

@@ -14,7 +14,7 @@ from sgprobe.engine.disguise import Says
 from sgprobe.fileerror import FileError, render
 from sgprobe.links.tls import TLS12
 from sgprobe.mutants.mutant import Mutant, compile_says, load_mutants
-from sgprobe.mutants.rules import all_rules, rules_without
+from sgprobe.mutants.rules import all_rules, rules_without, unseen_rules
 
 SPEC = parse_spec("SGP.32@1.2")
 GOOD = """\
@@ -135,4 +135,11 @@ def test_all_of_the_suite_fit_the_versions_they_are_tried_in() -> None:
 def test_rules_that_no_mutant_switches_off(tmp_path: Path) -> None:
     left = rules_without(loaded(tmp_path, GOOD).values())
     assert "EIM.EID-KNOWN" not in left
-    assert len(left) == len(all_rules()) - 1
+    assert len(left) == len(all_rules()) - 1 - len(unseen_rules())
+
+
+def test_a_rule_that_no_case_can_see_has_a_reason_and_no_mutant() -> None:
+    unseen = unseen_rules()
+    assert all(len(why) > 20 for why in unseen.values())
+    known = load_mutants(load_suite(data_dir("suites")))
+    assert not {name for one in known.values() for name in one.off} & unseen.keys()

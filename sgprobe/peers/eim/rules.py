@@ -12,8 +12,13 @@ FAULTY = frozenset({"EIM.SIGNATURE-TOKEN", "EIM.COUNTER-FRESH", "EIM.RESULT-ACKN
 # which it has for the first eUICC: of packages for another the signature is wrong
 FAULTY_TOKEN = 5
 
+_UNSEEN = {
+    "RESULT-DUPLICATE": "an order that has its result takes no other; only what the eIM itself"
+    " believes of the profiles would differ, which no message tells",
+}
+
 RULES: tuple[Rule, ...] = tuple(
-    Rule(f"{PREFIX}.{name}", clause, text)
+    Rule(f"{PREFIX}.{name}", clause, text, _UNSEEN.get(name, ""))
     for name, clause, text in (
         # HTTP
         ("CONTENT-TYPE", "SGP.32 §6.1.1", "the media type of the request is that of the binding"),

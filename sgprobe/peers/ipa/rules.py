@@ -6,8 +6,13 @@ from sgprobe.peers.rules import Rule
 
 PREFIX = "IPA"
 
+_UNSEEN = {
+    "TLS-NAME": "the handshake refuses a certificate of another name before any message is sent;"
+    " the rule serves hosts whose TLS does not compare names",
+}
+
 RULES: tuple[Rule, ...] = tuple(
-    Rule(f"{PREFIX}.{name}", clause, text)
+    Rule(f"{PREFIX}.{name}", clause, text, _UNSEEN.get(name, ""))
     for name, clause, text in (
         # HTTP
         ("CONTENT-TYPE", "SGP.32 §6.1.1", "a body has the media type of the binding"),
