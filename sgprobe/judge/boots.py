@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dissectors.trace.message import REQUEST, Message
 from sgprobe.crypto.certificates import read_certificate
+from sgprobe.crypto.chain import Anchor
 from sgprobe.crypto.errors import CertificateError
 from sgprobe.crypto.profiles import ID_ROLE
-from sgprobe.judge.chip import iccid_of
+from sgprobe.judge.chip import State, iccid_of, parse_state
 from sgprobe.judge.item import Refused, file_of, members_of, octets_of, text_of
 from sgprobe.judge.plan import Plan
+from sgprobe.judge.rules import KEPT
 from sgprobe.judge.sight import Sight, Talk
 from sgprobe.judge.usim import Step, What, steps
 from sgprobe.judge.whole import completeness, is_known, seen
+from sgprobe.peers.rules import Rules
 
 _RSP_INTERFACES = frozenset({"ES9+", "ES9+'", "ES11", "ESipa", "ES8+"})
 # ES10b.AuthenticateServer, PrepareDownload, LoadBoundProfilePackage, ES10f.IfppLoadContext
 _RSP_COMMANDS = {
     b"\xbf\x38": "BF38", b"\xbf\x21": "BF21", b"\xbf\x36": "BF36", b"\xff\x41": "FF41",
 }  # fmt: skip
+# a state costs three signatures to check
+_MOST_STATES = 16
 # id-rspRole dp-tls, dp-auth, dp-pb, ds-tls, ds-auth
 _RSP_ROLES = tuple(f"{ID_ROLE}.{number}" for number in range(3, 8))
 
@@ -39,7 +44,7 @@ class Shielded:
     why: str
 
 
-def read_shielded(files: Mapping[str, Path]) -> Shielded:
+def read_shielded(files: Mapping[str, Path], rules: Rules = KEPT) -> Shielded:
     """Return what came of the shielded boot."""
     vector = members_of(octets_of(file_of(files, "vector")), "the vector")
     try:
@@ -63,7 +68,7 @@ def read_shielded(files: Mapping[str, Path]) -> Shielded:
     last = tried[-1]
     if last.what is What.NO_ANSWER:
         return Shielded(iccid, imsi, False, True, f"AUTHENTICATE was answered {last.value}")
-    if last.response != res:
+    if last.response != res and rules.on("JUDGE.RES"):
         return Shielded(iccid, imsi, False, False, "RES is not the operator's")
     return Shielded(last.iccid, last.imsi, True, False, "RES is right")
 
@@ -87,15 +92,20 @@ class Boot:
     lacks: tuple[str, ...]
     # ICCIDs that were installed during the capture
     installed: frozenset[str]
+    # what the eUICC has signed on the way, in the order of its counter
+    states: tuple[State, ...] = ()
 
 
-def read_boot(files: Mapping[str, Path], plan: Plan) -> Boot:
+def read_boot(files: Mapping[str, Path], plan: Plan, anchors: Sequence[Anchor] = ()) -> Boot:
     """Return what the open first boot shows."""
+    rules = plan.rules
     sight = seen(file_of(files, "capture"), plan.canary)
     reached = _reached(sight, plan)
     end = float("inf") if reached is None else reached
+    # what counts as before the first function
+    until = end if rules.on("JUDGE.AFTER") else float("inf")
     before = [one for one in steps(sight.cards) if one.time <= end]
-    lacks = completeness(sight, files.get("counters"))
+    lacks = completeness(sight, files.get("counters"), rules)
     imsis = [one.imsi for one in before if one.what is What.ANSWER and one.imsi]
     cell = _cell(files.get("cell"), end)
     if cell is None:
@@ -109,11 +119,15 @@ def read_boot(files: Mapping[str, Path], plan: Plan) -> Boot:
         iccid,
         tuple(dict.fromkeys(iccids)),
         tuple(dict.fromkeys(imsis)),
-        tuple(dict.fromkeys([*traffic(sight, end), *_changes(before)])),
+        tuple(dict.fromkeys([
+            *(traffic(sight, until) if rules.on("JUDGE.TRAFFIC") else ()),
+            *(_changes(before) if rules.on("JUDGE.CARD-CHANGE") else ()),
+        ])),
         _strangers(sight, plan, end),
         lacks,
         _installed(sight),
-    )
+        _states(sight, plan, anchors),
+    )  # fmt: skip
 
 
 def _reached(sight: Sight, plan: Plan) -> float | None:
@@ -204,6 +218,21 @@ def _is_purpose(talk: Talk, plan: Plan) -> bool:
 def _installed(sight: Sight) -> frozenset[str]:
     results = (one for one in sight.messages if one.type == "ProfileInstallationResult")
     return frozenset(filter(None, map(_successful, results)))
+
+
+def _states(sight: Sight, plan: Plan, anchors: Sequence[Anchor]) -> tuple[State, ...]:
+    """Return the signed states of the device that the card was asked for; others say nothing."""
+    found: dict[int, State] = {}
+    for one in sight.messages:
+        if one.type != "GetSignedIfppStateResponse" or len(found) >= _MOST_STATES:
+            continue
+        try:
+            state = parse_state(one.octets, anchors)
+        except Refused:
+            continue
+        if state.eid == plan.eid:
+            found[state.counter] = state
+    return tuple(found[counter] for counter in sorted(found))
 
 
 def _successful(message: Message) -> str:

@@ -20,6 +20,7 @@ from sgprobe.crypto.ifpp_data import read_batch
 from sgprobe.crypto.ifpp_keys import Suite, check_proof, signed_part
 from sgprobe.crypto.signing import EUICC_SIGN_PIR
 from sgprobe.judge.item import Refused, file_of, octets_of
+from sgprobe.judge.plan import Plan
 from sgprobe.peers.delivery.entry import EntryError, read_package
 from sgprobe.peers.delivery.record import binding_record
 
@@ -182,13 +183,17 @@ class Result:
     raw: bytes = field(repr=False)
 
 
-def read_result(files: Mapping[str, Path], chips: Mapping[str, Chip]) -> Result:
+def read_result(files: Mapping[str, Path], chips: Mapping[str, Chip], plan: Plan) -> Result:
     """Return the result of a load (BF37), if one of the certified eUICCs has signed it."""
-    return parse_result(octets_of(file_of(files, "result")), chips)
+    raw = octets_of(file_of(files, "result"))
+    return parse_result(raw, chips, "" if plan.rules.on("JUDGE.RESULT-SIGNED") else plan.eid)
 
 
-def parse_result(raw: bytes, chips: Mapping[str, Chip]) -> Result:
-    """Return a result of a load, with the eUICC that has signed it."""
+def parse_result(raw: bytes, chips: Mapping[str, Chip], taken: str = "") -> Result:
+    """Return a result of a load, with the eUICC that has signed it.
+
+    `taken` is the EID whose signature is believed unseen: a judge that does not verify.
+    """
     if not chips:
         raise Refused("no certificate of an eUICC is at hand (E2 or E7)")
     tree = codec.load(RSP).tree("ProfileInstallationResult", raw)
@@ -204,14 +209,16 @@ def parse_result(raw: bytes, chips: Mapping[str, Chip]) -> Result:
         made = (data["transactionId"].lower(), iccid_of(told.get("iccid", "")), data["smdpOid"])
     except (TypeError, KeyError, AttributeError, StopIteration, ValueError):
         raise Refused("no result of a load (BF37)") from None
+    digest = hashlib.sha256(raw).hexdigest()
     for chip in chips.values():
         try:
             genuine = EUICC_SIGN_PIR.verify(chip.key, signature, signed)
         except CryptoError:
             genuine = False
         if genuine:
-            digest = hashlib.sha256(raw).hexdigest()
             return Result(*made, success, reason, chip.eid, digest, raw)
+    if taken:
+        return Result(*made, success, reason, taken, digest, raw)
     raise Refused("it is signed by no eUICC whose certificate is at hand")
 
 
@@ -221,6 +228,7 @@ class Inside:
 
     iccid: str
     enabled: bool
+    kind: str
     loaded_by: str
     network: str
     result: str
@@ -232,6 +240,8 @@ class State:
 
     eid: str
     challenge: str
+    # grows with every change that a state shows. RB-30
+    counter: int
     unused: int
     profiles: tuple[Inside, ...]
     chip: Chip = field(repr=False)
@@ -243,7 +253,11 @@ class State:
 
 def read_state(files: Mapping[str, Path], anchors: Sequence[Anchor]) -> State:
     """Return a signed state (FF45), if a certified eUICC has signed it."""
-    raw = octets_of(file_of(files, "state"))
+    return parse_state(octets_of(file_of(files, "state")), anchors)
+
+
+def parse_state(raw: bytes, anchors: Sequence[Anchor]) -> State:
+    """Return a signed state; who has asked for it is not judged."""
     tree = codec.load(SPEC).tree("GetSignedIfppStateResponse", raw)
     value: Any = tree.root.to_value() if tree.root is not None and not tree.findings else None
     if not isinstance(value, dict) or "ok" not in value:
@@ -263,6 +277,7 @@ def read_state(files: Mapping[str, Path], anchors: Sequence[Anchor]) -> State:
         Inside(
             iccid_of(one["iccid"]),
             bool(one["enabled"]),
+            str(one["profileClass"]),
             str(one["loadedBy"]),
             network_of(one.get("mccMnc", "")),
             one.get("pirDigest", ""),
@@ -270,7 +285,9 @@ def read_state(files: Mapping[str, Path], anchors: Sequence[Anchor]) -> State:
         for one in tbs["profiles"]
     )
     chip = Chip(tbs["eid"], key, frozenset())
-    return State(tbs["eid"], tbs["challenge"], tbs["unusedOtk"], inside, chip)
+    return State(
+        tbs["eid"], tbs["challenge"], tbs["stateCounter"], tbs["unusedOtk"], inside, chip
+    )  # fmt: skip
 
 
 _SIGNERS = ("euicc", "eum")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ from sgprobe.crypto.chain import Anchor
 from sgprobe.judge import boots, chip, line, papers, shipment
 from sgprobe.judge.item import Item, Refused
 from sgprobe.judge.plan import Plan, read_plan
+from sgprobe.judge.rules import judge_rules
 
 T = TypeVar("T")
 Files = Mapping[str, Path]
@@ -46,9 +47,9 @@ class Evidence:
         )  # type: ignore[return-value]  # fmt: skip
 
 
-def read(folder: Path, anchors: Sequence[Anchor]) -> Evidence:
+def read(folder: Path, anchors: Sequence[Anchor], off: frozenset[str] = frozenset()) -> Evidence:
     """Return the evidence in a directory; FileError says that `evidence.yaml` is wrong."""
-    plan = read_plan(folder)
+    plan = replace(read_plan(folder), rules=judge_rules(off))
     load = _item(plan, "E5", line.read_load)
     state = _item(plan, "E7", lambda files: _witnessed(files, plan, load.value, anchors))
     chips = _item(plan, "E2", lambda files: chip.read_chips(files, anchors))
@@ -62,15 +63,15 @@ def read(folder: Path, anchors: Sequence[Anchor]) -> Evidence:
         _item(plan, "E3", lambda files: chip.read_binding(files, anchors)),
         _item(plan, "E4", lambda files: shipment.read_shipment(files, anchors)),
         load,
-        _item(plan, "E6", lambda files: chip.read_result(files, known)),
+        _item(plan, "E6", lambda files: chip.read_result(files, known, plan)),
         state,
         _item(plan, "E8", lambda files: line.read_line_capture(files, plan)),
-        _item(plan, "E9", boots.read_shielded),
-        _item(plan, "E10", lambda files: boots.read_boot(files, plan)),
+        _item(plan, "E9", lambda files: boots.read_shielded(files, plan.rules)),
+        _item(plan, "E10", lambda files: boots.read_boot(files, plan, anchors)),
         _item(plan, "E11", lambda files: papers.read_answer(files, plan.key)),
         _item(plan, "E12", papers.read_report),
         _item(plan, "E13", lambda files: _custody(files, plan)),
-        _item(plan, "E14", lambda files: papers.read_statement(files, anchors)),
+        _item(plan, "E14", lambda files: papers.read_statement(files, anchors, plan.rules)),
     )
 
 
@@ -93,9 +94,11 @@ def _witnessed(
         raise Refused(f"it is the state of EID {state.eid}, not of the device")
     if not plan.challenge:
         raise Refused("evidence.yaml names no challenge of the witness")
-    if state.challenge != plan.challenge:
+    other = state.challenge != plan.challenge
+    if other and plan.rules.on("JUDGE.STATE-CHALLENGE"):
         raise Refused("it answers another challenge than the witness's: an older state?")
-    if load is not None and state.challenge in load.challenges:
+    known = load is not None and state.challenge in load.challenges
+    if known and plan.rules.on("JUDGE.STATE-WITNESS"):
         raise Refused("the station has used the witness's challenge: it was not the witness's own")
     return state
 

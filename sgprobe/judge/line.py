@@ -100,4 +100,6 @@ def read_line_capture(files: Mapping[str, Path], plan: Plan) -> LineCapture:
     """Return what the network of the line shows."""
     sight = seen(file_of(files, "capture"), plan.canary)
     strangers = {str(one.peer) for one in sight.talks if not is_known(one.flow, plan)}
-    return LineCapture(tuple(sorted(strangers)), completeness(sight, files.get("counters")))
+    return LineCapture(
+        tuple(sorted(strangers)), completeness(sight, files.get("counters"), plan.rules)
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sgprobe.judge.answers import Answer, Need
 from sgprobe.judge.boots import Boot
 from sgprobe.judge.evidence import Evidence
+from sgprobe.peers.rules import Rules
 
 _SHOWN = 4
 
@@ -14,14 +15,16 @@ def needed(evidence: Evidence) -> Answer:
     boot = evidence.boot.value
     if boot is None:
         return Answer(Need.UNKNOWN, (), (), (evidence.boot.lack,))
-    if boot.reached is None:
+    rules = evidence.plan.rules
+    if boot.reached is None and rules.on("JUDGE.REACHED"):
         lack = "E10 up to the first function: the capture never reaches it"
         return Answer(Need.UNKNOWN, (), (), (lack, *(f"E10: {one}" for one in boot.lacks)))
-    reasons = _needs(boot)
+    reasons = _needs(boot, rules)
     if reasons:
         return Answer(Need.NEEDED, reasons, ("E10",))
     shielded = evidence.shielded.value
-    if shielded is not None and not shielded.ok and shielded.dead:
+    dead = shielded is not None and not shielded.ok and shielded.dead
+    if shielded is not None and dead and rules.on("JUDGE.DEAD-SHIELD"):
         told = f"without a network no USIM answers ({shielded.why}), in a cell the device comes up"
         return Answer(Need.NEEDED, (told,), ("E9", "E10"))
     missing = _lacks(evidence, boot)
@@ -36,14 +39,14 @@ def needed(evidence: Evidence) -> Answer:
     return Answer(Need.NOT_NEEDED, because, ("E9", "E10"))
 
 
-def _needs(boot: Boot) -> tuple[str, ...]:
+def _needs(boot: Boot, rules: Rules) -> tuple[str, ...]:
     reasons = [f"before the first function: {one}" for one in boot.traffic]
     if len(reasons) > _SHOWN:
         reasons[_SHOWN:] = [f"and {len(boot.traffic) - _SHOWN} more of the kind"]
     for iccid in boot.iccids:
-        if boot.iccid and iccid != boot.iccid:
+        if boot.iccid and iccid != boot.iccid and rules.on("JUDGE.FIRST-PROFILE"):
             reasons.append(f"it registers with {iccid} first, and {boot.iccid} comes later")
-    if len(boot.imsis) > 1:
+    if len(boot.imsis) > 1 and rules.on("JUDGE.FIRST-IMSI"):
         reasons.append(f"it registers under several IMSIs: {', '.join(boot.imsis[:_SHOWN])}")
     return tuple(reasons)
 

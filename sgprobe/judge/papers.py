@@ -17,6 +17,8 @@ from sgprobe.crypto.certificates import read_certificate
 from sgprobe.crypto.chain import Anchor, Need, verify
 from sgprobe.crypto.errors import CryptoError
 from sgprobe.judge.item import Refused, file_of, members_of, octets_of, text_of
+from sgprobe.judge.rules import KEPT
+from sgprobe.peers.rules import Rules
 
 SPEC = "IFPP@0"
 ALGORITHM = "ecdsa-sha256-plain"
@@ -149,7 +151,9 @@ class Statement:
     iccid: str
 
 
-def read_statement(files: Mapping[str, Path], anchors: Sequence[Anchor]) -> Statement:
+def read_statement(
+    files: Mapping[str, Path], anchors: Sequence[Anchor], rules: Rules = KEPT
+) -> Statement:
     """Return the preload statement, if a certified EUM has signed it."""
     members = members_of(octets_of(file_of(files, "statement")), "the statement")
     body = _base64(members, "statement")
@@ -165,7 +169,7 @@ def read_statement(files: Mapping[str, Path], anchors: Sequence[Anchor]) -> Stat
         genuine = key is not None and keys.verify(key, _base64(members, "signature"), body)
     except CryptoError as error:
         raise Refused(str(error)) from None
-    if not genuine:
+    if not genuine and rules.on("JUDGE.STATEMENT-SIGNED"):
         raise Refused("it is not signed by the EUM")
     told = members_of(body, "'statement'")
     return Statement(text_of(told, "eid"), text_of(told, "iccid"))

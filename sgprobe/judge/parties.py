@@ -64,6 +64,9 @@ def coordinated(evidence: Evidence, op: str, place: Place) -> tuple[Answer, tupl
     """Answer question 3 for the operational profile, link by link."""
     kept = _BY_EUM if place is Place.EUM else _ALL
     links = tuple(make(evidence, op) for make in kept)
+    if not evidence.plan.rules.on("JUDGE.JOINS"):
+        for one in links:
+            one.unequal.clear()
     holding = [one for one in links if one.standing is Standing.HOLDS]
     broken = [one for one in links if one.standing is Standing.CONTRADICTED]
     used = sorted({key for one in holding + broken for key in one.used}, key=_number)

@@ -6,12 +6,19 @@ from sgprobe.judge.answers import Answer, Grade, Place
 from sgprobe.judge.evidence import Evidence
 
 _FPA, _EUM, _OTHER = "fpa", "eum", "unknown"
+_OPERATIONAL = "operational"
 
 
 def operational(evidence: Evidence) -> tuple[str, str]:
     """Return the ICCID that was enabled at the first function, and the item that shows it."""
     boot, shielded = evidence.boot.value, evidence.shielded.value
-    if boot is not None and boot.reached is not None and boot.iccid:
+    rules, state = evidence.plan.rules, evidence.state.value
+    if not rules.on("JUDGE.BEHAVIOUR") and state is not None:
+        told = [one.iccid for one in state.profiles if one.enabled and one.kind == _OPERATIONAL]
+        if told:
+            return told[0], "E7"
+    seen = boot is not None and (boot.reached is not None or not rules.on("JUDGE.REACHED"))
+    if boot is not None and seen and boot.iccid:
         return boot.iccid, "E10"
     if boot is None and shielded is not None and shielded.iccid:
         return shielded.iccid, "E9"
@@ -30,6 +37,9 @@ def where(evidence: Evidence) -> Answer:
         else:
             lack = f"the operational ICCID ({evidence.boot.lack})"
         return Answer(Place.UNKNOWN, (), (), (lack,))
+    if _out_of_order(evidence):
+        lack = "E7 from before the first boot: a state in E10 has a lower counter"
+        return Answer(Place.UNKNOWN, (), _sorted({source, "E7", "E10"}), (lack,))
     return (
         _in_field(evidence, op, source)
         or _at_eum(evidence, op, source)
@@ -40,17 +50,61 @@ def where(evidence: Evidence) -> Answer:
 def _in_field(evidence: Evidence, op: str, source: str) -> Answer | None:
     state, boot = evidence.state.value, evidence.boot.value
     because, used = [], {source}
-    if state is not None and state.find(op) is None:
+    rules = evidence.plan.rules
+    if state is not None and state.find(op) is None and rules.on("JUDGE.FIELD-STATE"):
         held = ", ".join(one.iccid for one in state.profiles) or "no profile"
         because.append(f"at the ship point the eUICC held {held}, and not {op}")
         used.add("E7")
-    if boot is not None and op in boot.installed:
+    if boot is not None and op in boot.installed and rules.on("JUDGE.FIELD-INSTALLED"):
         because.append(f"after the seal {op} was installed")
         used.add("E10")
+    again = _installed_again(evidence, op)
+    if again and rules.on("JUDGE.FIELD-COUNTER"):
+        because.append(again)
+        used |= {"E7", "E10"}
+    if dated_later(evidence) and not rules.on("JUDGE.CLOCKS"):
+        because.append("by the station's clock the load came after the seal")
+        used |= {"E5", "E13"}
     if not because:
         return None
     grade = Grade.PROVEN if "E7" in used else Grade.STRONG
     return Answer(Place.FIELD, tuple(because), _sorted(used), (), grade)
+
+
+def _installed_again(evidence: Evidence, op: str) -> str:
+    """Say that a later state has another installation of a profile than the one of the ship point.
+
+    The counter orders both states (RB-30): who deletes the profile and gets it again makes it grow.
+    """
+    state, boot = evidence.state.value, evidence.boot.value
+    was = state.find(op) if state is not None else None
+    if state is None or boot is None or was is None:
+        return ""
+    for later in boot.states:
+        now = later.find(op)
+        if later.counter <= state.counter or now is None:
+            continue
+        if (now.loaded_by, now.result) != (was.loaded_by, was.result):
+            grown = later.counter - state.counter
+            return (
+                f"{grown} changes after the seal {op} is another installation, "
+                f"loaded by: {now.loaded_by}"
+            )
+    return ""
+
+
+def _out_of_order(evidence: Evidence) -> bool:
+    """Say whether the state of the ship point is younger than one of the first boot."""
+    state, boot = evidence.state.value, evidence.boot.value
+    if state is None or boot is None or not evidence.plan.rules.on("JUDGE.STATE-ORDER"):
+        return False
+    return any(one.counter < state.counter for one in boot.states)
+
+
+def dated_later(evidence: Evidence) -> bool:
+    """Say whether by the station's clock the load came after the seal."""
+    custody, load = evidence.custody.value, evidence.load.value
+    return custody is not None and load is not None and load.last > custody.sealed.timestamp()
 
 
 def _at_eum(evidence: Evidence, op: str, source: str) -> Answer | None:
@@ -111,7 +165,8 @@ def _at_factory(evidence: Evidence, op: str, source: str) -> Answer:
         grade = Grade.PROVEN
     else:
         missing_state = evidence.state.lack
-        independent = traced and plan.reader == "independent"
+        alone = plan.reader != "independent" and plan.rules.on("JUDGE.READER")
+        independent = traced and not alone
         grade = Grade.STRONG if independent else Grade.WEAK if load is not None else Grade.NONE
         if grade is Grade.STRONG:
             because.append(f"the trace is that of an independent reader; {missing_state}")

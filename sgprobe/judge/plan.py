@@ -9,6 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from dissectors.spec.identity import is_eid
 from sgprobe.fileerror import FileError, Problem
+from sgprobe.judge.rules import KEPT
+from sgprobe.peers.rules import Rules
 from sgprobe.problems import Problems, shown
 from sgprobe.yamlfile import read_file
 from sgprobe.yamlnode import Mapping, Node, Scalar, Source
@@ -69,6 +71,7 @@ class Plan:
     items: Table[str, Table[str, Path]] = field(default_factory=dict)
     # who kept the APDU trace of E5
     reader: str = "station"
+    rules: Rules = field(default=KEPT, repr=False)
 
 
 def read_plan(folder: Path) -> Plan:

@@ -12,7 +12,7 @@ from sgprobe.judge.answers import Answer, Class, Need, Place, Together
 from sgprobe.judge.evidence import Evidence, read
 from sgprobe.judge.network import needed
 from sgprobe.judge.parties import Link, coordinated
-from sgprobe.judge.place import operational, where
+from sgprobe.judge.place import dated_later, operational, where
 
 FORMAT = 0
 _PRELOADED = (Place.FACTORY, Place.EUM)
@@ -56,9 +56,12 @@ class Verdict:
         }
 
 
-def judge(folder: Path, anchors: Sequence[Anchor]) -> Verdict:
-    """Judge an evidence directory; FileError says that its `evidence.yaml` cannot be used."""
-    return conclude(read(folder, anchors))
+def judge(folder: Path, anchors: Sequence[Anchor], off: frozenset[str] = frozenset()) -> Verdict:
+    """Judge an evidence directory; FileError says that its `evidence.yaml` cannot be used.
+
+    `off` names rules of the judge that are switched off: faults, to see who notices.
+    """
+    return conclude(read(folder, anchors, off))
 
 
 def conclude(evidence: Evidence) -> Verdict:
@@ -74,6 +77,9 @@ def conclude(evidence: Evidence) -> Verdict:
     missing = tuple(dict.fromkeys([*place.missing, *network.missing, *parties.missing]))
     if kind is Class.INCONCLUSIVE and at is Place.FIELD and evidence.state.value is None:
         missing = (evidence.state.lack, *missing)
+    if at is Place.FIELD and network.answer == Need.NOT_NEEDED:
+        # one of both is not so: what came in the field came over something
+        missing = ("E10 from the seal on: it does not show how the profile came", *missing)
     grade = "" if kind in (Class.INCONCLUSIVE, Class.INVALID) else str(place.grade)
     return Verdict(
         kind, grade, op, place, network, parties, links, missing, _remarks(evidence), evidence
@@ -96,7 +102,7 @@ def classify(evidence: Evidence, place: Place, need: Need, parties: str) -> Clas
     if place not in _PRELOADED:
         # a profile that came in the field and needed no network: one of both is not so
         return Class.INCONCLUSIVE
-    if parties != Together.COORDINATED:
+    if parties != Together.COORDINATED and evidence.plan.rules.on("JUDGE.ALL-LINKS"):
         return Class.UNCOORDINATED
     return Class.GENUINE if place is Place.FACTORY else Class.PRELOAD
 
@@ -104,8 +110,8 @@ def classify(evidence: Evidence, place: Place, need: Need, parties: str) -> Clas
 def _remarks(evidence: Evidence) -> tuple[str, ...]:
     """Return what a reader should know, and what decides nothing."""
     found = []
-    custody, load, line = evidence.custody.value, evidence.load.value, evidence.line.value
-    if custody is not None and load is not None and load.last > custody.sealed.timestamp():
+    line = evidence.line.value
+    if dated_later(evidence):
         found.append(
             "by the station's clock the load came after the seal; the order is decided by "
             "challenge and signed state, not by clocks"

@@ -9,7 +9,9 @@ from typing import Any
 from dissectors.link.stream import Flow
 from sgprobe.judge.item import Refused, be_file, members_of, octets_of
 from sgprobe.judge.plan import Plan
+from sgprobe.judge.rules import KEPT
 from sgprobe.judge.sight import Sight, SightError, see
+from sgprobe.peers.rules import Rules
 
 # seconds without a canary that still count as watched
 LONGEST_GAP = 15.0
@@ -29,12 +31,15 @@ def is_known(flow: Flow, plan: Plan) -> bool:
     return flow.client.host in plan.known or flow.server.host in plan.known
 
 
-def completeness(sight: Sight, counters: Path | None) -> tuple[str, ...]:
+def completeness(sight: Sight, counters: Path | None, rules: Rules = KEPT) -> tuple[str, ...]:
     """Say what is missing before a capture can show that something was absent."""
     lacks = [f"the capture is not whole: {note}" for note in sight.notes[:3]]
     if sight.overfull or sight.gaps:
         lacks.append("the capture has holes" if sight.gaps else "the capture is too large")
-    lacks += _canaries(sight)
+    if rules.on("JUDGE.CANARIES"):
+        lacks += _canaries(sight)
+    if not rules.on("JUDGE.COUNTERS"):
+        return tuple(lacks)
     if counters is None:
         lacks.append("counters of the interfaces")
     else:

@@ -21,6 +21,7 @@ from vectors.ifpp.names import (
     DEVICE,
     DNS,
     HERE,
+    LAB_CHALLENGE,
     OPERATIONAL,
     PURPOSE,
     PURPOSE_PORT,
@@ -92,6 +93,13 @@ class Boot:
 
         story = self.story
         Slot(CardDevice(story.card, self.clock), clock=self.clock, tape=self.tape).run(process())
+
+    def state(self) -> None:
+        """The lab asks the eUICC for its signed state."""
+        story = self.story
+        slot = Slot(CardDevice(story.card, self.clock), clock=self.clock, tape=self.tape)
+        told = slot.run(es10f.witness(LAB_CHALLENGE))
+        assert isinstance(told, es10f.State), told
 
     def swap(self) -> None:
         """An SMS brings OTA data; the applet takes another IMSI and asks for a refresh."""

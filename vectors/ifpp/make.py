@@ -219,6 +219,32 @@ def known_challenge(folder: Path) -> None:
     _finished(story)
 
 
+def changed_after_seal(folder: Path) -> None:
+    """Between seal and first boot the profile was installed again; the counter tells."""
+    story = Story(folder)
+    _line(story)
+    story.load()
+    story.seal()
+    _reported(story)
+    story.shielded()
+    story.install_again()
+    story.boot(Boot.state, Boot.attach, Boot.purpose)
+    story.close()
+
+
+def late_state(folder: Path) -> None:
+    """The state that is said to be of the ship point was signed after the first boot."""
+    story = Story(folder)
+    _line(story)
+    story.load()
+    _reported(story)
+    story.shielded()
+    story.boot(Boot.state, Boot.attach, Boot.purpose)
+    story.install_again()
+    story.seal()
+    story.close()
+
+
 def _finished(story: Story) -> None:
     _reported(story)
     story.shielded()
@@ -262,6 +288,8 @@ SCENES: dict[str, Callable[[Path], None]] = {
     "INCONCLUSIVE-before-first-function": before_first_function,
     "INCONCLUSIVE-replayed-state": replayed_state,
     "INCONCLUSIVE-known-challenge": known_challenge,
+    "INCONCLUSIVE-changed-after-seal": changed_after_seal,
+    "INCONCLUSIVE-late-state": late_state,
 }
 
 

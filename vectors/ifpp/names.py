@@ -17,6 +17,7 @@ START = 1_767_225_600.0  # 2026-01-01
 LOADED, SEALED = START, START + 3600
 CHALLENGE = keys.seeded(SEED, "witness", size=16)
 STATION_CHALLENGE = keys.seeded(SEED, "station", size=16)
+LAB_CHALLENGE = keys.seeded(SEED, "lab", size=16)
 OPERATIONAL, BOOTSTRAP = make_iccid(1), make_iccid(901)
 ORDER, DELIVERY, FACTORY = "O1", "D1", "factory-1"
 CERTIFICATES = TestPki.load()[Curve.P256]

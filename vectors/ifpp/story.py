@@ -29,6 +29,8 @@ from sgprobe.peers.delivery.writer import DeliveryWriter
 from sgprobe.peers.euicc.build import Preloaded
 from sgprobe.peers.euicc.card import Card
 from sgprobe.peers.euicc.config import Config
+from sgprobe.peers.euicc.factory_records import Factory, FactoryProfile
+from sgprobe.peers.euicc.state import State
 from sgprobe.peers.eum.batches import batch
 from sgprobe.peers.eum.personalisation import Eum, Kind, Personalised
 from sgprobe.peers.fpa import es10f
@@ -257,6 +259,17 @@ class Story:
             self.items["E5"]["reader"] = reader
         self.put("E6", "result", "result.bf37", self.result)
 
+    def install_again(self) -> None:
+        """Somebody deletes the profile and downloads it again: what that leaves in the memory."""
+        state: State = self.card.euicc._state
+        draft = state.draft()
+        factory, loaded = draft.find(Factory), draft.find(FactoryProfile, _octets(self.iccid))
+        assert factory is not None
+        assert loaded is not None
+        draft.remove(loaded)
+        draft.put(replace(factory, counter=factory.counter + 2))
+        state.commit(draft)
+
     def close_line(self) -> None:
         """The line loads nothing: it deletes the one-time keys and closes the phase."""
 
@@ -436,6 +449,10 @@ class Story:
         self.put(
             "E8", "counters", "line-counters.json", pretty({"packets": {"eth0": boot.packets}})
         )
+
+
+def _octets(iccid: str) -> str:
+    return iccid_octets(iccid).hex()
 
 
 def _digest(octets: bytes) -> str:
