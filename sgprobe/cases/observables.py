@@ -209,7 +209,7 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
         "install", "enable", "disable", "delete"), "iccid": ()},
     "eim.queue": {"eid": (), "order": (), "state": ("open", "done", "failed")},
     "smdp.order": {"iccid": (), "eid": (), "matchingId": (), "confirmationCode": (),
-                   "state": ("open", "done", "failed")},
+                   "state": ("open", "done", "failed"), "notifications": ()},
     "smds.events": {"eid": (), "eventId": (), "rspServerAddress": ()},
     "smdpf.profiles": {"prepared": ()},
 }  # fmt: skip

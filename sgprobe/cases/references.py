@@ -81,6 +81,7 @@ BUILT_IN: dict[str, Reference] = {one.name: one for one in (
     _built_in("certs.smdp-pb", Is.CERTIFICATE, "the SM-DP+'s, for profile binding"),
     _built_in("certs.smds-auth", Is.CERTIFICATE, "the SM-DS's, for authentication"),
     _built_in("ci.key-id", Is.OCTETS, "the key id of the certificate issuer"),
+    _built_in("ci.other-key-id", Is.OCTETS, "that of the issuer on the other RSP curve"),
     _built_in("keys.eim-next", Is.KEY, "a key that the eIM changes to"),
     _built_in("spki.eim", Is.OCTETS, "the eIM's public key as SubjectPublicKeyInfo"),
     _built_in("spki.eim-next", Is.OCTETS, "the public key of $keys.eim-next"),

@@ -198,6 +198,7 @@ class References:
             expires=self.world.clock.now() + wait if wait is not None else None,
             release=str(given.get("release", "yes")) in ("yes", "true"),
             protection=str(given.get("protection") or PPK),
+            rebinding=str(given.get("rebinding", "yes")) in ("yes", "true"),
             code=str(given["confirmation-code"]) if "confirmation-code" in given else None,
             smds=str(given["smds"]) if "smds" in given else None,
             matching_id=given.get("matching-id"),
@@ -219,7 +220,11 @@ class References:
                 return [{"eid": last.eid, "order": last.id, "state": state}]
             case "smdp.order":
                 found = self.world.smdp.state(self.iccid)
-                return [_smdp_order(found)] if found is not None else []
+                if found is None:
+                    return []
+                told = self.world.smdp.notifications(found.eid) if found.eid else []
+                about = sum(one["iccid"] == found.iccid for one in told)
+                return [{**_smdp_order(found), "notifications": about}]
             case "smds.events":
                 return [
                     {"eid": one.eid, "eventId": one.event_id, "rspServerAddress": one.address}

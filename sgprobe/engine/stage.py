@@ -107,6 +107,8 @@ class Setting:
     injects: bool = False
     # the eUICC has no token for the eIM
     tokenless: bool = False
+    # fields of the configuration of the reference under test
+    model: dict[str, Any] = field(default_factory=dict)
 
     @property
     def roles(self) -> dict[str, Settings]:
@@ -213,6 +215,7 @@ class Stage:
             injects=setting.injects,
             eim_knobs=self._knobs("eim"),
             ipa_knobs=self._knobs("ipa"),
+            models={setting.role: setting.model},
             **own,
         )
 
@@ -310,6 +313,7 @@ class Stage:
             "eim.last-counter": self._last_counter,
             "eim.association-token": lambda: self.token,
             "ci.key-id": lambda: _key_id(str(names.value("certs.ci"))),
+            "ci.other-key-id": lambda: _key_id(world.other_set.ci.der.hex()),
             "spki.eim": lambda: spki(names.key("keys.eim")).hex(),
             "spki.eim-next": lambda: spki(names.key("keys.eim-next")).hex(),
             "smdp.address-capitals": self.addresses["smdp"].upper,

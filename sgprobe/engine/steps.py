@@ -10,8 +10,10 @@ from dissectors.asn1.model import Value
 from sgprobe.cases import planned as p
 from sgprobe.cases import templates as t
 from sgprobe.cases.match import Match, Unresolved, match
+from sgprobe.cases.observables import STATE_COLUMNS
 from sgprobe.engine.card_view import UNSEEN
 from sgprobe.engine.comparison import compare, summary
+from sgprobe.engine.compose import names_in
 from sgprobe.engine.fill import Filler
 from sgprobe.engine.heard import Heard
 from sgprobe.engine.links import impairment_of_point, link_text
@@ -395,8 +397,18 @@ class Player:
             template = replace(template, is_set=True)
         found = match(template, _texts(rows), self.names)
         if not found.good:
+            untold = self._untold(part, template, rows)
+            if untold:
+                raise Unresolved(f"the operator does not tell {untold} of {part}")
             raise StepFailed(f"{part}: {summary(found)}", found, unsure=found.root.unsure)
         return Done(found.named, match=found)
+
+    def _untold(self, part: str, template: t.Template | None, rows: list[dict[str, Value]]) -> str:
+        """Return what a step asks of a state and the operator of a product leaves out."""
+        if self.talk.stage.foreign is None or template is None:
+            return ""
+        asked = names_in(template) & STATE_COLUMNS.get(part, {}).keys()
+        return ", ".join(sorted(asked - {name for row in rows for name in row}))
 
     def _link(self, step: p.PlannedLink) -> Done:
         wanted = step.impairment

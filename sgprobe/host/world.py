@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from dissectors.asn1 import codec
 from sgprobe.crypto.keys import Curve
@@ -57,7 +58,7 @@ from sgprobe.peers.store import MemoryStore
 
 # two operational profiles that the eUICC has from the start: A is enabled
 ICCID_A, ICCID_B = "8949000000000000005", "8949000000000000013"
-EIM, SMDP, SMDS, IPA = "eim", "smdp", "smds", "ipa"
+EIM, SMDP, SMDS, IPA, EUICC = "eim", "smdp", "smds", "ipa", "euicc"
 BINDINGS = (HTTPS, COAPS)
 IPA_NAME = "ipa.example.com"
 # by binding: the bits of EimSupportedProtocol and ipaSupportedProtocols
@@ -95,6 +96,8 @@ class Plan:
     # where roles listen, others than on a free port of loopback; who is not simulated at all
     places: Mapping[str, Address] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
+    # by role ("eim", "euicc", "ipa"): fields of its configuration that are not the usual ones
+    models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     say: Callable[[Say], None] = field(default=lambda said: None)
 
 
@@ -105,6 +108,9 @@ class World:
         self.plan = plan
         self.pki = pki or TestPki.load()
         self.set: CertificateSet = self.pki[plan.curve]
+        # servers trust both CIs, and the eUICC has certificates of both
+        other = Curve.BRAINPOOL if Curve(plan.curve) is Curve.P256 else Curve.P256
+        self.other_set: CertificateSet = self.pki[other]
         self.clock: Clock = plan.clock or ScenarioClock()
         self.tape = None
         if plan.tape is not None:
@@ -132,27 +138,28 @@ class World:
 
     def _make_servers(self) -> None:
         curve, off = self.plan.curve, self.plan.off
-        own = [self.pki[curve]]
+        own = [self.set, self.other_set]
         self.smdp = SmDp(SmdpSetup(smdp_party(own), off=_of(off, "SMDP.")), MemoryStore(),
                          self._bytes("smdp"))  # fmt: skip
         self.smds = SmDs(SmdsSetup(smds_party(own), off=_of(off, "SMDS.")), MemoryStore(),
                          self._bytes("smds"))  # fmt: skip
-        self.eim_setup = eim_setup(self.pki, curve, version=self.plan.version,
-                                   off=_of(off, "EIM."))  # fmt: skip
+        made = eim_setup(self.pki, curve, version=self.plan.version, off=_of(off, "EIM."))
+        self.eim_setup = replace(made, **self._model(EIM))
         self.eim = Eim(self.eim_setup, MemoryStore(), self._bytes("eim"))
 
+    def _model(self, role: str) -> Mapping[str, Any]:
+        return self.plan.models.get(role, {})
+
     def _make_device(self) -> None:
-        first = Curve(self.plan.curve)
-        other = Curve.BRAINPOOL if first is Curve.P256 else Curve.P256
         events = {"value": "f0", "length": 4}
         address = self.smdp.setup.party.address
         told = {"notificationConfigurationInfo": [
             {"profileManagementOperation": events, "notificationAddress": address}]}  # fmt: skip
         self.euicc = build(
             self.pki,
-            EuiccConfig(version=self.plan.version),
+            replace(EuiccConfig(version=self.plan.version), **self._model(EUICC)),
             name=self.plan.euicc,
-            curves=(first, other),
+            curves=(self.set.curve, self.other_set.curve),
             off=_of(self.plan.off, "EUICC."),
             profiles=(Preloaded(ICCID_A, "A", enabled=True, metadata=told),
                       Preloaded(ICCID_B, "B", metadata=told)),
@@ -164,8 +171,9 @@ class World:
         binding = self.plan.binding
         ways = frozenset({_RETRIEVAL[binding], _INJECTION[binding]})
         off = _of(self.plan.off, "IPA.") | _of(self.plan.off, "LPA.")
+        config = IpaConfig(self.plan.version, features=features, protocols=ways, off=off)
         self.ipa = Ipa(
-            IpaConfig(self.plan.version, features=features, protocols=ways, off=off),
+            replace(config, **self._model(IPA)),
             MemoryStore(),
             self._bytes("ipa"),
             self.directory.certificate,

@@ -66,6 +66,7 @@ VERBS: dict[str, Verb] = {
             "smds": "profile: the SM-DS to register an event at",
             "release": "profile: no leaves it confirmed, and not to be downloaded yet",
             "protection": "profile: ppk or session, the keys that protect it",
+            "rebinding": "profile: no forbids to bind its package to another one-time key",
             "expires-in": "seconds until the order ends",
         },
         {
@@ -84,7 +85,11 @@ VERBS: dict[str, Verb] = {
             "eid": "32 digits",
             "iccid": "as `order` gave it",
         },
-        {"state": f"one of {', '.join(STATES)}", "reason": "why it failed"},
+        {
+            "state": f"one of {', '.join(STATES)}",
+            "reason": "why it failed",
+            "notifications": "SM-DP+: how many notifications of the profile it has had",
+        },
         ("state",),
     ),
     "cancel": Verb(

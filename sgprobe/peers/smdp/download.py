@@ -254,7 +254,8 @@ class Download:
             return binding.new_keys(self.means.random, curve, euicc_otpk)
         if kept.euicc_otpk == euicc_otpk.hex():
             return kept
-        if not self.limits.rebinding and self.means.on("REBINDING"):
+        may_rebind = self.limits.rebinding and order.rebinding
+        if not may_rebind and self.means.on("REBINDING"):
             raise refuse("no-rebinding")
         if not self.means.on("FRESH-KEY"):
             return replace(kept, euicc_otpk=euicc_otpk.hex())

@@ -35,6 +35,7 @@ class Desk:
         iccid: str | None = None,
         kind: str | None = None,
         protection: str = PPK,
+        rebinding: bool = True,
     ) -> Order:
         """Reserve a profile: of a type, or the one that has an ICCID. SGP.22 §5.3.1."""
         if eid is not None:
@@ -60,7 +61,7 @@ class Desk:
                 raise refuse("type-exhausted")
             work.put("orders", count + 1)
         state = State.LINKED if eid else State.ALLOCATED
-        return work.save(Order(iccid, kind, state, eid, protection=protection))
+        return work.save(Order(iccid, kind, state, eid, protection=protection, rebinding=rebinding))
 
     def confirm(
         self,

@@ -58,6 +58,8 @@ class Order:
     attempts: int = 0
     expires: float | None = None
     protection: str = PPK
+    # whether its package may be bound to another one-time key of the same eUICC
+    rebinding: bool = True
     # the SM-DS that knows of it as an event
     smds: str | None = None
     keys: BindingKeys | None = None

@@ -135,13 +135,21 @@ class SmDp:
         expires: float | None = None,
         release: bool = True,
         protection: str = PPK,
+        rebinding: bool = True,
         iccid: str | None = None,
         smds: str | None = None,
     ) -> Order:
         """Order, confirm and release one profile; "" as matching id makes it a default order."""
 
         def both(desk: Desk, work: Work) -> Order:
-            made = desk.order(work, eid=eid, iccid=iccid, kind=kind, protection=protection)
+            made = desk.order(
+                work,
+                eid=eid,
+                iccid=iccid,
+                kind=kind,
+                protection=protection,
+                rebinding=rebinding,
+            )
             return desk.confirm(
                 work,
                 made.iccid,
