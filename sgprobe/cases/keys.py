@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from sgprobe.keytable import TableKey
 
 
 class Kind(Enum):
@@ -45,16 +46,7 @@ class Kind(Enum):
     NUMBER = "a number"
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key: what stands there, a help sentence, and an example."""
-
-    name: str
-    kind: Kind
-    help: str
-    example: str
-    required: bool = False
-
+Key = TableKey[Kind]
 
 CASE = (
     Key("case", Kind.ID, "The stable id, which is also the name of the file.",

@@ -7,6 +7,7 @@ from sgprobe.cases.matchers import FORMS
 from sgprobe.cases.observables import BINDING, SETTINGS, STATE_COLUMNS, TRACE, UNITS
 from sgprobe.cases.references import BUILT_IN
 from sgprobe.cases.variants import KNOWN_AXES
+from sgprobe.keytable import table_lines
 
 _INTRO = """\
 # The case language
@@ -35,20 +36,20 @@ elements of the path. A text that begins with `<` or `$` is written `{literal: "
 
 def page() -> str:
     """Return the page in Markdown."""
-    out = [_INTRO, "## A case", "", *_table(k.CASE)]
+    out = [_INTRO, "## A case", "", *table_lines(k.CASE)]
     out += [
         "",
         "## A steps file",
         "",
         "`<name>.steps.yaml` below `suites/steps`; a case calls it with `do`.",
         "",
-        *_table(k.STEPS_FILE),
+        *table_lines(k.STEPS_FILE),
     ]
-    out += ["", "## Messages", "", _ARROWS, *_table(k.MESSAGE), "", _FIELDS]
-    out += ["## Every step", "", *_table(k.COMMON)]
+    out += ["", "## Messages", "", _ARROWS, *table_lines(k.MESSAGE), "", _FIELDS]
+    out += ["## Every step", "", *table_lines(k.COMMON)]
     out += ["", "## Other steps", ""]
     for verb, table in k.VERBS.items():
-        out += [f"### {verb}", "", *_table(table), ""]
+        out += [f"### {verb}", "", *table_lines(table), ""]
     out += ["## Matchers", "", "| matcher | meaning | may be sent |", "|---|---|---|"]
     out += [
         f"| `{form.written}` | {form.help} | {'yes' if form.produces else ''} |" for form in FORMS
@@ -74,7 +75,7 @@ def page() -> str:
         "`peers` names a simulated role; `on MESSAGE` lists successive answers, of which the "
         "last repeats. An answer is `silence`, `reset`, or:",
         "",
-        *_table(k.REPLY),
+        *table_lines(k.REPLY),
         "",
         "`refuses: yes` turns the role's default off.",
     ]
@@ -105,7 +106,7 @@ def page() -> str:
         "",
         f"Each has exactly one of {', '.join(f'`{one}`' for one in k.QUANTIFIERS)}.",
         "",
-        *_table(k.TRACE),
+        *table_lines(k.TRACE),
         "",
         *_names(TRACE),
         "",
@@ -138,14 +139,6 @@ def page() -> str:
         "inconclusive, unless the others decide.",
     ]
     return "\n".join(out) + "\n"
-
-
-def _table(table: tuple[k.Key, ...]) -> list[str]:
-    lines = ["| key | value | meaning | example |", "|---|---|---|---|"]
-    for key in table:
-        name = f"`{key.name}`" + (" (required)" if key.required else "")
-        lines.append(f"| {name} | {key.kind.value} | {key.help} | `{key.example}` |")
-    return lines
 
 
 def _family(name: str) -> str:

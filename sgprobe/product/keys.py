@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
+from sgprobe.keytable import TableKey
 from sgprobe.product.actions import VERBS
 
 
@@ -41,17 +41,7 @@ class Kind(Enum):
     FUNCTION = "MODULE:FUNCTION, or PATH.py:FUNCTION"
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key: what stands there, a help sentence, an example, and the keys inside it."""
-
-    name: str
-    kind: Kind
-    help: str
-    example: str
-    required: bool = False
-    inside: tuple[Key, ...] = ()
-
+Key = TableKey[Kind]
 
 # role: what it is called, and the interfaces that the product offers in it
 ROLES: dict[str, tuple[str, tuple[str, ...]]] = {

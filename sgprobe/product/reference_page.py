@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sgprobe.keytable import table_lines
 from sgprobe.product import keys as k
 from sgprobe.product.actions import OPERATIONS, VERBS
 from sgprobe.questions import ANY_ROLE, KINDS, STATUSES, Catalogue, Question, shipped
@@ -38,7 +39,7 @@ what to add.
 
 def page(catalogue: Catalogue) -> str:
     """Return the page in Markdown."""
-    out = [_INTRO, "## Keys", "", *_table(k.PRODUCT)]
+    out = [_INTRO, "## Keys", "", *table_lines(k.PRODUCT)]
     for name, table in (
         ("endpoints", k.ENDPOINTS),
         ("listen", k.LISTEN),
@@ -48,10 +49,10 @@ def page(catalogue: Catalogue) -> str:
         ("limits", k.LIMITS),
         ("deviations", k.DEVIATION),
     ):
-        out += ["", f"## {name}", "", *_table(table)]
-    out += ["", "## operator", "", *_table(k.OPERATOR)]
-    out += ["", "### Ways", "", _OPERATOR, *_table(k.WAY)]
-    out += ["", "### HTTP calls", "", *_table(k.CALL), "", _TEMPLATES]
+        out += ["", f"## {name}", "", *table_lines(table)]
+    out += ["", "## operator", "", *table_lines(k.OPERATOR)]
+    out += ["", "### Ways", "", _OPERATOR, *table_lines(k.WAY)]
+    out += ["", "### HTTP calls", "", *table_lines(k.CALL), "", _TEMPLATES]
     out += ["### Verbs", ""]
     for name, verb in VERBS.items():
         out += [f"#### {name}", "", verb.help, "", *_names("action", verb.actions)]
@@ -78,14 +79,6 @@ def page(catalogue: Catalogue) -> str:
         official = f" Official: `{one.official}`." if one.official else ""
         out.append(f"| `{one.name}` | {role} | {value} | {one.default} | {one.text}{official} |")
     return "\n".join(out) + "\n"
-
-
-def _table(table: tuple[k.Key, ...]) -> list[str]:
-    lines = ["| key | value | meaning | example |", "|---|---|---|---|"]
-    for key in table:
-        name = f"`{key.name}`" + (" (required)" if key.required else "")
-        lines.append(f"| {name} | {key.kind.value} | {key.help} | `{key.example}` |")
-    return lines
 
 
 def _names(what: str, table: object, meaning: str = "meaning") -> list[str]:
