@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from dissectors.asn1 import codec
 from dissectors.asn1.model import Value
@@ -16,7 +16,8 @@ from sgprobe.engine.elements import body_of
 from sgprobe.engine.fill import PLACEHOLDER
 from sgprobe.engine.heard import History
 from sgprobe.exchange import Request, Response
-from sgprobe.peers.effects import Now, Post, Procedure
+from sgprobe.peers.drive import drive
+from sgprobe.peers.effects import Effect, Now, Post, Procedure
 from sgprobe.peers.es9 import messages as es9
 from sgprobe.peers.es9client import Es9Client, ServerFault, ServerRefusal
 from sgprobe.peers.ipa.config import Config as IpaConfig
@@ -126,22 +127,18 @@ class CardSays:
 
     def _run(self, procedure: Procedure[T]) -> T:
         """Run a procedure of a client against the simulated SM-DP+, in memory."""
-        outcome: Any = None
-        while True:
-            try:
-                effect = procedure.send(outcome)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-            except (ServerRefusal, ServerFault) as error:
-                raise Unresolved(f"the simulated SM-DP+: {error}") from None
-            match effect:
-                case Post(_, request):
-                    outcome = self.smdp(request)
-                case Now():
-                    outcome = 0.0
-                case _:
-                    raise Unresolved(f"the SM-DP+'s client wants {type(effect).__name__}")
+        try:
+            return drive(procedure, self._perform)
+        except (ServerRefusal, ServerFault) as error:
+            raise Unresolved(f"the simulated SM-DP+: {error}") from None
+
+    def _perform(self, effect: Effect) -> Response | float:
+        match effect:
+            case Post(_, request):
+                return self.smdp(request)
+            case Now():
+                return 0.0
+        raise Unresolved(f"the SM-DP+'s client wants {type(effect).__name__}")
 
     def _rsp(self) -> codec.Codec:
         spec = self.spec

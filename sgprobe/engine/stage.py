@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dissectors.asn1.model import Value
 from dissectors.asn1.versions import Spec, parse_spec
@@ -55,7 +55,9 @@ from sgprobe.links.card_slot import Reader
 from sgprobe.links.clock import WallClock
 from sgprobe.links.coap_link import CoapKnobs
 from sgprobe.links.handshake_fault import mender
+from sgprobe.peers.drive import drive_async
 from sgprobe.peers.effects import Card as CardEffect
+from sgprobe.peers.effects import Effect, Procedure
 from sgprobe.peers.euicc.records import Eim
 from sgprobe.peers.euicc.state import State
 from sgprobe.peers.ipa import data as ipa_data
@@ -64,6 +66,7 @@ from sgprobe.product.model import ProductFile
 # SGP.32 without a version of its own: what a case of SGP.22 is driven with
 _IOT = "1.2"
 _CURVES = {"nist-p256": "p256", "brainpool-p256r1": "brainpool"}
+T = TypeVar("T")
 _SEQUENCE = 1 << 31
 _UNKNOWN_ICCID = "8949000000000000997"
 _KEYS = {
@@ -426,17 +429,14 @@ class Stage:
         collected = await self._run(ipa_data.collect(parties[0], request))
         return bytes(collected.answer)
 
-    async def _run(self, procedure: Any) -> Any:
+    async def _run(self, procedure: Procedure[T]) -> T:
         """Run a procedure of the IPA that speaks to the card alone."""
-        outcome: Any = None
-        while True:
-            try:
-                effect = procedure.send(outcome)
-            except StopIteration as stop:
-                return stop.value
-            if not isinstance(effect, CardEffect):
-                raise Unresolved(f"the IPA wants {type(effect).__name__} for data of the eUICC")
-            outcome = await self.command(effect.command)
+        return await drive_async(procedure, self._perform)
+
+    async def _perform(self, effect: Effect) -> bytes:
+        if not isinstance(effect, CardEffect):
+            raise Unresolved(f"the IPA wants {type(effect).__name__} for data of the eUICC")
+        return await self.command(effect.command)
 
     # --- what steps ask of the product and of the links ---
 

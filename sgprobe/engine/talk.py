@@ -17,6 +17,7 @@ from dissectors.trace.recognise import first_tag
 from sgprobe.cases import planned as p
 from sgprobe.cases.match import Unresolved
 from sgprobe.cases.messages import IFPP, Message
+from sgprobe.durations import parse_duration
 from sgprobe.engine import card_talk, wire
 from sgprobe.engine.card_talk import APDU, RawApdu, raw_apdu
 from sgprobe.engine.coap_fields import with_coap
@@ -485,8 +486,6 @@ class Talk:
 
     def seconds(self, time: p.Time) -> float:
         """Return a time in seconds; raises Unresolved where its reference has no value."""
-        from sgprobe.durations import parse_duration
-
         if time.seconds is not None:
             return time.seconds
         value = self.names.value(time.reference)

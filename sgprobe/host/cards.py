@@ -22,8 +22,9 @@ from sgprobe.links.clock import Clock, WallClock
 from sgprobe.links.lpac import StdioReader
 from sgprobe.links.pcsc import PcscReader
 from sgprobe.links.tape import Tape
+from sgprobe.peers.drive import drive_async
 from sgprobe.peers.effects import Card as Command
-from sgprobe.peers.effects import Procedure
+from sgprobe.peers.effects import Effect, Procedure
 from sgprobe.peers.euicc.build import Preloaded, build
 from sgprobe.peers.euicc.card import Card
 from sgprobe.peers.euicc.config import Config
@@ -160,15 +161,12 @@ async def _ask(link: CardLink, facts: Facts, name: str, procedure: Procedure[T])
 
 async def _run(link: CardLink, procedure: Procedure[T]) -> T:
     """Run a procedure that needs a card alone."""
-    outcome = None
-    while True:
-        try:
-            effect = procedure.send(outcome)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
+
+    async def perform(effect: Effect) -> bytes:
         assert isinstance(effect, Command)
-        outcome = await link.command(effect.command)
+        return await link.command(effect.command)
+
+    return await drive_async(procedure, perform)
 
 
 def profile_line(profile: Value) -> str:

@@ -10,9 +10,11 @@ from sgprobe.host.directory import Directory
 from sgprobe.links.card import CardLink, CardStatus
 from sgprobe.links.clock import Clock
 from sgprobe.links.https_client import Unreachable
+from sgprobe.peers.drive import drive_async
 from sgprobe.peers.effects import (
     Card,
     CardFailure,
+    Effect,
     LinkFailure,
     Now,
     Post,
@@ -42,21 +44,15 @@ class Conductor:
 
     async def run(self, procedure: Procedure[T]) -> T:
         """Run a procedure to its end and return what it returns."""
-        outcome: Any = None
-        failure: Exception | None = None
-        while True:
-            try:
-                effect = procedure.send(outcome) if failure is None else procedure.throw(failure)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-            outcome, failure = None, None
-            try:
-                outcome = await self._perform(effect)
-            except Unreachable as error:
-                failure = LinkFailure(str(error))
-            except CardStatus as error:
-                failure = CardFailure(error.sw)
+        return await drive_async(procedure, self._outcome)
+
+    async def _outcome(self, effect: Effect) -> Any:
+        try:
+            return await self._perform(effect)
+        except Unreachable as error:
+            raise LinkFailure(str(error)) from None
+        except CardStatus as error:
+            raise CardFailure(error.sw) from None
 
     async def _perform(self, effect: Any) -> Any:
         match effect:

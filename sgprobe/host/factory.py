@@ -28,7 +28,8 @@ from sgprobe.links.clock import WallClock
 from sgprobe.peers.delivery.manifest import Manifest
 from sgprobe.peers.dm.maker import PATH as ESED2
 from sgprobe.peers.dm.maker import DeviceMaker
-from sgprobe.peers.effects import LinkFailure, Now, Post, Procedure, Wait
+from sgprobe.peers.drive import drive
+from sgprobe.peers.effects import Effect, LinkFailure, Now, Post, Procedure, Wait
 from sgprobe.peers.euicc.card import Card
 from sgprobe.peers.euicc.config import Config
 from sgprobe.peers.eum.batches import batch
@@ -122,29 +123,24 @@ class Lab:
         return self._run(procedure)
 
     def _run(self, procedure: Procedure[T]) -> T:
-        outcome: Any = None
-        while True:
-            try:
-                effect = procedure.send(outcome)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-            now = self.clock.now()
-            match effect:
-                case Post(address, request) if address == _OWN:
-                    outcome = self.smdpf.answer(request, now)
-                case Post(address, request) if NOTIFY.startswith(address):
-                    outcome = self.msp.answer(request, now)
-                case Post():
-                    outcome = Response(404)
-                case Wait():
-                    # instead of waiting for the server, do its work
-                    self.smdpf.step(now)
-                    outcome = None
-                case Now():
-                    outcome = now
-                case _:
-                    raise LinkFailure(f"nobody does {effect!r} here")
+        return drive(procedure, self._perform)
+
+    def _perform(self, effect: Effect) -> Response | float | None:
+        now = self.clock.now()
+        match effect:
+            case Post(address, request) if address == _OWN:
+                return self.smdpf.answer(request, now)
+            case Post(address, request) if NOTIFY.startswith(address):
+                return self.msp.answer(request, now)
+            case Post():
+                return Response(404)
+            case Wait():
+                # instead of waiting for the server, do its work
+                self.smdpf.step(now)
+                return None
+            case Now():
+                return now
+        raise LinkFailure(f"nobody does {effect!r} here")
 
     @property
     def msp(self) -> Msp:

@@ -9,6 +9,7 @@ from sgprobe.links.card import CardLink, CardStatus, ReaderGone
 from sgprobe.links.card_slot import Reader
 from sgprobe.links.clock import Clock, WallClock
 from sgprobe.links.tape import Tape
+from sgprobe.peers.drive import drive
 from sgprobe.peers.effects import Card, CardFailure, LinkFailure, Now
 from sgprobe.peers.euicc.card import Card as SimulatedCard
 from sgprobe.peers.fpa.effects import Contact, StationProcedure
@@ -96,22 +97,16 @@ class Slot:
 
     def run(self, procedure: StationProcedure[T]) -> T:
         """Run a station's procedure to its end and return what it returns."""
-        outcome: Any = None
-        failure: Exception | None = None
-        while True:
-            try:
-                effect = procedure.send(outcome) if failure is None else procedure.throw(failure)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-            outcome, failure = None, None
-            try:
-                outcome = self._perform(effect)
-            except ReaderGone as error:
-                self._link = None
-                failure = LinkFailure(str(error))
-            except CardStatus as error:
-                failure = CardFailure(error.sw)
+        return drive(procedure, self._outcome)
+
+    def _outcome(self, effect: Card | Contact | Now) -> bytes | float | None:
+        try:
+            return self._perform(effect)
+        except ReaderGone as error:
+            self._link = None
+            raise LinkFailure(str(error)) from None
+        except CardStatus as error:
+            raise CardFailure(error.sw) from None
 
     def _perform(self, effect: Card | Contact | Now) -> bytes | float | None:
         match effect:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from sgprobe.peers.drive import drive
 from sgprobe.peers.effects import (
     Card,
     CardFailure,
@@ -94,19 +95,7 @@ class Driver:
 
     def run(self, procedure: Procedure[T]) -> T:
         """Run a procedure to its end and return what it returns."""
-        step: Callable[[], Effect] = lambda: next(procedure)  # noqa: E731
-        while True:
-            try:
-                effect = step()
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-            try:
-                outcome = self._perform(effect)
-            except (LinkFailure, CardFailure) as failure:
-                step = _thrower(procedure, failure)
-            else:
-                step = _sender(procedure, outcome)
+        return drive(procedure, self._perform)
 
     def _perform(self, effect: Effect) -> Any:
         match effect:
@@ -132,11 +121,3 @@ class Driver:
         if handler is None:
             raise LinkFailure(f"nobody answers at {address}")
         return self.run(handler(request))
-
-
-def _thrower(procedure: Procedure[Any], failure: Exception) -> Callable[[], Effect]:
-    return lambda: procedure.throw(failure)
-
-
-def _sender(procedure: Procedure[Any], outcome: Any) -> Callable[[], Effect]:
-    return lambda: procedure.send(outcome)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from typing import Any
 
 from sgprobe.crypto.ifpp_data import BatchError, read_batch
 from sgprobe.exchange import Request, Response
-from sgprobe.peers.es9 import json_binding
-from sgprobe.peers.es9.json_binding import BadMember, NotJson, read_base64
-from sgprobe.peers.es9.members import check_header
-from sgprobe.peers.es9.status import Refusal, refuse
+from sgprobe.peers.es9.json_binding import BadMember, read_base64
+from sgprobe.peers.es9.json_post import answer_post
+from sgprobe.peers.es9.status import refuse
 from sgprobe.peers.store import Store
 
 PATH = "/ifpp/v0/esed2/batches"
-JSON = "application/json"
-_MAX_BODY = 16 << 20
 
 
 class DeviceMaker:
@@ -26,23 +24,10 @@ class DeviceMaker:
 
     def answer(self, request: Request, now: float) -> Response:
         """Answer one HTTP request."""
-        if request.path != PATH:
-            return Response(404)
-        if request.method != "POST":
-            return Response(405, headers=(("Allow", "POST"),))
-        if len(request.body) > _MAX_BODY:
-            return Response(413)
-        try:
-            members = json_binding.read_object(request.body)
-            check_header(members)
-            told = self._take(members.get("batch"))
-        except NotJson:
-            return Response(400)
-        except Refusal as refusal:
-            return _answer({"header": json_binding.failure(refusal)})
-        return _answer({"header": json_binding.success(), **told})
+        return answer_post(request, PATH, self._take)
 
-    def _take(self, text: object) -> dict[str, object]:
+    def _take(self, members: dict[str, Any]) -> dict[str, Any]:
+        text = members.get("batch")
         try:
             if not isinstance(text, str):
                 raise refuse("element-missing", "batch")
@@ -59,7 +44,3 @@ class DeviceMaker:
         """Return the batches that have these eUICCs, each once, as a request carries them."""
         names = {self._store.get(f"eid/{eid}") for eid in eids} - {None}
         return [str(self._store.get(f"batch/{name}")) for name in sorted(names)]
-
-
-def _answer(members: dict[str, object]) -> Response:
-    return Response(200, JSON, json_binding.write_object(members))

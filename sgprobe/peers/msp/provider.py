@@ -10,16 +10,12 @@ from typing import Any
 
 from sgprobe.crypto import keys
 from sgprobe.exchange import Request, Response
-from sgprobe.peers.es9 import json_binding
-from sgprobe.peers.es9.json_binding import NotJson
-from sgprobe.peers.es9.members import check_header
-from sgprobe.peers.es9.status import Refusal, refuse
+from sgprobe.peers.es9.json_post import answer_post
+from sgprobe.peers.es9.status import refuse
 from sgprobe.peers.store import Store
 
 # the lists of a report; what is proved stands apart from what is not. RB-57
 LISTS = ("provenInstalled", "provenFailed", "notProven", "conflicts", "removed", "withdrawn")
-JSON = "application/json"
-_MAX_BODY = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,34 +55,21 @@ class Msp:
 
     def answer(self, request: Request, now: float) -> Response:
         """Answer one HTTP request."""
-        if request.path != self._path:
-            return Response(404)
-        if request.method != "POST":
-            return Response(405, headers=(("Allow", "POST"),))
-        if len(request.body) > _MAX_BODY:
-            return Response(413)
-        try:
-            members = json_binding.read_object(request.body)
-            check_header(members)
-            self._take(members, now)
-        except NotJson:
-            return Response(400)
-        except Refusal as refusal:
-            return _answer({"header": json_binding.failure(refusal)})
-        return _answer({"header": json_binding.success()})
+        return answer_post(request, self._path, lambda members: self._take(members, now))
 
-    def _take(self, members: dict[str, Any], now: float) -> None:
+    def _take(self, members: dict[str, Any], now: float) -> dict[str, Any]:
         order, report = members.get("orderId"), members.get("reportId")
         if not isinstance(order, str) or not isinstance(report, str) or len(report) > 128:
             raise refuse("element-missing", "orderId, reportId")
         key = f"report/{order[:64]}/{report}"
         if self._store.get(key) is not None:
             # it was told before, and the answer was lost
-            return
+            return {}
         lists = {name: members.get(name) or [] for name in LISTS}
         if not all(isinstance(one, list) for one in lists.values()):
             raise refuse("element-invalid", "a list of the report")
         self._store.commit({key: {"at": now, "states": members.get("states"), **lists}})
+        return {}
 
     def known(self, order: str) -> dict[str, list[dict[str, Any]]]:
         """Return what is known of an order: all lists of all reports, put together."""
@@ -99,7 +82,3 @@ class Msp:
         # a later report has proved it
         whole["notProven"] = [one for one in whole["notProven"] if one["iccid"] not in installed]
         return whole
-
-
-def _answer(members: dict[str, Any]) -> Response:
-    return Response(200, JSON, json_binding.write_object(members))
