@@ -1,4 +1,4 @@
-"""What a case needs of the association between the eUICC and the eIM before it begins."""
+"""What a case needs of IPA, eUICC and eIM before it begins: a token, and who opens the link."""
 
 from __future__ import annotations
 
@@ -16,6 +16,18 @@ def tokenless(compiled: p.Compiled) -> bool:
         and _says_none(one.step.value)
         for one in p.walk(compiled.given)
     )
+
+
+def injects(compiled: p.Compiled) -> bool:
+    """Say whether the IPA has to listen: an eIM injects, or a step says that it does."""
+    for one in p.walk((*compiled.given, *compiled.steps, *compiled.cleanup)):
+        if isinstance(one, p.PlannedTrigger) and one.step.action.text == "eim.inject":
+            return True
+        if not isinstance(one, p.PlannedMessage) or one.expect:
+            continue
+        if (one.sender, one.receiver) == ("eim", "ipa") and one.message.request:
+            return True
+    return False
 
 
 def _says_none(node: Node) -> bool:

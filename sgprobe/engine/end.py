@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from dissectors.spec.functions import Function
 from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.certificates import read_certificate
 from sgprobe.crypto.errors import CertificateError
@@ -208,6 +209,23 @@ class _DisguisedClient:
         """Ask what is left of the request."""
         answer: Response = await self._client.ask(await self._change(request))
         return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """No answer came to a request of ours."""
+
+    sender: str
+    receiver: str
+    function: Function
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A simulated role could not say what the case wants it to: no fault of the product."""
+
+    error: Exception
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from dissectors.asn1.writer import EncodeError
 from sgprobe.cases import planned as p
 from sgprobe.cases.match import Unresolved
 from sgprobe.cases.suite import Suite
-from sgprobe.engine.association import tokenless
+from sgprobe.engine.association import injects, tokenless
 from sgprobe.engine.card_view import UNSEEN, about_card
 from sgprobe.engine.damage import DamageError
 from sgprobe.engine.disguise import Says
@@ -25,8 +25,7 @@ from sgprobe.engine.heard import Heard
 from sgprobe.engine.heartbeat import still_answers
 from sgprobe.engine.outcome import CannotJudge, StepFailed, Tally, tree
 from sgprobe.engine.rows import read_rows
-from sgprobe.engine.settings import settings_of
-from sgprobe.engine.stage import Setting
+from sgprobe.engine.settings import Setting, settings_of
 from sgprobe.engine.steps import Done, Player
 from sgprobe.engine.talk import Talk
 from sgprobe.engine.trace import judge as judge_trace
@@ -213,12 +212,12 @@ class Item:
             self.options.serves,
             self.options.coap,
             self.options.ixit,
-            _injects(compiled),
+            injects(compiled),
             tokenless(compiled),
         )
         talk = Talk(setting, compiled.peers, self._on_heard)
         self._talk = talk
-        talk.replies = [
+        talk.script.replies = [
             one for one in p.walk((*compiled.given, *compiled.steps))
             if isinstance(one, p.PlannedMessage) and not one.expect
             and not one.message.request and one.receiver == compiled.role
@@ -440,18 +439,6 @@ def _blame(error: Exception, *, talked: bool) -> tuple[Verdict, str]:
 
 def _failed(error: Exception) -> str:
     return f"the bench failed: {type(error).__name__}: {error}"[:500]
-
-
-def _injects(compiled: p.Compiled) -> bool:
-    """Say whether the IPA has to listen: an eIM injects, or a step says that it does."""
-    for one in p.walk((*compiled.given, *compiled.steps, *compiled.cleanup)):
-        if isinstance(one, p.PlannedTrigger) and one.step.action.text == "eim.inject":
-            return True
-        if not isinstance(one, p.PlannedMessage) or one.expect:
-            continue
-        if (one.sender, one.receiver) == ("eim", "ipa") and one.message.request:
-            return True
-    return False
 
 
 def title(step: p.Planned) -> str:

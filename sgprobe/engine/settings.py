@@ -1,22 +1,29 @@
-"""Settings of simulated roles that a case names under `peers`, for the links that are there."""
+"""What an item is played with, and settings of simulated roles that a case names under `peers`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from dissectors.asn1.model import Value
+from dissectors.asn1.versions import Spec
 from dissectors.link.coap.exchange import RequestKnobs
 from dissectors.link.coap.server import SUPPORTED, ServerKnobs
 from dissectors.link.coap.transmission import MessageKnobs, Transmission
 from sgprobe.cases import planned as p
 from sgprobe.cases.match import Unresolved
+from sgprobe.cases.suite import Suite
 from sgprobe.cases.variants import Variant
 from sgprobe.durations import parse_duration
+from sgprobe.engine.disguise import Says
 from sgprobe.engine.fill import Filler
 from sgprobe.engine.heard import History
 from sgprobe.engine.names import Names
 from sgprobe.links.coap_fault import CoapFault, rewriter
 from sgprobe.links.coap_link import CoapKnobs
+from sgprobe.product.model import ProductFile
 
 Settings = dict[str, dict[str, Any]]
 # settings that make a reference faulty; no case needs them of a simulated role
@@ -33,6 +40,39 @@ _YES = ("yes", "true")
 # as many datagrams as an item sends
 _MANY = 1000
 _ALL_OPTIONS = frozenset(range(1 << 16))
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What an item is played with."""
+
+    role: str
+    spec: Spec
+    variant: Variant
+    seed: int
+    capture: Path | None = None
+    off: frozenset[str] = frozenset()
+    peers: dict[str, Settings] = field(default_factory=dict)
+    suite: Suite | None = None
+    product: ProductFile | None = None
+    says: tuple[Says, ...] = ()
+    client: dict[str, Any] = field(default_factory=dict)
+    # how it does so as a server
+    serves: dict[str, str] = field(default_factory=dict)
+    # and how the product speaks CoAP
+    coap: dict[str, str] = field(default_factory=dict)
+    ixit: dict[str, Value] = field(default_factory=dict)
+    # the IPA listens for packages
+    injects: bool = False
+    # the eUICC has no token for the eIM
+    tokenless: bool = False
+    # fields of the configuration of the reference under test
+    model: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def roles(self) -> dict[str, Settings]:
+        """Return the settings of all roles, those of the product from a planted fault."""
+        return {**self.peers, self.role: {"tls": self.serves}} if self.serves else self.peers
 
 
 def settings_of(peers: tuple[p.PlannedPeer, ...], variant: Variant) -> dict[str, Settings]:

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 from dissectors.asn1.model import Value
-from dissectors.asn1.versions import Spec, parse_spec
-from dissectors.spec.identity import iccid_octets
-from sgprobe.cases.credentials import certificate_names, crl_names, key_names, located
-from sgprobe.cases.errors import Problems
+from dissectors.asn1.versions import parse_spec
 from sgprobe.cases.match import Unresolved
 from sgprobe.cases.messages import IFPP
-from sgprobe.cases.packages import compile_package
 from sgprobe.cases.planned import Impairment
-from sgprobe.cases.suite import Suite
 from sgprobe.cases.variants import Variant
 from sgprobe.crypto import identities
-from sgprobe.crypto.certificates import read_certificate
-from sgprobe.crypto.keys import derive_key, spki
+from sgprobe.crypto.keys import spki
 from sgprobe.engine.card_says import CardSays
-from sgprobe.engine.compose import Composer
 from sgprobe.engine.device_says import DeviceSays
-from sgprobe.engine.disguise import Says
 from sgprobe.engine.end import (
     ASKED,
     OVERLOOKS,
@@ -38,18 +27,17 @@ from sgprobe.engine.end import (
 )
 from sgprobe.engine.factory_floor import FactoryFloor, floor_of
 from sgprobe.engine.factory_says import FactorySays
-from sgprobe.engine.fill import Filler
 from sgprobe.engine.foreign import Foreign
-from sgprobe.engine.foreign_card import counter_of, reader_of, tokens_of
+from sgprobe.engine.foreign_card import counter_of, reader_of
 from sgprobe.engine.heard import History
+from sgprobe.engine.known import Known
 from sgprobe.engine.links import impairment_of
-from sgprobe.engine.names import Key, Names
 from sgprobe.engine.references import References
 from sgprobe.engine.row import Roles
-from sgprobe.engine.settings import Settings, coap_knobs
+from sgprobe.engine.settings import Setting, coap_knobs
 from sgprobe.engine.slot import Slot
 from sgprobe.exchange import Request
-from sgprobe.host.world import ICCID_A, ICCID_B, IPA_NAME
+from sgprobe.host.world import IPA_NAME
 from sgprobe.host.world import Plan as WorldPlan
 from sgprobe.links.card_slot import Reader
 from sgprobe.links.clock import WallClock
@@ -61,62 +49,12 @@ from sgprobe.peers.effects import Effect, Procedure
 from sgprobe.peers.euicc.records import Eim
 from sgprobe.peers.euicc.state import State
 from sgprobe.peers.ipa import data as ipa_data
-from sgprobe.product.model import ProductFile
 
 # SGP.32 without a version of its own: what a case of SGP.22 is driven with
 _IOT = "1.2"
 _CURVES = {"nist-p256": "p256", "brainpool-p256r1": "brainpool"}
-T = TypeVar("T")
 _SEQUENCE = 1 << 31
-_UNKNOWN_ICCID = "8949000000000000997"
-_KEYS = {
-    "keys.eim": "eim-sign",
-    "keys.euicc": "euicc",
-    "keys.stranger": "euicc2",
-    "keys.smdp-auth": "dpauth",
-    "keys.smdp-pb": "dppb",
-    "keys.smds-auth": "dsauth",
-}
-_CERTS = {
-    "certs.euicc": "euicc",
-    "certs.eim": "eim-sign",
-    "certs.smdp-auth": "dpauth",
-    "certs.smdp-pb": "dppb",
-    "certs.smds-auth": "dsauth",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What an item is played with."""
-
-    role: str
-    spec: Spec
-    variant: Variant
-    seed: int
-    capture: Path | None = None
-    off: frozenset[str] = frozenset()
-    peers: dict[str, Settings] = field(default_factory=dict)
-    suite: Suite | None = None
-    product: ProductFile | None = None
-    says: tuple[Says, ...] = ()
-    client: dict[str, Any] = field(default_factory=dict)
-    # how it does so as a server
-    serves: dict[str, str] = field(default_factory=dict)
-    # and how the product speaks CoAP
-    coap: dict[str, str] = field(default_factory=dict)
-    ixit: dict[str, Value] = field(default_factory=dict)
-    # the IPA listens for packages
-    injects: bool = False
-    # the eUICC has no token for the eIM
-    tokenless: bool = False
-    # fields of the configuration of the reference under test
-    model: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def roles(self) -> dict[str, Settings]:
-        """Return the settings of all roles, those of the product from a planted fault."""
-        return {**self.peers, self.role: {"tls": self.serves}} if self.serves else self.peers
+T = TypeVar("T")
 
 
 class Stage:
@@ -142,7 +80,6 @@ class Stage:
         self.relayed: set[bytes] = set()
         self.references = References(self.world, self.log.append)
         self.history = history
-        self._tokens: dict[str, int | None] = {}
         # an eUICC under test is heard over the card link; only a planted fault changes what it says
         if setting.role != "euicc" or setting.says:
             tapped: Any = TappedEuicc(self.world.euicc, command)
@@ -160,7 +97,18 @@ class Stage:
         self.floor: FactoryFloor | None = None
         if setting.spec.name == IFPP and self.foreign is None:
             self.floor = floor_of(self.world, f"{setting.seed}")
-        self.names = self._names()
+        self.known = Known(
+            setting,
+            self.world,
+            history,
+            self.references,
+            self.foreign,
+            self.floor,
+            iot,
+            self.addresses,
+            self.reader is not None,
+        )
+        self.names = self.known.names
         # another device of the eIM's: what is for one goes to no other
         self.world.eim.enrol(identities.EIDS[1])
         if self.foreign is not None and setting.role == "eim":
@@ -172,21 +120,20 @@ class Stage:
             self.world.euicc.eid,
             self.addresses,
             self.world.set["euicc"].key,
-            lambda: self.ordered("matchingId"),
+            lambda: self.known.ordered("matchingId"),
             lambda: self.code,
             self._collect,
         )
-
         device = CardSays(
             iot if setting.spec.name == IFPP else setting.spec,
             history,
             self.command,
             lambda request: self.world.smdp.answer(request, self.world.clock.now()),
             self.addresses["smdp"],
-            self.eim_id,
+            self.known.eim_id,
             str(self.names.facts["eid"]),
-            self._last_counter,
-            lambda: self.ordered("matchingId"),
+            self.known.last_counter,
+            lambda: self.known.ordered("matchingId"),
         )
         self.card_says: CardSays | FactorySays = device
         if self.floor is not None:
@@ -267,7 +214,7 @@ class Stage:
         draft = state.draft()
         for known in draft.all(Eim):
             draft.remove(known)
-        ours, eim_id = known, self.eim_id
+        ours, eim_id = known, self.known.eim_id
         config = {**ours.config, "eimId": eim_id, "eimFqdn": self.addresses["eim"]}
         key = self.names.keys["keys.eim"]
         config["eimPublicKeyData"] = {"eimPublicKey": spki(key).hex()}
@@ -278,142 +225,10 @@ class Stage:
         state.commit(draft)
         self.world.euicc.reset()
 
-    # --- names ---
-
-    def _names(self) -> Names:
-        world, own = self.world, self.world.set
-        names = Names(self.setting.variant, self.history, f"{self.setting.seed} case")
-        names.facts |= {
-            "eid": world.euicc.eid,
-            "eid.other": identities.EIDS[1],
-            "eid.unknown": identities.UNKNOWN_EID,
-            "iccid.a": iccid_octets(ICCID_A).hex(),
-            "iccid.b": iccid_octets(ICCID_B).hex(),
-            "iccid.unknown": iccid_octets(_UNKNOWN_ICCID).hex(),
-            "eim.id": world.eim_setup.eim_id,
-            "eim.address": self.addresses["eim"],
-            "smdp.address": self.addresses["smdp"],
-            "smds.address": self.addresses["smds"],
-            "certs.ci": own.ci.der.hex(),
-            "certs.eum": own["euicc"].intermediates[0].der.hex(),
-        }
-        names.facts |= {name: own[party].certificate.der.hex() for name, party in _CERTS.items()}
-        names.facts |= {f"ixit.{name}": value for name, value in self.setting.ixit.items()}
-        names.lazy |= {name: partial(self._certificate, name) for name in certificate_names()}
-        names.lazy |= {name: partial(self._crl, name) for name in crl_names()}
-        names.spare_keys = {name: partial(self._key, name) for name in key_names()}
-        names.spare_keys["keys.eim-next"] = lambda: derive_key("case", "eim-next", own.curve)
-        names.token = self.token_of
-        suite = self.setting.suite
-        for name in suite.packages if suite is not None else ():
-            names.lazy[f"packages.{name}"] = partial(self._package, name)
-        names.keys |= {name: own[party].key for name, party in _KEYS.items()}
-        if self.foreign is not None:
-            names.facts |= self.foreign.facts()
-            names.keys |= self.foreign.keys()
-        names.lazy |= self.floor.names() if self.floor is not None else {}
-        names.lazy |= {
-            "eim.last-counter": self._last_counter,
-            "eim.association-token": lambda: self.token,
-            "ci.key-id": lambda: _key_id(str(names.value("certs.ci"))),
-            "ci.other-key-id": lambda: _key_id(world.other_set.ci.der.hex()),
-            "spki.eim": lambda: spki(names.key("keys.eim")).hex(),
-            "spki.eim-next": lambda: spki(names.key("keys.eim-next")).hex(),
-            "smdp.address-capitals": self.addresses["smdp"].upper,
-            "smdp.matching-id": lambda: self.ordered("matchingId"),
-            "smdp.iccid": lambda: self.ordered("iccid"),
-            "smdp.activation-code": lambda: self.references.activation_code(),
-        }
-        return names
-
     @property
     def sees_card(self) -> bool:
         """Say whether APDUs between the IPA and its eUICC pass the bench."""
         return self.foreign is None or self.setting.role != "ipa"
-
-    def ordered(self, name: str) -> str:
-        """Return a member of what the SM-DP+, under test or simulated, gave for its last order."""
-        if self.foreign is not None and self.setting.role == "smdp":
-            told = str(self.foreign.given.get(name) or "")
-            if name == "matchingId" and not told:
-                # SGP.22 §4.1: the third part of an activation code
-                parts = str(self.foreign.given.get("activationCode") or "").split("$")
-                return parts[2] if len(parts) > 2 else ""
-            # operators tell digits, on ES2+ filled up with F; messages have the octets
-            digits = told.upper().rstrip("F")
-            is_text = name == "iccid" and digits.isdecimal() and digits.startswith("89")
-            return iccid_octets(digits).hex() if is_text else told
-        references = self.references
-        if name == "iccid":
-            return iccid_octets(references.iccid).hex() if references.iccid else ""
-        return references.matching_id
-
-    def _package(self, name: str) -> Value:
-        """Return a package of suites/packages.yaml, addressed, counted and signed by the eIM."""
-        suite = self.setting.suite
-        if suite is None or name not in suite.packages:
-            raise Unresolved(f"there is no package {name}")
-        problems = Problems()
-        template = compile_package(suite, name, self.iot, problems)
-        if template is None or problems.errors:
-            raise Unresolved(f"the package {name} does not fit {self.iot}")
-        given = Filler(self.names).fill(template, {})
-        kind = suite.packages[name][0]
-        if kind != "EuiccPackageRequest":
-            return given
-        signed = {
-            "eimId": self.eim_id,
-            "eidValue": self.world.euicc.eid,
-            "counterValue": self._last_counter() + 1,
-            "euiccPackage": given,
-        }
-        composer = Composer(self.iot, self.names)
-        return composer.sign(kind, {"euiccPackageSigned": signed}, "eimSignature", "keys.eim")
-
-    def _certificate(self, name: str) -> Value:
-        """Return a certificate of the test PKI, perhaps a faulty one."""
-        party, fault = located(name)
-        return self.world.set.get(party, fault).certificate.der.hex()
-
-    def _key(self, name: str) -> Key:
-        party, fault = located(name)
-        return self.world.set.get(party, fault).key
-
-    def _crl(self, name: str) -> Value:
-        return self.world.set.source.crl(name.removeprefix("crls.")).hex()
-
-    @property
-    def token(self) -> int | None:
-        """Return the association token that the eUICC has for the eIM."""
-        return self.token_of(self.eim_id)
-
-    def token_of(self, eim_id: str) -> int | None:
-        """Return the token of an eIM; what signs its own deletion is signed with the last one."""
-        if self.foreign is not None and self.reader is not None:
-            own = self.foreign.token if eim_id == self.eim_id else None
-            return tokens_of(self.history).get(eim_id, own)
-        found = self.world.euicc.draft().find(Eim, eim_id)
-        if found is not None:
-            self._tokens[eim_id] = found.token
-        return self._tokens.get(eim_id)
-
-    @property
-    def eim_id(self) -> str:
-        """Return the eimId by which the eUICC knows the eIM."""
-        return str(self.names.facts["eim.id"])
-
-    def _last_counter(self) -> int:
-        """Return the highest counter value of the eIM before the message that is judged."""
-        if self.foreign is not None and self.reader is not None:
-            return counter_of(self.foreign, self.history, self.eim_id)
-        found = self.world.euicc.draft().find(Eim, self.eim_id)
-        highest = found.counter if found is not None else 0
-        for heard in self.history.said:
-            if heard is self.names.current:
-                break
-            if heard.sender == "eim":
-                highest = max([highest, *_counters(heard.value)])
-        return highest
 
     # --- the card ---
 
@@ -474,7 +289,7 @@ class Stage:
             await self.foreign.bring(part, rows)
             return
         if self.foreign is not None and self.setting.role == "eim" and part == "euicc.eims":
-            self.foreign.agree(rows, self.eim_id)
+            self.foreign.agree(rows, self.known.eim_id)
         self.references.bring(part, rows)
 
     def _is_foreign(self, name: str) -> bool:
@@ -520,39 +335,13 @@ class Stage:
         await self.references.stop()
         if self.foreign is not None and self.reader is not None:
             # what the next item has to go beyond
-            counter_of(self.foreign, self.history, self.eim_id)
+            counter_of(self.foreign, self.history, self.known.eim_id)
             await self.reader.close()
         if self.foreign is not None:
             await self.foreign.close()
         await self.world.__aexit__()
 
 
-def _key_id(certificate: str) -> str:
-    """Return the key id of a certificate issuer."""
-    found = read_certificate(bytes.fromhex(certificate)).ski
-    if found is None:
-        raise Unresolved("the certificate issuer has no key id")
-    return found.hex()
-
-
 def _label(variant: Variant, axis: str, default: str) -> str:
     point = variant.point(axis)
     return point.label if point is not None else default
-
-
-def _counters(value: Value) -> list[int]:
-    """Return the counter values anywhere in a message."""
-    found: list[int] = []
-    pending: list[Value] = [value]
-    while pending:
-        one = pending.pop()
-        if isinstance(one, dict):
-            if isinstance(one.get("counterValue"), int):
-                found.append(one["counterValue"])
-            pending += one.values()
-        elif isinstance(one, list):
-            pending += one
-    return found
-
-
-__all__ = ["Setting", "Stage"]

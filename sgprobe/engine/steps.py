@@ -14,12 +14,13 @@ from sgprobe.cases.observables import STATE_COLUMNS
 from sgprobe.engine.card_view import UNSEEN
 from sgprobe.engine.comparison import compare, summary
 from sgprobe.engine.compose import names_in
+from sgprobe.engine.end import Lost, Trouble
 from sgprobe.engine.fill import Filler
 from sgprobe.engine.heard import Heard
 from sgprobe.engine.links import impairment_of_point, link_text
 from sgprobe.engine.names import plain
 from sgprobe.engine.outcome import CannotJudge, Declined, StepFailed
-from sgprobe.engine.talk import Lost, Talk, Trouble
+from sgprobe.engine.talk import Talk
 from sgprobe.links.clock import ScenarioClock, deadline
 
 # how often one step may call a steps file
@@ -148,7 +149,7 @@ class Player:
 
     def _to_come(self, step: p.PlannedMessage) -> bool:
         # a steps file that is called twice has the same step twice
-        return any(one is step for one in self.talk.replies)
+        return any(one is step for one in self.talk.script.replies)
 
     async def _until_held(self, step: p.PlannedMessage) -> None:
         try:

@@ -9,16 +9,14 @@ from typing import Any
 
 from dissectors.asn1.model import Value
 from dissectors.finding import Finding
-from dissectors.link.apdu_bpp import SEGMENTS
 from dissectors.spec.functions import ES9, ES11, FUNCTIONS, Function
-from dissectors.trace.card_carrier import recognise_answer, recognise_command
 from dissectors.trace.message import Recognised
-from dissectors.trace.recognise import first_tag
 from sgprobe.cases import planned as p
 from sgprobe.cases.match import Unresolved
-from sgprobe.cases.messages import IFPP, Message
+from sgprobe.cases.messages import Message
 from sgprobe.durations import parse_duration
 from sgprobe.engine import card_talk, wire
+from sgprobe.engine.card_side import CardSide
 from sgprobe.engine.card_talk import APDU, RawApdu, raw_apdu
 from sgprobe.engine.coap_fields import with_coap
 from sgprobe.engine.compose import (
@@ -29,53 +27,20 @@ from sgprobe.engine.compose import (
     with_binding,
 )
 from sgprobe.engine.disguise import FAULTS, Disguise
-from sgprobe.engine.end import Inbox
+from sgprobe.engine.end import Inbox, Lost, Trouble
 from sgprobe.engine.fill import ABSENT, Filler
 from sgprobe.engine.heard import Heard, History
 from sgprobe.engine.impostor import Impostor
-from sgprobe.engine.stage import Setting, Stage
+from sgprobe.engine.script import Script
+from sgprobe.engine.settings import Setting
+from sgprobe.engine.stage import Stage
 from sgprobe.exchange import Request, Response
 from sgprobe.links.coap_shape import Unanswered
 from sgprobe.links.fault import Broken
 from sgprobe.links.https_client import Unreachable
-from sgprobe.peers.effects import CardFailure
 
 _RSP = "2.5.0"
-_DONE = 0x9000
 _SILENCE = 3600.0
-_NOTHING = 0x6F00
-_BPP = bytes.fromhex("BF36")
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """No answer came to a request of ours."""
-
-    sender: str
-    receiver: str
-    function: Function
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """A simulated role could not say what the case wants it to: no fault of the product."""
-
-    error: Exception
-
-
-@dataclass(slots=True)
-class Rule:
-    """Successive answers of a simulated role to one message; the last one repeats."""
-
-    answers: tuple[p.PlannedAnswer, ...]
-    used: int = 0
-
-    def next(self) -> p.PlannedAnswer:
-        """Return the answer to give now."""
-        answer = self.answers[min(self.used, len(self.answers) - 1)]
-        self.used += 1
-        return answer
 
 
 @dataclass(slots=True)
@@ -96,8 +61,6 @@ class Talk:
     ) -> None:
         self.role = setting.role
         self.spec = setting.spec
-        # a chip in a factory is spoken to in several specifications
-        self.card_spec = None if setting.spec.name == IFPP else setting.spec
         self.history = History()
         self.inbox = Inbox()
         self.on_heard = on_heard
@@ -109,17 +72,20 @@ class Talk:
         )
         if setting.says and setting.role in ("ipa", "eim"):
             self.stage.speak_through(self.impostor.request)
-        self.rules = {
-            (peer.role, name): Rule(answers) for peer in peers for name, answers in peer.rules
-        }
-        self.refusing = {peer.role for peer in peers if peer.refuses}
-        # replies that steps will give, in order, and requests that wait for one
-        self.replies: list[p.PlannedMessage] = []
+        self.script = Script(peers)
+        self.card_side = CardSide(
+            self.role,
+            self.spec,
+            self.script,
+            self.composer,
+            self.impostor,
+            self.inbox,
+            self._told_card,
+        )
+        # requests that wait for the reply of a step
         self.held: list[Held] = []
         self.exchanges: set[asyncio.Task[None]] = set()
         self.sent: dict[str, tuple[Any, Value]] = {}
-        # segments of a bound package on their way to the simulated card
-        self.loading = b""
 
     # --- what was said ---
 
@@ -303,25 +269,21 @@ class Talk:
         request: Request,
         default: Callable[[], Awaitable[Response]],
     ) -> Response:
-        reply = self._reply_to(heard)
+        reply = self.script.take_reply(
+            lambda one: (
+                one.sender == heard.receiver and heard.is_(one.message.function, request=True)
+            )
+        )
         if reply is not None:
-            self.replies.remove(reply)
             held = Held(heard, request, default, asyncio.get_running_loop().create_future())
             self.held.append(held)
             return await held.answer
-        rule = self.rules.get((role, heard.shown)) or self.rules.get((role, _name(heard)))
-        if rule is not None:
-            return await self._by_rule(rule.next(), heard, default)
-        if role in self.refusing:
+        answer = self.script.answer(role, heard.shown, heard.function.request or "")
+        if answer is not None:
+            return await self._by_rule(answer, heard, default)
+        if role in self.script.refusing:
             return Response(503)
         return await default()
-
-    def _reply_to(self, heard: Heard) -> p.PlannedMessage | None:
-        for reply in self.replies:
-            same = heard.is_(reply.message.function, request=True)
-            if same and reply.sender == heard.receiver:
-                return reply
-        return None
 
     async def _by_rule(
         self, answer: p.PlannedAnswer, heard: Heard, default: Callable[[], Awaitable[Response]]
@@ -391,96 +353,14 @@ class Talk:
     # --- the product asks the simulated card ---
 
     def _command(self, command: bytes, default: Callable[[bytes], bytes]) -> bytes:
-        tag = first_tag(command)
-        if tag == _BPP or (self.loading and tag.hex().upper() in SEGMENTS):
-            return self._load(tag, command, default)
-        # another command, or a reset, has ended the load of a package
-        self.loading = b""
-        found = recognise_command(command, self.card_spec)
-        if found is None or self.role not in ("ipa", "euicc"):
-            return default(command)
-        function = found.function
-        if self.role == "euicc":
-            # only a planted fault comes this way
-            answer = default(command)
-            read = recognise_answer(function, answer, self.card_spec)
-            value = read.value if read is not None else None
-            return self.impostor.card(function, answer, value, asks=False) if answer else answer
-        changed = self.impostor.card(function, command, found.value, asks=True)
-        if changed != command:
-            command, found = changed, recognise_command(changed, self.card_spec) or found
-        self._said("ipa", "euicc", function, request=True, found=found, octets=command,
-                   transport="apdu")  # fmt: skip
-        answer, sw = b"", _DONE
-        try:
-            answer = self._card_answer(function, command, default)
-        except CardFailure as failure:
-            sw = failure.sw
-            raise
-        except Exception as error:  # whatever it is, it is no fault of the product
-            self.inbox.put(Trouble(error))
-            sw = _NOTHING
-            raise CardFailure(sw) from error
-        finally:
-            read = recognise_answer(function, answer, self.card_spec)
-            self._said("euicc", "ipa", function, request=False, found=read, octets=answer,
-                       transport="apdu", status=f"{sw:04X}")  # fmt: skip
-        return answer
+        return self.card_side.command(command, default)
 
-    def _load(self, tag: bytes, command: bytes, default: Callable[[bytes], bytes]) -> bytes:
-        """Take one segment of a bound package; the whole is heard once the eUICC has answered."""
-        self.loading = command if tag == _BPP else self.loading + command
-        answer = default(command)
-        if answer:
-            whole, self.loading = self.loading, b""
-            found = recognise_command(whole, self.card_spec)
-            if found is not None and self.role == "euicc":
-                # only a planted fault comes this way
-                told = recognise_answer(found.function, answer, self.card_spec)
-                value = told.value if told is not None else None
-                return self.impostor.card(found.function, answer, value, asks=False)
-            if found is not None and self.role == "ipa":
-                self._said("ipa", "euicc", found.function, request=True, found=found, octets=whole,
-                           transport="apdu")  # fmt: skip
-                read = recognise_answer(found.function, answer, self.card_spec)
-                self._said("euicc", "ipa", found.function, request=False, found=read,
-                           octets=answer, transport="apdu", status="9000")  # fmt: skip
-        return answer
-
-    def _card_answer(
-        self, function: Function, command: bytes, default: Callable[[bytes], bytes]
-    ) -> bytes:
-        rule = self.rules.get(("euicc", function.request or ""))
-        reply = next((one for one in self.replies if one.sender == "euicc"
-                      and one.message.function is function), None)  # fmt: skip
-        if rule is None and reply is None:
-            return default(command)
-        if reply is not None:
-            self.replies.remove(reply)
-            message, template, mutations = reply.message, reply.template, reply.mutations
-            self._refuse(reply)
-        else:
-            assert rule is not None
-            answer = rule.next()
-            if answer.message is None:
-                raise CardFailure(answer.answer.status or 0x6F00)
-            message, template, mutations = answer.message, answer.template, answer.mutations
-        base: Value = ABSENT
-        octets = b""
-        if template is None or needs_default(message, self.spec, template):
-            octets = default(command)
-            found = recognise_answer(function, octets, self.spec)
-            base = found.value if found is not None else ABSENT
-        if template is None:
-            return self.composer.damaged(message, octets, mutations)
-        return self.composer.compose(message, template, base, mutations).body
-
-    def _refuse(self, reply: p.PlannedMessage) -> None:
-        """Answer with the status word of a step, where it names one that is no success."""
-        for _, template in reply.binding:
-            told = Filler(self.names).fill(template, {}).get("sw")
-            if told is not None and int(told, 16) != _DONE:
-                raise CardFailure(int(told, 16))
+    def _told_card(
+        self, function: Function, found: Recognised | None, octets: bytes, sw: str | None
+    ) -> None:
+        ends = ("ipa", "euicc") if sw is None else ("euicc", "ipa")
+        self._said(*ends, function, request=sw is None, found=found, octets=octets,
+                   transport="apdu", status=sw)  # fmt: skip
 
     # --- times ---
 
@@ -523,10 +403,6 @@ def _at_server(role: str, found: Recognised | None) -> Recognised | None:
     name = found.function.name
     same = (one for one in FUNCTIONS if one.interface == ES11 and one.name == name)
     return found._replace(function=next(same, found.function))
-
-
-def _name(heard: Heard) -> str:
-    return heard.function.request or ""
 
 
 def _status(answer: Response) -> int | str:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from play_helpers import ended, play, said
 
+from sgprobe.engine.end import Inbox, Trouble
 from sgprobe.engine.outcome import StepFailed
 from sgprobe.engine.steps import Done, Player
-from sgprobe.engine.talk import Inbox, Trouble
 from sgprobe.events import Verdict
 from sgprobe.links.clock import WallClock
 

@@ -11,6 +11,7 @@ from play_helpers import ended, play, said
 
 from sgprobe import events as e
 from sgprobe.cases.match import Unresolved
+from sgprobe.engine.card_side import CardSide
 from sgprobe.engine.stage import Stage
 from sgprobe.engine.talk import Talk
 from sgprobe.events import Verdict
@@ -148,16 +149,16 @@ def test_a_rule_without_a_value_is_inconclusive(tmp_path: Path) -> None:
         assert "no order: trigger smdp.order first" in result.reason
 
 
-@pytest.mark.parametrize("where", ["_answer", "_card_answer"])
+@pytest.mark.parametrize(("side", "where"), [(Talk, "_answer"), (CardSide, "answer")])
 def test_an_exception_in_a_handler_is_an_error_of_the_bench(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: type, where: str
 ) -> None:
     """Neither does the case hang nor is the product to blame."""
 
-    def broken(self: Talk, *rest: object) -> Any:
+    def broken(self: object, *rest: object) -> Any:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr(Talk, where, broken)
+    monkeypatch.setattr(side, where, broken)
     steps = POLL + "  - ipa -> eim: ProvideEimPackageResult\n    within: 5 s\n"
     result, _ = ipa(tmp_path, "", steps)
     assert result.verdict is Verdict.ERROR
