@@ -18,10 +18,11 @@ from sgprobe.cases.model import Case
 from sgprobe.cases.plan import plans
 from sgprobe.cases.suite import Suite, load_suite, near, suite_root
 from sgprobe.engine.item import Facts, Item, Options, Result
+from sgprobe.engine.models import word_of
 from sgprobe.events import CaseText, Event, ItemEnded, ItemStarted, Verdict
 from sgprobe.product.answers import values_of
 from sgprobe.product.model import Answer, ProductFile, Sample
-from sgprobe.product.references import answers_for, load_references
+from sgprobe.product.references import Model, answers_for, load_models, load_references
 
 # what a case of each specification is run in where nobody says otherwise
 DEFAULT_SPECS = (parse_spec("SGP.32@1.2"), parse_spec("SGP.22@2.5"))
@@ -47,6 +48,8 @@ class Ready:
     verdict: Verdict | None = None
     reason: str = ""
     deviation: dict[str, str] | None = None
+    # the reference that plays the role, where it is not the first one
+    model: Model | None = None
 
 
 class Bench:
@@ -91,7 +94,18 @@ class Bench:
         for told, sample in seen.items():
             yield self._ready(plan, suite, sample.answers, told)
         if not seen:
-            yield self._ready(plan, suite)
+            yield self._of_references(plan, suite)
+
+    def _of_references(self, plan: p.Plan, suite: Suite) -> Ready:
+        """Return the item for the first reference of the role that the case applies to."""
+        first = self._ready(plan, suite)
+        if first.verdict is not Verdict.NOT_APPLICABLE:
+            return first
+        for model in self.models(suite).get(plan.compiled.role, ()):
+            other = self._ready(plan, suite, model.answers)
+            if other.verdict is None:
+                return replace(other, model=model)
+        return first
 
     def _plans(self, case: Case, suite: Suite, chosen: tuple[Spec, ...]) -> Iterator[p.Plan]:
         several = len(chosen) > 1
@@ -170,6 +184,18 @@ class Bench:
             known[suite.root] = load_references(folder, suite.catalogue)
         return known[suite.root]
 
+    @cached_property
+    def _models(self) -> dict[Path, dict[str, tuple[Model, ...]]]:
+        return {}
+
+    def models(self, suite: Suite) -> dict[str, tuple[Model, ...]]:
+        """Return the references that are made otherwise than the first of their role."""
+        known = self._models
+        if suite.root not in known:
+            folder = suite.root / "ics" / "reference"
+            known[suite.root] = load_models(folder, suite.catalogue, self.references(suite))
+        return known[suite.root]
+
     # --- running ---
 
     def run(self, ready: Ready, emit: Any) -> Result:
@@ -178,7 +204,8 @@ class Bench:
         suite = load_suite(suite_root(Path(plan.case.source.file)))
         for event in case_text(plan.case):
             emit(event)
-        item = Item(plan, suite, ready.facts, self.choice.options, emit, ready.id, ready.deviation)
+        item = Item(plan, suite, ready.facts, self.choice.options, emit, ready.id,
+                    ready.deviation, ready.model)  # fmt: skip
         if ready.verdict is not None:
             return item.skip(ready.verdict, ready.reason)
         return item.run()
@@ -252,14 +279,8 @@ def _told_apart(ident: str, told: str) -> str:
 
 def _why_not(plan: p.Plan, told: Mapping[str, bool | str]) -> str:
     assert plan.applies is not None
-    parts = [f"{name} is {_word(told.get(name))}" for name, _ in ics.names(plan.applies)]
+    parts = [f"{name} is {word_of(told.get(name))}" for name, _ in ics.names(plan.applies)]
     return f"ICS: {', '.join(dict.fromkeys(parts))}"
-
-
-def _word(value: bool | str | None) -> str:
-    if value is None:
-        return "unanswered"
-    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else value
 
 
 def _labelled(plan: p.Plan) -> p.Plan:

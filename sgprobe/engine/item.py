@@ -23,6 +23,7 @@ from sgprobe.engine.disguise import Says
 from sgprobe.engine.frames import frames_of
 from sgprobe.engine.heard import Heard
 from sgprobe.engine.heartbeat import still_answers
+from sgprobe.engine.models import fields_of, told
 from sgprobe.engine.outcome import CannotJudge, StepFailed, Tally, tree
 from sgprobe.engine.rows import read_rows
 from sgprobe.engine.settings import Setting, settings_of
@@ -43,6 +44,7 @@ from sgprobe.links.card import CardStatus
 from sgprobe.links.https_client import Unreachable
 from sgprobe.peers.effects import CardFailure, LinkFailure
 from sgprobe.product.model import ProductFile
+from sgprobe.product.references import Model
 from sgprobe.yamlnode import Source
 
 Emit = Callable[[Event], None]
@@ -114,11 +116,14 @@ class Item:
         emit: Emit,
         name: str = "",
         deviation: dict[str, str] | None = None,
+        model: Model | None = None,
     ) -> None:
         self.plan = plan
         self.suite = suite
         self.name = name or plan.id
         self.deviation = deviation
+        # the reference under test, where it is not the first one of its role
+        self.model = model
         self.facts = facts
         self.options = options
         self.emit = emit
@@ -141,6 +146,8 @@ class Item:
         """Run the plan in an event loop of its own."""
         begun = time.monotonic()
         self.emit(self._started())
+        if self.model is not None:
+            self._note("state", f"played by {told(self.model)}")
         try:
             asyncio.run(asyncio.wait_for(self._run(), self.options.limit + _LATEST))
         except TimeoutError:
@@ -214,6 +221,7 @@ class Item:
             self.options.ixit,
             injects(compiled),
             tokenless(compiled),
+            fields_of(self.model) if self.model is not None else {},
         )
         talk = Talk(setting, compiled.peers, self._on_heard)
         self._talk = talk
@@ -391,7 +399,8 @@ class Item:
             facts.requirements,
             facts.official,
             variant.suffix.strip("[]"),
-            {name: point.label for name, point in variant.points},
+            {name: point.label for name, point in variant.points}
+            | ({"reference": self.model.name} if self.model is not None else {}),
         )
 
     def _ended(self, result: Result) -> ItemEnded:

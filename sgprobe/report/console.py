@@ -137,14 +137,15 @@ class Console:
         self._warned += bool(event.warnings) and verdict is Verdict.PASS
         self._zero.pop(event.item, None)
         started = events[0] if events else None
-        title = ""
+        title = reference = ""
         if isinstance(started, e.ItemStarted):
             title = plain(started.title)
+            reference = started.parameters.get("reference", "")
             if self._all:
                 self._heading(plain(started.interface), plain(started.function))
         quiet = verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE)
         if self._all or not quiet:
-            self._line(self._item(event, verdict, title), event.at)
+            self._line(self._item(event, verdict, title, reference), event.at)
         if not quiet:
             self._failures.append(failure_text([*events, event], self._paint))
             case = started.case if isinstance(started, e.ItemStarted) else event.item
@@ -157,7 +158,7 @@ class Console:
             text = " › ".join(part for part in (interface, function) if part)
             self._line(self._paint("1", text))
 
-    def _item(self, event: e.ItemEnded, verdict: Verdict, title: str) -> str:
+    def _item(self, event: e.ItemEnded, verdict: Verdict, title: str, reference: str) -> str:
         case, bracket, variant = plain(event.item).partition("[")
         ident = f"{case} {bracket}{variant}" if bracket else case
         ident += " " * max(1, self._column - width(ident))
@@ -170,6 +171,8 @@ class Console:
             known = "  known deviation"
         elif event.warnings:
             known = f"  {many(len(event.warnings), 'warning')}"
+        if reference:
+            known = f"  reference {plain(reference)}{known}"
         time = f"{event.seconds:.2f} s" if verdict is not Verdict.NOT_APPLICABLE else ""
         pad = " " * max(2, _TITLE + 2 - width(text))
         symbol = self._paint(COLOURS[verdict], SYMBOLS[verdict])
