@@ -113,6 +113,7 @@ class CoapBody(RspBody):
     name = "payload of a request"
     kind = REQUEST
 
+    # Scapy looks for it in the class itself, not in its bases
     @classmethod
     def dispatch_hook(cls, _pkt: bytes = b"", *args: Any, **kargs: Any) -> Any:
         """Choose the class of a payload."""

@@ -43,6 +43,7 @@ class HttpRequestBody(RspBody):
     name = "body of a request"
     kind = REQUEST
 
+    # Scapy looks for it in the class itself, not in its bases
     @classmethod
     def dispatch_hook(cls, _pkt: bytes = b"", *args: Any, **kargs: Any) -> Any:
         """Choose the class of a body."""
