@@ -1,4 +1,4 @@
-"""The card's side of a dialogue: what an IPA under test asks the simulated eUICC."""
+"""The card's side of a dialogue: what an IPA or a line under test asks the simulated eUICC."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dissectors.trace.card_carrier import recognise_answer, recognise_command
 from dissectors.trace.message import Recognised
 from dissectors.trace.recognise import first_tag
 from sgprobe.cases import planned as p
-from sgprobe.cases.messages import IFPP
+from sgprobe.cases.messages import IFPP, find
 from sgprobe.engine.compose import Composer, needs_default
 from sgprobe.engine.end import Inbox, Trouble
 from sgprobe.engine.fill import ABSENT, Filler
@@ -24,12 +24,14 @@ from sgprobe.peers.effects import CardFailure
 
 _DONE = 0x9000
 _NOTHING = 0x6F00
+# roles under test that ask a simulated eUICC
+_ASKING = ("ipa", "fpa")
 _BPP = bytes.fromhex("BF36")
 Default = Callable[[bytes], bytes]
 
 
 class Tell(Protocol):
-    """Takes what was said between the IPA and the eUICC."""
+    """Takes what was said between the product and the eUICC."""
 
     def __call__(
         self, function: Function, found: Recognised | None, octets: bytes, sw: str | None
@@ -65,9 +67,9 @@ class CardSide:
         # another command, or a reset, has ended the load of a package
         self._loading = b""
         found = recognise_command(command, self._card_spec)
-        if found is None or self.role not in ("ipa", "euicc"):
+        if found is None or self.role not in ("ipa", "euicc", "fpa"):
             return default(command)
-        function = found.function
+        function = self._asked_for(found.function)
         if self.role == "euicc":
             # only a planted fault comes this way
             answer = default(command)
@@ -91,6 +93,11 @@ class CardSide:
             self.tell(function, read, answer, f"{sw:04X}")
         return answer
 
+    def _asked_for(self, function: Function) -> Function:
+        """Return the function as the product asks for it: a line loads by ES10f."""
+        message = find(self.role, "euicc", function.request or "")
+        return message.function if self.role == "fpa" and message is not None else function
+
     def _load(self, tag: bytes, command: bytes, default: Default) -> bytes:
         """Take one segment of a bound package; the whole is heard once the eUICC has answered."""
         self._loading = command if tag == _BPP else self._loading + command
@@ -102,10 +109,11 @@ class CardSide:
         if found is not None and self.role == "euicc":
             # only a planted fault comes this way
             return self._disguised(found.function, answer)
-        if found is not None and self.role == "ipa":
-            self.tell(found.function, found, whole, None)
+        if found is not None and self.role in ("ipa", "fpa"):
+            function = self._asked_for(found.function)
+            self.tell(function, found, whole, None)
             read = recognise_answer(found.function, answer, self._card_spec)
-            self.tell(found.function, read, answer, f"{_DONE:04X}")
+            self.tell(function, read, answer, f"{_DONE:04X}")
         return answer
 
     def _disguised(self, function: Function, answer: bytes) -> bytes:

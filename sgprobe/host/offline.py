@@ -10,9 +10,14 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import socket
 import stat
 import struct
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +35,53 @@ _ASKING = ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethos
            "socket.sendto", "socket.sendmsg")  # fmt: skip
 
 _state = {"hooked": False, "closed": False}
+# what is watched, by the thread that it runs in
+_watched: dict[int, Watch] = {}
 
 
 class Online(OSError):
     """Something asked for the network while there is none."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """What asked for the network while it was watched, and how often the watch proved that it sees.
+
+    A watch sees what asks through the interpreter; a product of another process it does not.
+    """
+
+    attempts: list[str] = field(default_factory=list)
+    canaries: int = 0
+
+
+@contextmanager
+def watching(watch: Watch) -> Iterator[Watch]:
+    """Refuse the network to this thread for a while, and count who asks; all else goes on."""
+    _hook()
+    thread = threading.get_ident()
+    _watched[thread] = watch
+    try:
+        _canary(watch)
+        yield watch
+        _canary(watch)
+    finally:
+        del _watched[thread]
+
+
+def _canary(watch: Watch) -> None:
+    """Ask for the network ourselves: a watch that does not see it sees nothing."""
+    before = len(watch.attempts)
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()
+    except Online:
+        del watch.attempts[before:]
+        watch.canaries += 1
+
+
+def _hook() -> None:
+    if not _state["hooked"]:
+        sys.addaudithook(_refuse)
+        _state["hooked"] = True
 
 
 def network_sockets() -> list[str]:
@@ -68,16 +116,26 @@ def go_offline() -> str:
     open_ones = network_sockets()
     if open_ones:
         raise Online(f"a network socket is open already: {', '.join(open_ones)}")
-    if not _state["hooked"]:
-        sys.addaudithook(_refuse)
-        _state["hooked"] = True
+    _hook()
     _state["closed"] = True
     return "kernel and interpreter" if _close_kernel() else "interpreter"
 
 
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
-    if not _state["closed"] or not event.startswith("socket."):
+    if not event.startswith("socket."):
         return
+    watch = _watched.get(threading.get_ident())
+    if not _state["closed"] and watch is None:
+        return
+    try:
+        _judge(event, arguments)
+    except Online as error:
+        if watch is not None:
+            watch.attempts.append(str(error))
+        raise
+
+
+def _judge(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "socket.__new__":
         family = int(arguments[1])
         if family not in (_AF_UNIX, -1):

@@ -11,7 +11,7 @@ from sgprobe.crypto.chain import Anchor
 from sgprobe.peers.delivery.check import Checked
 from sgprobe.peers.fpa.claims import Claims
 from sgprobe.peers.fpa.journal import Journal, JournalBusy
-from sgprobe.peers.fpa.outcome import Outcome
+from sgprobe.peers.fpa.outcome import Code, Outcome
 from sgprobe.peers.fpa.reports import Reporter, Written
 from sgprobe.peers.fpa.rules import RULES
 from sgprobe.peers.fpa.station import Station
@@ -91,6 +91,14 @@ class Line:
         journal = self.station(station).journal
         journal.begin(delivery, package, eid, iccid, 1, now)
         journal.end(Outcome(deleted=state), 0)
+
+    def damaged(
+        self, station: str, delivery: str, package: str, eid: str, iccid: str, now: float
+    ) -> None:
+        """Write down that a device broke after it was loaded; what was reported stays."""
+        journal = self.station(station).journal
+        journal.begin(delivery, package, eid, iccid, 1, now)
+        journal.end(Outcome(code=Code.DEVICE_DAMAGED, text="it broke at a later step"), 0)
 
     def reports(self, now: float, *, final: bool = False) -> Iterator[Written]:
         """Write and give the reports of all stations about what none tells of yet."""

@@ -18,6 +18,7 @@ _ROWS = (
     ("ITEM", "RB-50", "every attempt makes one item"),
     ("RESULT-FETCHED", "SGP.41 FLOW-12", "a result that was lost on its way is fetched again"),
     ("LEFTOVERS", "SGP.41 DMF03", "no one-time key is left on a device that goes on as good"),
+    ("OFFLINE", "SGP.41 FLOW-OFF", "a load asks nobody over a network"),
     ("CHAIN", "RB-09", "a report names the digest of the one before"),
 )
 

@@ -73,8 +73,13 @@ class Station:
             claims.done(last.attempt.package, self._holder)
         claims.release_all(self._holder)
 
-    def process(self, scanned: str | None = None) -> StationProcedure[Device]:
-        """Load and finish the device in the reader; `scanned` is the EID on its label."""
+    def process(
+        self, scanned: str | None = None, override: str | None = None
+    ) -> StationProcedure[Device]:
+        """Load and finish the device in the reader; `scanned` is the EID on its label.
+
+        `override` is an operator's word: what is for this EID goes to the device, whatever it is.
+        """
         now: float = yield Now()
         try:
             yield Contact()
@@ -88,7 +93,7 @@ class Station:
             return self._alone(Code.EID_MISMATCH, info.eid, now, f"the label says {scanned}")
         wanted = scanned if scanned and not self._rules.on("FPA.EID") else info.eid
         try:
-            candidates = list(self._stock.find(wanted))
+            candidates = list(self._stock.find(override or wanted))
         except FilesError as error:
             # a delivery that was changed after its import. RB-41
             return self._alone(Code.MANIFEST_INVALID, info.eid, now, str(error))
