@@ -24,7 +24,7 @@ from sgprobe.engine.frames import frames_of
 from sgprobe.engine.heard import Heard
 from sgprobe.engine.heartbeat import still_answers
 from sgprobe.engine.models import fields_of, told
-from sgprobe.engine.outcome import CannotJudge, StepFailed, Tally, tree
+from sgprobe.engine.outcome import CannotJudge, NotHere, StepFailed, Tally, tree
 from sgprobe.engine.rows import read_rows
 from sgprobe.engine.settings import Setting, settings_of
 from sgprobe.engine.steps import Done, Player
@@ -434,6 +434,8 @@ class Item:
 def _blame(error: Exception, *, talked: bool) -> tuple[Verdict, str]:
     """Return what an error means that is no failure of the product, and why."""
     match error:
+        case NotHere():
+            return Verdict.NOT_APPLICABLE, str(error)
         case Unresolved() | CannotJudge():
             return Verdict.INCONCLUSIVE, str(error)
         case LinkFailure() | CardFailure() | CardStatus() | Unreachable():

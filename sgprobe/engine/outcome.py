@@ -22,6 +22,10 @@ class Declined(Unresolved):
     """The product's operator interface took no order: a case may permit that."""
 
 
+class NotHere(Exception):
+    """What a case is about is not there, or the bench cannot do it: the case does not apply."""
+
+
 class CannotJudge(Exception):
     """The bench lacks something, or the link died: inconclusive."""
 
