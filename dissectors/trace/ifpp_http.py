@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from dissectors.asn1 import codec
 from dissectors.finding import Finding, finding
-from dissectors.link.http import HttpHead
 from dissectors.spec.functions import Function
 from dissectors.spec.ifpp_paths import BASE, NOTIFIED, function_at
 from dissectors.trace import codes
@@ -13,12 +14,24 @@ from dissectors.trace.json_functions import HEADER, looks_like_json, parse
 from dissectors.trace.message import REQUEST, RESPONSE, Recognised
 
 
+class Head(Protocol):
+    """What is to be known of a request to find its function."""
+
+    @property
+    def method(self) -> str:
+        """The method."""
+
+    @property
+    def path(self) -> str:
+        """The path."""
+
+
 def may_be(path: str) -> bool:
     """Say whether a path may be one of the binding; most are not, and this is quick."""
     return path.startswith(BASE) or path.endswith(NOTIFIED)
 
 
-def request(head: HttpHead, octets: bytes) -> Recognised | None:
+def request(head: Head, octets: bytes) -> Recognised | None:
     """Return what a request of the binding is, or None where it is something else."""
     function = function_at(head.method, head.path)
     if function is None:

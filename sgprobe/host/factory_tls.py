@@ -31,7 +31,10 @@ _YEARS = timedelta(days=20 * 365)
 
 
 def client_identity(certificates: CertificateSet, name: str) -> Identity:
-    """Return the certificate and key of a party of the factory flow, issued by the test CI."""
+    """Return the certificate and key of a party of the factory flow, issued by the test CI.
+
+    It shows them as a client, and as the server that an MSP is.
+    """
     key = keys.derive_key("factory party", name, Curve.P256)
     ci = certificates["ci"]
     plan = Plan(
@@ -43,7 +46,10 @@ def client_identity(certificates: CertificateSet, name: str) -> Identity:
         not_before=ci.certificate.not_before,
         not_after=ci.certificate.not_before + _YEARS,
         key_usage=DIGITAL_SIGNATURE,
-        extended_usage=(ExtendedKeyUsageOID.CLIENT_AUTH.dotted_string,),
+        extended_usage=(
+            ExtendedKeyUsageOID.CLIENT_AUTH.dotted_string,
+            ExtendedKeyUsageOID.SERVER_AUTH.dotted_string,
+        ),
         dns=(name,),
     )
     return Identity((issue(plan),), key)

@@ -113,10 +113,12 @@ class Eum:
         certificates: CertificateSet,
         *,
         name: str = "eum",
+        fault: str | None = None,
         entropy: Entropy | None = None,
         start: datetime = _START,
     ) -> None:
-        self._credential: Credential = certificates[name]
+        # with a fault, an EUM whose certificate is not to be trusted
+        self._credential: Credential = certificates.get(name, fault)
         self._anchor = certificates.anchor
         self._ci = certificates.ci_id
         self._curve = certificates.curve
@@ -133,8 +135,12 @@ class Eum:
         """CERT.EUM and what is between it and the CI, as a batch shows them."""
         return tuple(one.der for one in self._credential.path)
 
-    def personalise(self, number: int, kind: Kind | None = None) -> Personalised:
+    def personalise(
+        self, number: int, kind: Kind | None = None, eid: str | None = None
+    ) -> Personalised:
         """Make the eUICC with a number of this EUM's range; another call makes other keys.
+
+        `eid` is one that the EUM should not have given, such as one with wrong check digits.
 
         QuantumUnavailable says that a suite cannot be used here.
         """
@@ -142,7 +148,7 @@ class Eum:
         for suite in set(chosen.keys):
             if why := ifpp_keys.unavailable(suite):
                 raise ifpp_quantum.QuantumUnavailable(why)
-        eid = eid_of(number)
+        eid = eid or eid_of(number)
         private = keys.derive_key(self._random.randbytes(_SEED).hex(), eid, self._curve)
         certificate = read_certificate(self._issue(eid, number, private))
         identity = Identity(self._ci, private, certificate, self.certificate)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sgprobe.crypto.crl import Crl
 from sgprobe.crypto.ifpp import Binder
 from sgprobe.crypto.ifpp_issue import binder as test_binder
 from sgprobe.crypto.ifpp_keys import Suite, unavailable
@@ -93,6 +94,7 @@ class SmDpf:
         self.store = store
         self.rules = Rules(RULES, setup.off)
         self.runner = runner
+        self._random = random
         judge = EuiccJudge(setup.party, self.rules, PREFIX)
         self._orders = Orders(self.rules, setup.types, random)
         self._intake = intake.Intake(self.rules, judge)
@@ -265,6 +267,17 @@ class SmDpf:
         order = work.save_order(replace(order, protected=protected))
         work.commit()
         return order
+
+    def revoke(self, crls: tuple[Crl, ...]) -> None:
+        """Take the revocation lists that come over the status channel. INO2."""
+        party = replace(self.setup.party, crls=crls)
+        self._intake = intake.Intake(self.rules, EuiccJudge(party, self.rules, PREFIX))
+        self._requests = Requests(self.rules, self._intake, self._random)
+
+    def sign_with(self, signer: Credential, binder: Binder) -> None:
+        """Bind and sign with another certificate from here on. INO5."""
+        self.jobs.signer = signer
+        self.jobs.press = replace(self.jobs.press, binder=binder)
 
     def compromised(self, batch: str) -> list[str]:
         """Take an EUM's word that the keys of a batch are known to others. INO1."""

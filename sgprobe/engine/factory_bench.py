@@ -1,0 +1,408 @@
+"""The parties around an SM-DPf under test: what cases can have them do, and what they know."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dissectors.asn1.model import Value
+from dissectors.spec.identity import iccid_octets
+from sgprobe.cases.match import Unresolved
+from sgprobe.crypto.ifpp_issue import binder
+from sgprobe.crypto.pki import CertificateSet
+from sgprobe.engine.factory_chips import Chip, Manufacture, batch
+from sgprobe.engine.factory_fetching import Fetched, fetch
+from sgprobe.engine.factory_foreign_load import foreign_package
+from sgprobe.engine.factory_station import Stations
+from sgprobe.engine.factory_witness import Look, leaks, look
+from sgprobe.engine.heard import History
+from sgprobe.exchange import Request, Response
+from sgprobe.host.factory_network import PARTIES, FactoryNetwork, Network, party_of
+from sgprobe.links.clock import Clock
+from sgprobe.peers.delivery.check import Refused, check_delivery
+from sgprobe.peers.delivery.entry import Contents
+from sgprobe.peers.fpa.outcome import NO_EID, NO_ICCID, NO_PACKAGE, Code, Outcome
+
+Given = Mapping[str, Any]
+Act = Callable[[Given], Awaitable[dict[str, Value]]]
+Octets = Callable[[int], bytes]
+STATION = "st-1"
+_YES = ("yes", "true")
+_PER_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """What the bench is made with."""
+
+    certificates: CertificateSet
+    clock: Clock
+    history: History
+    octets: Octets
+    seed: str
+
+
+class FactoryBench:
+    """MSP, EUM, device maker and line around one SM-DPf; an async context."""
+
+    def __init__(self, floor: Floor, network: Callable[[Path], Network]) -> None:
+        self.floor = floor
+        self._home = tempfile.TemporaryDirectory(prefix="sgprobe-")
+        self.network = FactoryNetwork(network(Path(self._home.name) / "smdpf"))
+        self._manufacture = Manufacture(floor.certificates, floor.seed)
+        self.chips: list[Chip] = []
+        self.stations = Stations()
+        self.fetched: list[Fetched] = []
+        self._looks: dict[str, Look] = {}
+        # every octet that the SM-DPf has said
+        self.received: list[bytes] = []
+        self._affected: list[dict[str, Value]] = []
+        self._acts: dict[str, Act] = {
+            "eum.personalise": self._personalise,
+            "dm.fetch": self._fetch,
+            "fpa.load": self._load,
+            "fpa.fail": self._fail,
+            "fpa.write-report": self._write_report,
+            "fpa.remove": self._remove,
+            "smdpf.compromised": self._compromised,
+            "smdpf.revocation-list": self._revoke,
+            "smdpf.certificate": self._certificate,
+            "smdpf.protect": self._protect,
+            "smdpf.restart": self._restart,
+        }
+
+    # --- asking ---
+
+    async def ask(self, party: str, request: Request) -> Response:
+        """Have a party ask the SM-DPf."""
+        answer = await self.network.client(party).ask(self.network.address, request)
+        self.received.append(answer.body)
+        return answer
+
+    # --- names ---
+
+    def names(self) -> dict[str, Any]:
+        """Return what cases call parties and what was said last; looked up when it is used."""
+        found: dict[str, Any] = {
+            f"parties.{name}": (lambda told=told: told) for name, told in PARTIES.items()
+        }
+        return found | {
+            "devices": lambda: [one.names() for one in self.chips],
+            "order.id": lambda: self._told("OrderProfiles", "orderId"),
+            "job.id": lambda: self._told("RequestPackages", "jobId"),
+            "delivery.id": self.delivery_id,
+            "smdpf.address": lambda: self.network.name,
+            "smdpf.oid": self._oid,
+            "notify-address": lambda: self.network.notify,
+        }
+
+    def families(self) -> dict[str, Callable[[str], Value]]:
+        """Return names with parts: `$devices.1.eid`, `$reports.2`."""
+        return {"devices": self._device_name, "reports": self._report_name}
+
+    def _device_name(self, below: str) -> Value:
+        number, _, name = below.partition(".")
+        known = self.chip(number).names()
+        if not name:
+            return known
+        if name not in known:
+            raise Unresolved(f"$devices.{below} is not known; known are {', '.join(known)}")
+        return known[name]
+
+    def _report_name(self, below: str) -> Value:
+        return self.stations.report(int(below) if below.isdecimal() else 0)
+
+    def chip(self, number: str) -> Chip:
+        """Return an eUICC by its number, from 1; raises Unresolved."""
+        place = int(number) if number.isascii() and number.isdigit() else 0
+        if not 1 <= place <= len(self.chips):
+            raise Unresolved(f"there are {len(self.chips)} devices, and no number {number[:20]}")
+        return self.chips[place - 1]
+
+    def _told(self, function: str, member: str) -> str:
+        for heard in reversed(self.floor.history.said):
+            right = heard.function.name == function and not heard.request
+            if right and isinstance(heard.value, dict) and member in heard.value:
+                return str(heard.value[member])
+        raise Unresolved(f"the SM-DPf has told no {member} yet")
+
+    def delivery_id(self) -> str:
+        """Return the delivery that the SM-DPf has told of last."""
+        for heard in reversed(self.floor.history.said):
+            right = heard.function.name in ("ShowJob", "RequestPackages") and not heard.request
+            if right and isinstance(heard.value, dict) and "deliveryId" in heard.value:
+                return str(heard.value["deliveryId"])
+        raise Unresolved("the SM-DPf has told of no delivery yet")
+
+    def _oid(self) -> str:
+        if self.fetched:
+            return self.fetched[-1].manifest.smdpf_oid
+        return self.network.setup.party.oid
+
+    # --- the EUM ---
+
+    async def _personalise(self, given: Given) -> dict[str, Value]:
+        self.chips += self._manufacture.make(given)
+        return {}
+
+    def waiting(self) -> list[Chip]:
+        """Return the eUICCs whose data nobody has: those of the EUM of the first one."""
+        left = [one for one in self.chips if not one.given_away]
+        left = [one for one in left if one.eum.chain == left[0].eum.chain]
+        return left[:_PER_BATCH]
+
+    def give_away(self) -> bytes:
+        """Return the batch of what nobody has yet, or of all where everything was given away."""
+        chips = self.waiting() or self.chips
+        made = batch(f"B{chips[0].number if chips else 0}", chips)
+        for one in chips:
+            one.given_away = True
+        return made
+
+    # --- the device maker ---
+
+    async def _fetch(self, given: Given) -> dict[str, Value]:
+        _only("dm.fetch", given, "delivery", "chunk", "client")
+        name = str(given.get("delivery") or self.delivery_id())
+        party = str(given.get("client", party_of("dm")))
+        folder = Path(self._home.name) / "fetched" / f"{len(self.fetched)}"
+        found = await fetch(
+            name, folder, lambda request: self.ask(party, request), int(given.get("chunk", 0))
+        )
+        self.fetched.append(found)
+        by_eid = {one.eid: one for one in self.chips}
+        for package in found.packages:
+            chip = by_eid.get(package.eid)
+            known = chip is not None and package in chip.packages
+            if chip is not None and not known:
+                chip.packages.append(package)
+        return {}
+
+    def _looked(self, package: Contents) -> Look:
+        key = f"{package.package_id}{package.key_ref}{package.eid}{len(package.bound)}"
+        if key not in self._looks:
+            chip = next((one for one in self.chips if one.eid == package.eid), None)
+            keys = chip.made.one_time_keys if chip is not None else ()
+            pair = next((one for one in keys if one.ref.hex() == package.key_ref), None)
+            now = datetime.fromtimestamp(self.floor.clock.now(), UTC)
+            self._looks[key] = look(package, pair, [self.floor.certificates.anchor], now)
+        return self._looks[key]
+
+    def _delivery(self) -> list[dict[str, Value]]:
+        """Return what was found in the delivery that was fetched last, and in all together."""
+        if not self.fetched:
+            raise Unresolved("nothing was fetched yet: dm.fetch comes first")
+        last = self.fetched[-1]
+        looks = [self._looked(one) for one in last.packages]
+        every = [one for whole in self.fetched for one in whole.packages]
+        unique = {one.package_id: one for one in every}.values()
+        marks = [mark for one in unique for mark in self._looked(one).marks]
+        secrets = [secret for one in unique for secret in self._looked(one).secrets]
+        now = datetime.fromtimestamp(self.floor.clock.now(), UTC)
+        try:
+            checked = check_delivery(
+                last.files, [self.floor.certificates.anchor], now, packages=True
+            )
+            faults = "; ".join(str(one) for one in checked.faults)
+        except Refused as error:
+            faults = str(error)
+        iccids = {one.iccid for one in unique}
+        row: dict[str, Value] = {
+            "delivery": last.name,
+            "packages": str(len(last.packages)),
+            "devices": str(len({one.eid for one in last.packages})),
+            "iccids": str(len(iccids)),
+            "faults": faults or "none",
+            "fresh": "yes" if len(set(marks)) == len(marks) else "no",
+            "leaks": str(leaks(secrets, self._said())),
+        }
+        for name in ("opened", "signed", "chained", "formed"):
+            wrong = [getattr(one, name) for one in looks if getattr(one, name)]
+            row[name] = "yes" if looks and not wrong else wrong[0] if wrong else "no"
+        return [row]
+
+    def _said(self) -> list[bytes]:
+        told = [one.octets for one in self.floor.history.said if one.product]
+        return [*self.received, *told]
+
+    # --- the line ---
+
+    async def _load(self, given: Given) -> dict[str, Value]:
+        _only("fpa.load", given, "device", "station", "package", "damage", "memory")
+        chips = [self.chip(str(given["device"]))] if "device" in given else self.chips
+        station = str(given.get("station", STATION))
+        for chip in chips:
+            waiting = chip.packages[chip.loaded :]
+            if given.get("package") == "foreign":
+                waiting = [foreign_package(chip, self.floor.certificates, self.floor.octets)]
+            elif "device" in given and not waiting:
+                raise Unresolved("no package was fetched for this device: dm.fetch comes first")
+            for package in waiting:
+                self._attempt(chip, package, station, given)
+        return {}
+
+    def _attempt(self, chip: Chip, package: Contents, station: str, given: Given) -> None:
+        now = self.floor.clock.now()
+        if "memory" in given:
+            chip.short_of_memory(int(given["memory"]))
+        sent = package
+        if str(given.get("damage", "no")) in _YES:
+            sent = _damaged(package)
+        outcome = chip.load(sent, now)
+        known = package
+        if package in chip.packages:
+            chip.loaded += 1
+        elif chip.loaded < len(chip.packages):
+            # it is reported in place of the one that should have been loaded
+            known = chip.packages[chip.loaded]
+        names = {
+            "packageId": known.package_id,
+            "eid": known.eid,
+            "iccid": iccid_octets(known.iccid).hex(),
+        }
+        self.stations.add(station, self._delivery_of(known), names, outcome, now)
+
+    def _delivery_of(self, package: Contents) -> str:
+        for one in self.fetched:
+            if package in one.packages:
+                return one.name
+        return self.delivery_id()
+
+    async def _fail(self, given: Given) -> dict[str, Value]:
+        """Note an attempt that came to no package, or to no answer."""
+        _only("fpa.fail", given, "device", "station", "code")
+        try:
+            code = Code[str(given.get("code", "NO_ANSWER_TO_RESET")).upper().replace("-", "_")]
+        except KeyError:
+            known = ", ".join(one.name.lower().replace("_", "-") for one in Code)
+            raise Unresolved(f"code is one of {known}") from None
+        names = {"packageId": NO_PACKAGE, "eid": NO_EID, "iccid": NO_ICCID}
+        delivery = self.delivery_id()
+        if "device" in given:
+            chip = self.chip(str(given["device"]))
+            names["eid"] = chip.eid
+            if chip.packages:
+                package = chip.packages[min(chip.loaded, len(chip.packages) - 1)]
+                iccid = iccid_octets(package.iccid).hex()
+                names |= {"packageId": package.package_id, "iccid": iccid}
+                delivery = self._delivery_of(package)
+        station = str(given.get("station", STATION))
+        outcome = Outcome(code=code)
+        self.stations.add(station, delivery, names, outcome, self.floor.clock.now())
+        return {}
+
+    async def _write_report(self, given: Given) -> dict[str, Value]:
+        _only("fpa.write-report", given, "final", "station")
+        self.stations.write_unsent(
+            self.floor.octets(16).hex(), self.floor.clock.now(),
+            final=str(given.get("final", "no")) in _YES, station=str(given.get("station", "")),
+        )  # fmt: skip
+        return {}
+
+    async def _remove(self, given: Given) -> dict[str, Value]:
+        _only("fpa.remove", given, "device")
+        chips = [self.chip(str(given["device"]))] if "device" in given else self.chips
+        for chip in chips:
+            if not chip.results:
+                raise Unresolved("nothing was loaded that could be removed: fpa.load comes first")
+            chip.remove(self.floor.octets, self.floor.clock.now())
+        return {}
+
+    # --- the SM-DPf's operator, where it is ours ---
+
+    async def _compromised(self, given: Given) -> dict[str, Value]:
+        _only("smdpf.compromised", given, "batch")
+        smdpf = self._own("smdpf.compromised")
+        smdpf.compromised(str(given.get("batch") or self._told("DeliverEuiccData", "batchId")))
+        self.network.wake()
+        return {}
+
+    async def _revoke(self, given: Given) -> dict[str, Value]:
+        _only("smdpf.revocation-list", given, "crl")
+        name = str(given.get("crl", "ci"))
+        try:
+            crl = self.floor.certificates.crl(name)
+        except KeyError:
+            raise Unresolved(f"there is no revocation list {name}") from None
+        self._own("smdpf.revocation-list").revoke((crl,))
+        return {}
+
+    async def _certificate(self, given: Given) -> dict[str, Value]:
+        """Give the SM-DPf another certificate for binding."""
+        _only("smdpf.certificate", given, "fault", "party")
+        own = self.floor.certificates
+        party, fault = str(given.get("party", "dppb")), given.get("fault")
+        try:
+            signer = own.get(party, str(fault) if fault is not None else None)
+        except (KeyError, ValueError) as error:
+            raise Unresolved(f"bench lacks the certificate: {error}") from None
+        smdpf = self._own("smdpf.certificate")
+        before = smdpf.jobs.signer.certificate.der
+        smdpf.sign_with(signer, binder(own, party, fault=signer.fault))
+        self._affected = [
+            {"iccid": one.iccid, "eid": one.eid, "state": str(one.state)}
+            for one in smdpf.affected(before)
+        ]
+        return {}
+
+    async def _protect(self, given: Given) -> dict[str, Value]:
+        _only("smdpf.protect", given, "order", "count")
+        smdpf = self._own("smdpf.protect")
+        name = str(given.get("order") or self._told("OrderProfiles", "orderId"))
+        smdpf.protect(name, int(given.get("count", 1)))
+        return {}
+
+    async def _restart(self, given: Given) -> dict[str, Value]:
+        # what it keeps is in its store: there is nothing that a restart would lose
+        self._own("smdpf.restart")
+        return {}
+
+    def _own(self, action: str) -> Any:
+        if self.network.smdpf is None:
+            raise Unresolved(f"the product file gives no way to {action}")
+        return self.network.smdpf
+
+    # --- triggers and states ---
+
+    def knows(self, action: str) -> bool:
+        """Say whether a trigger is for these parties."""
+        return action in self._acts
+
+    async def trigger(self, action: str, given: Given) -> dict[str, Value]:
+        """Have a party act."""
+        return await self._acts[action](given)
+
+    def reads(self, part: str) -> bool:
+        """Say whether a state is these parties'."""
+        return part in ("dm.delivery", "smdpf.affected")
+
+    def read(self, part: str) -> list[dict[str, Value]]:
+        """Return the rows of a state."""
+        return self._delivery() if part == "dm.delivery" else self._affected
+
+    # --- life ---
+
+    async def __aenter__(self) -> FactoryBench:
+        await self.network.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.network.__aexit__()
+        self._home.cleanup()
+
+
+def _only(action: str, given: Given, *known: str) -> None:
+    if unknown := set(given) - set(known):
+        names = ", ".join(sorted(map(str, unknown)))
+        raise Unresolved(f"{action} knows no {names} ({', '.join(known)})")
+
+
+def _damaged(package: Contents) -> Contents:
+    """Return a package whose last segment was damaged on its way to the eUICC."""
+    octets = bytearray(package.bound)
+    octets[-20] ^= 1
+    return replace(package, bound=bytes(octets))
