@@ -9,6 +9,7 @@ from sgprobe.crypto.forge import CRLS
 PARTIES: dict[str, tuple[str, str]] = {
     "eum": ("eum", "the eUICC's manufacturer"),
     "euicc": ("euicc", "the eUICC"),
+    "stranger": ("euicc2", "another eUICC of that manufacturer"),
     "eim": ("eim-sign", "the eIM, for signing"),
     "smdp-auth": ("dpauth", "the SM-DP+, for authentication"),
     "smdp-pb": ("dppb", "the SM-DP+, for profile binding"),

@@ -240,6 +240,8 @@ def names_in(template: t.Template) -> frozenset[str]:
             pending += [member.template for member in one.members]
         elif isinstance(one, t.Elements):
             pending += one.elements
+        elif isinstance(one, t.ByPoint):
+            pending += one.points.values()
     return frozenset(found)
 
 
@@ -256,6 +258,8 @@ def needs_default(message: Message, spec: Spec, template: t.Template | None) -> 
 def _leaves_open(template: t.Template, type_: asn1.Type, types: asn1.Schema) -> bool:
     if isinstance(template, t.Matcher):
         return template.word == "built"
+    if isinstance(template, t.ByPoint):
+        return any(_leaves_open(one, type_, types) for one in template.points.values())
     shape = types.shape(type_)
     if isinstance(template, t.Members):
         named = {member.name: member.template for member in template.members}

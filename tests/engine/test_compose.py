@@ -11,13 +11,15 @@ from compose_helpers import EID, KEY, OTHER, SPEC, composer, fields, message, mu
 
 from dissectors.asn1 import codec
 from dissectors.asn1.writer import EncodeError
+from sgprobe.cases import templates as t
 from sgprobe.cases.match import Unresolved
 from sgprobe.crypto import keys
 from sgprobe.crypto.signing import association_token
-from sgprobe.engine.compose import Composed, with_binding
+from sgprobe.engine.compose import Composed, names_in, needs_default, with_binding
 from sgprobe.engine.damage import DamageError
 from sgprobe.engine.fill import ABSENT, PLACEHOLDER
 from sgprobe.exchange import Request, Response
+from sgprobe.yamlnode import Source
 
 TYPE = "EuiccPackageRequest"
 PACKAGE = message("ipa", "euicc", TYPE)
@@ -218,3 +220,13 @@ def test_headers_are_set_replaced_and_left_out() -> None:
     assert answer.status == 503
     with pytest.raises(Unresolved, match="cannot set http path"):
         with_binding(answer, {"path": "/"})
+
+
+def test_what_the_points_of_an_axis_leave_open_is_left_to_the_role() -> None:
+    whole = fields(f"{{euiccPackageSigned: {{eimId: a, eidValue: {EID}, counterValue: 1, "
+                   f"euiccPackage.psmoList: []}}, eimSignature: '{GOOD}'}}", PACKAGE)  # fmt: skip
+    part = fields(f"{{eimSignature: '{GOOD}'}}", PACKAGE)
+    for points, wanted in (({"a": whole}, False), ({"a": whole, "b": part}, True)):
+        template = t.ByPoint("axis", points, Source("x.yaml"))
+        assert needs_default(PACKAGE, SPEC, template) is wanted
+        assert "eimSignature" in names_in(template)
