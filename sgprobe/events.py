@@ -97,6 +97,8 @@ class ItemStarted:
     official: tuple[str, ...] = ()
     variant: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
+    # of in-factory provisioning: S, U or B, what the verdict speaks of
+    layer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from sgprobe.cases.reading import ID
 from sgprobe.cases.suite import LEVELS, near
 from sgprobe.data import data_dir
 from sgprobe.fileerror import Problem
+from sgprobe.layers import LAYERS
 from sgprobe.problems import Problems, did_you_mean, shown
 from sgprobe.yamlnode import Mapping, Scalar, Source
 from sgprobe.yamltable import entries, mapping_of, only, text, texts, word, words
@@ -22,7 +23,6 @@ from sgprobe.yamltable import entries, mapping_of, only, text, texts, word, word
 KINDS = ("positive", "negative", "robust", "timing")
 CERTAINTIES = ("certain", "uncertain")
 # SGP.41 alone: what it says, what its users ask, what our own binding asks
-LAYERS = ("S", "U", "B")
 MARKS = ("certain", "derived", "recalled")
 _FILE_KEYS = ("section", "title", "iut", "rows")
 _ROW_KEYS = (

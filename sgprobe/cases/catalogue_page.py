@@ -6,12 +6,13 @@ import argparse
 from collections import Counter
 from collections.abc import Iterable
 
-from sgprobe.cases.catalogue import KINDS, LAYERS, Purpose, Purposes, Weight, load_purposes
+from sgprobe.cases.catalogue import KINDS, Purpose, Purposes, Weight, load_purposes
 from sgprobe.cases.notyet import LATER, NOT_YET, REMAKE, STATES, Progress, not_yet, progress
 from sgprobe.cases.runsets import RunSets, load_runsets
 from sgprobe.cases.suite import load_suite
 from sgprobe.data import data_dir
 from sgprobe.fileerror import render
+from sgprobe.layers import LAYERS
 
 _CASE = "case"
 _PAGE = "docs/reference/catalogue.md"
@@ -24,11 +25,6 @@ Every row of suites/catalogue is one test purpose: who is tested, what is done, 
 product does, the clause, and what a failure means. A row for two roles counts once; it has a case
 when every role has one. What each word means stands in [judging](../explanation/judging.md).
 """
-_LAYERS = {
-    "S": "behaviour that SGP.41 asks for",
-    "U": "what users of in-factory provisioning ask",
-    "B": "rules of our own binding; they say nothing about SGP.41",
-}
 
 
 def page(purposes: Purposes, found: Progress, runsets: RunSets) -> str:
@@ -57,7 +53,7 @@ def page(purposes: Purposes, found: Progress, runsets: RunSets) -> str:
     out += [f"| {weight.value} | {weights[weight]} |" for weight in Weight]
     out += ["", "## Rows for SGP.41", "", *_head(["layer", "rows", "what it is"])]
     layers = Counter(row.layer for row in rows)
-    out += [f"| {layer} | {layers[layer]} | {_LAYERS[layer]} |" for layer in LAYERS]
+    out += [f"| {layer} | {layers[layer]} | {LAYERS[layer]} |" for layer in LAYERS]
     out += ["", "## Plans", "", *_head(["plan", "rows", "with a case", "what it is"])]
     for one in runsets.sets.values():
         ready = sum(states[ident] == _CASE for ident in one.ids)

@@ -10,10 +10,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from sgprobe.cases import model as m
-from sgprobe.cases.catalogue import KINDS, LAYERS, Purpose, Purposes, load_purposes
+from sgprobe.cases.catalogue import KINDS, Purpose, Purposes, load_purposes
 from sgprobe.cases.suite import LEVELS, near
 from sgprobe.data import data_dir
 from sgprobe.fileerror import FileError, Problem
+from sgprobe.layers import LAYERS
 from sgprobe.problems import Problems, did_you_mean, listed, shown
 from sgprobe.yamlnode import Items, Mapping, Scalar, Source
 from sgprobe.yamltable import entries, known_word, mapping_of, only, text, texts, words

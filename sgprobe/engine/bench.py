@@ -243,6 +243,7 @@ def facts_of(plan: p.Plan, suite: Suite, *, strict: bool = False) -> Facts:
         told,
         purposes.official_names(plan.case.id, plan.compiled.role),
         _warns(row, requirements, strict=strict),
+        row.layer if row is not None else "",
     )
 
 

@@ -67,6 +67,8 @@ class Facts:
     official: tuple[str, ...] = ()
     # a failure only warns: the facts are not certain, or only a SHOULD asks for it
     warns: str = ""
+    # of in-factory provisioning: S, U or B, what the verdict speaks of
+    layer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,6 +403,7 @@ class Item:
             variant.suffix.strip("[]"),
             {name: point.label for name, point in variant.points}
             | ({"reference": self.model.name} if self.model is not None else {}),
+            facts.layer,
         )
 
     def _ended(self, result: Result) -> ItemEnded:

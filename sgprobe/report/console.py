@@ -10,6 +10,7 @@ from typing import TextIO
 from sgprobe import events as e
 from sgprobe.events import Verdict
 from sgprobe.fileerror import width
+from sgprobe.layers import LAYERS, spoken_of
 from sgprobe.report.causes import causes
 from sgprobe.report.failure import COLOURS, Paint, failure_text, step_title
 from sgprobe.report.run import COUNTS, SYMBOLS, counted, verdict_of
@@ -60,6 +61,7 @@ class Console:
         self._open: dict[str, list[e.Event]] = {}
         self._zero: dict[str, float] = {}
         self._warned = 0
+        self._layers: dict[str, dict[Verdict, int]] = {}
         self._counts = dict.fromkeys(COUNTS, 0)
         self._failures: list[str] = []
         self._bad: list[tuple[Verdict, str, str, str]] = []
@@ -105,6 +107,8 @@ class Console:
         self._line("")
         for text in self._causes():
             self._line(text)
+        for text in self._spoken_of():
+            self._line(text)
         self._line(self._tally(seconds))
         self._stream.flush()
 
@@ -141,6 +145,8 @@ class Console:
         if isinstance(started, e.ItemStarted):
             title = plain(started.title)
             reference = started.parameters.get("reference", "")
+            if started.layer in LAYERS:
+                self._layers.setdefault(started.layer, dict.fromkeys(COUNTS, 0))[verdict] += 1
             if self._all:
                 self._heading(plain(started.interface), plain(started.function))
         quiet = verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE)
@@ -193,16 +199,25 @@ class Console:
         rest = len(found) - _MOST_CAUSES
         return [*lines, *([f"    and {rest} more causes"] if rest > 0 else []), ""]
 
-    def _tally(self, seconds: float | None) -> str:
-        counts = self._counts
-        applicable = sum(counts.values()) - counts[Verdict.NOT_APPLICABLE]
-        parts = [
+    def _spoken_of(self) -> list[str]:
+        """Return the verdicts about in-factory provisioning by what they speak of."""
+        if not self._layers:
+            return []
+        known = sorted(self._layers.items(), key=lambda one: list(LAYERS).index(one[0]))
+        return [*(f"  {spoken_of(name)}: {self._counted(found)}" for name, found in known), ""]
+
+    def _counted(self, counts: dict[Verdict, int]) -> str:
+        return " · ".join(
             self._paint(COLOURS[verdict], counted(verdict, counts[verdict]))
             for verdict in COUNTS
             if verdict is not Verdict.NOT_APPLICABLE
             and (counts[verdict] or verdict is Verdict.PASS)
-        ]
-        text = f"{applicable} applicable: {' · '.join(parts)}"
+        )
+
+    def _tally(self, seconds: float | None) -> str:
+        counts = self._counts
+        applicable = sum(counts.values()) - counts[Verdict.NOT_APPLICABLE]
+        text = f"{applicable} applicable: {self._counted(counts)}"
         if self._warned:
             text += f" · {self._warned} passed with warnings"
         if counts[Verdict.NOT_APPLICABLE]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from sgprobe.events import Verdict
+from sgprobe.layers import spoken_of
 from sgprobe.report.causes import Cause, causes
 from sgprobe.report.compare import Comparison
 from sgprobe.report.junit import iso
@@ -63,6 +64,7 @@ def write_html(run: Run, out: TextIO, comparison: Comparison | None = None) -> N
     out.write(_not_run(run))
     out.write("</main>\n")
     out.write(_by(run, "role", lambda item: (role_name(item.started.iut),)))
+    out.write(_by(run, "what they speak of", _spoken_of))
     out.write(_by(run, "clause", lambda item: item.started.clauses))
     out.write(_cases(run))
     out.write(_reproduce(run))
@@ -219,6 +221,10 @@ def _by(run: Run, name: str, keys: Callable[[Item], tuple[str, ...]]) -> str:
     )
 
 
+def _spoken_of(item: Item) -> tuple[str, ...]:
+    return (spoken_of(item.started.layer),) if item.started.layer else ()
+
+
 def _cases(run: Run) -> str:
     used = {item.started.case for item in run.items}
     cases = [case for ident, case in run.cases.items() if ident in used]
@@ -243,9 +249,9 @@ def _reproduce(run: Run) -> str:
         ("seed", str(head.seed)),
         ("run", esc(head.run)),
         ("bench", esc(f"sgprobe {head.sgprobe}, Python {head.python}, {head.platform}")),
-        ("specifications", esc(", ".join(head.specs))),
+        ("specifications", esc(", ".join(head.specs) or "those of each case")),
         ("SHOULDs", "count" if head.strict else "are warnings"),
-        ("plan", f"<code>{esc(head.plan)}</code>"),
+        ("plan", f"<code>{esc(head.plan)}</code>" if head.plan else "none"),
     ]
     pairs += [
         (f"SHA-256 of {name}", f"<code>{esc(value)}</code>") for name, value in head.hashes.items()

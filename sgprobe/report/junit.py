@@ -74,6 +74,7 @@ def _testcase(item: Item, out: TextIO) -> None:
     out.write(_properties({
         "verdict": [item.verdict.value], "specification": [started.spec], "title": [started.title],
         "requirement": ids, "clause": started.clauses, "official": started.official,
+        "layer": [started.layer] if started.layer else [],
     }))  # fmt: skip
     reason = item.reason.split("\n")[0]
     match item.verdict:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from sgprobe.events import CaseText, MessageSeen, Verdict
+from sgprobe.layers import spoken_of
 from sgprobe.report import diagram
 from sgprobe.report.difference import Row, named, rows
 from sgprobe.report.excerpt import excerpt
@@ -85,6 +86,8 @@ def _about(item: Item, detail: Detail, number: int, case: CaseText | None, *, li
     if started.official:
         sure = "" if started.certainty == "certain" else f" ({esc(started.certainty)})"
         pairs.append(("official", ", ".join(map(esc, started.official)) + sure))
+    if started.layer:
+        pairs.append(("speaks of", esc(spoken_of(started.layer))))
     for step in detail.bad_steps()[:6]:
         text = f"step {esc(step.number)} of {esc(step.started.section)}: "
         text += esc(step_title(step.started))

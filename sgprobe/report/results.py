@@ -77,6 +77,7 @@ def row(item: Item) -> dict[str, Any]:
         "clauses": list(started.clauses),
         "official": list(started.official),
         "certainty": started.certainty,
+        "layer": started.layer,
         "frames": frames(item),
         "capture": ended.capture if ended else "",
         "file": started.file,

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TextIO
 
 from sgprobe.events import Verdict
+from sgprobe.layers import LAYERS, spoken_of
 from sgprobe.report.causes import causes
 from sgprobe.report.compare import Comparison
 from sgprobe.report.markdown import code, md, table
@@ -27,6 +28,7 @@ def write_summary(run: Run, out: TextIO, comparison: Comparison | None = None) -
     lines += table(heads, [[str(counts[name]) for name in COUNTS.values()]])
     took = f"seed {run.head.seed}, {duration(run.seconds)}, sgprobe {md(run.head.sgprobe)}"
     lines += ["", f"{many(len(run.items), 'item')}, {took}", ""]
+    lines += _layers(run)
     for verdict in (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE):
         lines += _section(verdict, [item for item in run.items if item.verdict is verdict])
     lines += _warnings(run)
@@ -34,6 +36,17 @@ def write_summary(run: Run, out: TextIO, comparison: Comparison | None = None) -
     if comparison is not None:
         lines += comparison_lines(comparison)
     out.write("\n".join(lines).rstrip("\n") + "\n")
+
+
+def _layers(run: Run) -> list[str]:
+    """Keep apart what verdicts about in-factory provisioning speak of."""
+    found = Counter((item.started.layer, item.verdict) for item in run.items)
+    names = [name for name in LAYERS if any(layer == name for layer, _ in found)]
+    if not names:
+        return []
+    heads = ["speaks of", *(WORDS[verdict] for verdict in COUNTS)]
+    rows = [[md(spoken_of(name)), *(str(found[name, one]) for one in COUNTS)] for name in names]
+    return [*table(heads, rows), ""]
 
 
 def _section(verdict: Verdict, items: list[Item]) -> list[str]:

@@ -12,8 +12,8 @@ from sgprobe.report.text import plain
 
 COLUMNS = (
     "id", "case", "variant", "verdict", "reason", "title", "iut", "spec", "interface", "function",
-    "requirements", "clauses", "official", "certainty", "seconds", "frames", "capture", "warnings",
-    "file", "line", "rerun",
+    "requirements", "clauses", "official", "certainty", "layer", "seconds", "frames", "capture",
+    "warnings", "file", "line", "rerun",
 )  # fmt: skip
 # what makes a spreadsheet take text for a formula (OWASP, CSV injection)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

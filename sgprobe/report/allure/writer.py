@@ -170,9 +170,8 @@ def _labels(item: Item) -> list[tuple[str, str]]:
     labels += [("requirement", one) for one in ids]
     labels += [("spec", one) for one in (started.spec, *clauses)]
     labels += [("official", one) for one in started.official]
-    binding = started.parameters.get("binding", "")
-    if binding:
-        labels.append(("binding", binding))
+    own = {"binding": started.parameters.get("binding", ""), "layer": started.layer}
+    labels += [(name, value) for name, value in own.items() if value]
     return labels
 
 
