@@ -227,7 +227,16 @@ STATES: dict[str, str] = {
     "removes them, and the results of packages",
     "euicc.rat": "the Rules Authorisation Table; an empty list permits nothing",
     "euicc.memory": "how many octets are free, how many eIMs, results, notifications and octets of "
-    "lists, of a result or of an address for immediate enabling it takes",
+    "lists, of a package, of a result or of an address for immediate enabling it takes",
+    "euicc.keys": "the one-time keys that the simulated eUICC is given in place of its four of c1, "
+    "each with its suite: c1, h1 or h1s; a case does not apply where the bench lacks the algorithm",
+    "system.evidence": "the evidence that is judged: a scene of vectors/ifpp/evidence, or of the "
+    "product file, such as complete; `without` items, `flip` (a bit of a file by its item) and "
+    "`members` (of a JSON file by its item) are done to a copy, which has a `name`",
+    "system.verdict": "what the judge says of the evidence: class, three answers, and which items "
+    "it refused, used or missed; one row for each evidence, by its name",
+    "bench.vectors": "how often the bench's own ML-KEM and ML-DSA disagree with the vectors of "
+    "others; a case does not apply where these are not at hand",
     "eim.queue": "what became of the order that the case queued last",
     "smdp.order": "what became of the order for a profile that came last",
     "smds.events": "the registered events",
@@ -257,6 +266,34 @@ TRIGGERS: dict[str, str] = {
     "smdp.restart": "start again",
     "smds.restart": "start again",
     "smdpf.bind": "bind a profile to a one-time key of the eUICC; of `key` (1 to 4; else the next "
-    "one), `eid`, `iccid`, `type` and `by` (other-smdp-pb) what is to differ",
+    "one), `eid`, `iccid`, `type`, `suite` and `by` (other-smdp-pb) what is to differ",
+    "smdpf.compromised": "be told by the EUM that the one-time keys of the last batch, or of "
+    "`batch`, are known to others",
+    "smdpf.revocation-list": "take a revocation list: `crl` (ci), as in $crls",
+    "smdpf.certificate": "bind with another certificate: of a `party` (dppb, dp2pb), perhaps with "
+    "a `fault` such as expired",
+    "smdpf.protect": "protect `count` profiles of the last order ahead of binding",
+    "smdpf.restart": "start again",
+    "eum.personalise": "make eUICCs: `count`, each with so many one-time `keys` (1) of a `suite` "
+    "(c1); faults: `eum: expired` (of its certificate), `check-digits: wrong`, `point: off-curve` "
+    "or infinity, `same-key: yes`",
+    "dm.fetch": "fetch the last delivery, or `delivery`, with manifest and all shards, whole or "
+    "in ranges of `chunk` octets, as `client` (dm); that it is not given is a failure",
+    "smdpf.deliver": "bind profiles to devices of the line and sign a delivery; of `devices` (how "
+    "many, each gets one), `entries` (device, key, type), `by`, `type`, `per-shard`, `expires-in`, "
+    "`supersedes`, `keep-keys` and `fault` what is to differ",
+    "fpa.import": "import a delivery: the last one, or `delivery`; with `line: 2` at another line",
+    "fpa.load": "load the devices, or `device: 2`, `devices: 1-20`, to the end of the line; of "
+    "`station`, `line`, `scanned` and `override` (EIDs), and of what befalls them: `dead`, "
+    "`lost-at` and `gone-at` (a segment), `result-lost`, `killed` (the line, as it has the "
+    "result), `refuses` (an error of the eUICC); before an SM-DPf under test: load what dm.fetch "
+    "has brought, of `device`, `station`, `damage: yes`, `memory` (octets left) and `package: "
+    "foreign` (of another SM-DPf) what is to differ",
+    "fpa.fail": "note an attempt without a result: `code` such as no-answer-to-reset, `device`, "
+    "`station`",
+    "fpa.remove": "delete the profile of `device`, or of all, and keep the signed state",
+    "fpa.report": "write the reports; with `final: yes` the last ones",
+    "fpa.damaged": "take down that a device broke at a later step",
+    "fpa.restart": "start again, as after a loss of power",
     "euicc.reset": "cut the power and reset",
 }

@@ -208,6 +208,17 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
     "euicc.notifications": {"seqNumber": (), "operation": (
         "install", "enable", "disable", "delete"), "iccid": ()},
     "eim.queue": {"eid": (), "order": (), "state": ("open", "done", "failed")},
+    "euicc.keys": {"suite": ("c1", "h1", "h1s")},
+    "system.evidence": {"scene": (), "name": (), "without": (), "flip": (), "members": ()},
+    "system.verdict": {
+        "name": (),
+        "class": ("GENUINE_IFPP", "BORN_CONNECTED_EUM_PRELOAD", "PRELOADED_UNCOORDINATED",
+                  "BOOTSTRAP_RELABELLED", "FIELD_PROVISIONED", "INVALID_EVIDENCE", "INCONCLUSIVE"),
+        "grade": ("PROVEN", "STRONG", "WEAK", "none"),
+        "place": ("AT_DEVICE_PRODUCTION", "AT_EUM_PERSONALISATION", "IN_FIELD", "UNKNOWN"),
+        "network": ("NOT_NEEDED", "NEEDED", "UNKNOWN"), "parties": (), "refused": (),
+        "absent": (), "used": (), "missing": (), "because": (), "remarks": ()},
+    "bench.vectors": {"vectors": (), "tried": (), "wrong": ()},
     "smdp.order": {"iccid": (), "eid": (), "matchingId": (), "confirmationCode": (),
                    "state": ("open", "done", "failed"), "notifications": ()},
     "smds.events": {"eid": (), "eventId": (), "rspServerAddress": ()},

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from dissectors.asn1.model import Value
@@ -36,7 +37,7 @@ _SEED = 32
 _SMDPF = "smdp-pb"
 # serial numbers of profiles, apart from those of the SM-DP+
 _FIRST = 41_000
-_GIVEN = frozenset({"key", "eid", "iccid", "type", "by"})
+_GIVEN = frozenset({"key", "eid", "iccid", "type", "by", "suite"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Wish:
     iccid: str
     kind: ProfileType
     by: str
+    suite: Suite
 
 
 class FactoryFloor:
@@ -59,23 +61,28 @@ class FactoryFloor:
         self._seed = seed
         self._random = random.Random(f"{seed} factory")
         self.eid = euicc.eid
-        self.keys = tuple(self._key() for _ in range(_KEYS))
+        self._euicc = euicc
+        self.keys: tuple[OneTimeKey, ...] = ()
         self._bound_keys = 0
         self._profiles = 0
         self.last: ifpp.Bound | None = None
         self._oid = binder(own, PARTIES[_SMDPF][0]).oid
         # whether a load context of the last package was asked for
         self._announced = False
-        self._put_into(euicc)
+        self.equip([Suite.C1] * _KEYS)
 
-    def _key(self) -> OneTimeKey:
+    def equip(self, suites: Sequence[Suite]) -> None:
+        """Give the eUICC its one-time keys, one for each suite, in place of those that it has."""
+        if not 1 <= len(suites) <= _KEYS:
+            raise Unresolved(f"the eUICC takes 1 to {_KEYS} one-time keys, not {len(suites)}")
         octets = self._random.randbytes
-        return OneTimeKey(octets(REF_OCTETS), Suite.C1, octets(_SEED))
-
-    def _put_into(self, euicc: Euicc) -> None:
+        self.keys = tuple(OneTimeKey(octets(REF_OCTETS), one, octets(_SEED)) for one in suites)
+        euicc = self._euicc
         state: State = euicc._state
         draft = state.draft()
-        draft.put(Factory([int(Suite.C1)]))
+        for known in draft.all(FactoryKey):
+            draft.remove(known)
+        draft.put(Factory(sorted({int(Suite.C1), *map(int, suites)})))
         for place, one in enumerate(self.keys):
             draft.put(FactoryKey(one.ref.hex(), int(one.suite), one.seed.hex(), place=place))
         state.commit(draft)
@@ -86,13 +93,18 @@ class FactoryFloor:
     def names(self) -> dict[str, Any]:
         """Return what cases call keys and packages; each is looked up when it is used."""
         found: dict[str, Any] = {
-            f"otk.{place}": one.ref.hex for place, one in enumerate(self.keys, 1)
+            f"otk.{place}": partial(self._ref, place) for place in range(1, _KEYS + 1)
         }
         return found | {
             "smdpf.iccid": lambda: self._bound().iccid.hex(),
             "smdpf.transaction": lambda: self._bound().transaction.hex(),
             "smdpf.oid": lambda: self._oid,
         }
+
+    def _ref(self, place: int) -> str:
+        if place > len(self.keys):
+            raise Unresolved(f"the eUICC has {len(self.keys)} one-time keys, and no number {place}")
+        return self.keys[place - 1].ref.hex()
 
     def _bound(self) -> ifpp.Bound:
         if self.last is None:
@@ -106,13 +118,15 @@ class FactoryFloor:
         if unknown := set(given) - _GIVEN:
             raise Unresolved(f"smdpf.bind knows no {', '.join(sorted(unknown))}")
         wish = self._wish(given)
-        public = self.keys[wish.place - 1].public
+        pair = self.keys[wish.place - 1]
+        public = OneTimeKey(pair.ref, wish.suite, pair.seed).public
         content = ifpp.Content(
             iccid_octets(wish.iccid),
             store_metadata(_METADATA, wish.iccid, wish.kind, self._address),
             package(self._seed, wish.iccid, wish.kind),
         )
-        party = binder(self._own, PARTIES[wish.by][0])
+        signs_twice = wish.suite is Suite.H1S
+        party = binder(self._own, PARTIES[wish.by][0], with_quantum=signs_twice)
         self.last = ifpp.bind(
             party, eid_octets(wish.eid), public, content, random=self._random.randbytes
         )
@@ -122,14 +136,14 @@ class FactoryFloor:
     def _wish(self, given: Mapping[str, Any]) -> Wish:
         self._profiles += 1
         plain = Wish(
-            0, self.eid, make_iccid(_FIRST + self._profiles), _TYPES["small"], _SMDPF
+            0, self.eid, make_iccid(_FIRST + self._profiles), _TYPES["small"], _SMDPF, Suite.C1
         )  # fmt: skip
         if "key" in given:
             place = int(given["key"])
         else:
             self._bound_keys = place = self._bound_keys + 1
-        if not 1 <= place <= _KEYS:
-            raise Unresolved(f"the eUICC has {_KEYS} one-time keys, and no number {place}")
+        if not 1 <= place <= len(self.keys):
+            raise Unresolved(f"the eUICC has {len(self.keys)} one-time keys, and no number {place}")
         kind = str(given.get("type", plain.kind.name))
         by = str(given.get("by", plain.by))
         if kind not in _TYPES or by not in PARTIES:
@@ -138,7 +152,12 @@ class FactoryFloor:
         if "iccid" in given:
             iccid = iccid_text(bytes.fromhex(str(given["iccid"])))
         eid = str(given.get("eid", plain.eid))
-        return replace(plain, place=place, eid=eid, iccid=iccid, kind=_TYPES[kind], by=by)
+        suite = self.keys[place - 1].suite
+        if "suite" in given:
+            suite = suite_named(str(given["suite"]))
+        return replace(
+            plain, place=place, eid=eid, iccid=iccid, kind=_TYPES[kind], by=by, suite=suite
+        )
 
     # --- what is loaded ---
 
@@ -154,6 +173,14 @@ class FactoryFloor:
         if self.last is None:
             self.bind({})
         return self._bound().package
+
+
+def suite_named(label: str) -> Suite:
+    """Return a suite by its name in the module; raises Unresolved."""
+    for suite in Suite:
+        if suite.label == label:
+            return suite
+    raise Unresolved(f"there is no suite {label}; known are {', '.join(s.label for s in Suite)}")
 
 
 def floor_of(world: World, seed: str) -> FactoryFloor:

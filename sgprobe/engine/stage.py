@@ -13,6 +13,8 @@ from sgprobe.cases.variants import Variant
 from sgprobe.crypto import identities
 from sgprobe.crypto.keys import spki
 from sgprobe.engine.card_says import CardSays
+from sgprobe.engine.corner import Corner, corner_of
+from sgprobe.engine.corners import corners_of
 from sgprobe.engine.device_says import DeviceSays
 from sgprobe.engine.end import (
     ASKED,
@@ -109,6 +111,7 @@ class Stage:
             self.reader is not None,
         )
         self.names = self.known.names
+        self.corners: tuple[Corner, ...] = corners_of(setting, self.foreign, self.floor)
         # another device of the eIM's: what is for one goes to no other
         self.world.eim.enrol(identities.EIDS[1])
         if self.foreign is not None and setting.role == "eim":
@@ -257,6 +260,8 @@ class Stage:
 
     async def trigger(self, action: str, given: dict[str, Value]) -> dict[str, Value]:
         """Make the product, or a simulated role, act."""
+        if (corner := corner_of(self.corners, action)) is not None:
+            return await corner.trigger(action, given)
         if action == "smdp.order":
             self.code = str(given.get("confirmation-code") or "")
         if action == "euicc.reset" and self.reader is not None:
@@ -277,6 +282,8 @@ class Stage:
 
     async def read(self, part: str) -> list[dict[str, Value]]:
         """Return the rows of a state."""
+        if (corner := corner_of(self.corners, part)) is not None:
+            return await corner.read(part)
         if self._is_foreign(part):
             assert self.foreign is not None
             return await self.foreign.read(part)
@@ -284,6 +291,9 @@ class Stage:
 
     async def bring(self, part: str, rows: list[dict[str, Value]]) -> None:
         """Bring a state about."""
+        if (corner := corner_of(self.corners, part)) is not None:
+            await corner.bring(part, rows)
+            return
         if self._is_foreign(part):
             assert self.foreign is not None
             await self.foreign.bring(part, rows)

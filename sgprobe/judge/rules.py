@@ -8,8 +8,13 @@ _WITNESS, _PLACE, _NEED, _PARTIES = (
     "IFPP §9 E7", "IFPP §9 question 1", "IFPP §9 question 2", "IFPP §9 question 3",
 )  # fmt: skip
 
+# why no case can tell whether a rule is kept
+_UNSEEN = {
+    "FIELD-INSTALLED": "the state of the ship point tells the same; without it the class is open",
+}
+
 JUDGE_RULES: tuple[Rule, ...] = tuple(
-    Rule(f"JUDGE.{name}", clause, text)
+    Rule(f"JUDGE.{name}", clause, text, _UNSEEN.get(name, ""))
     for name, clause, text in (
         # what an item has to be
         ("RESULT-SIGNED", "IFPP §9 E6", "an eUICC with a certificate has signed the result"),

@@ -11,6 +11,7 @@ from sgprobe.cases.compile_parts import compile_mutations
 from sgprobe.cases.errors import Problems
 from sgprobe.cases.fields import Context, compile_fields
 from sgprobe.cases.messages import Message, arrows, find, schema
+from sgprobe.cases.model import ROLES
 from sgprobe.cases.observables import SETTINGS
 from sgprobe.cases.references import Scope
 from sgprobe.cases.suite import Suite, near
@@ -74,7 +75,7 @@ def _mutant(key: Scalar, node: Mapping, problems: Problems) -> Mutant:
     client = _client(node.get("tls"), problems)
     serves = _settings(node.get("serves"), tuple(SETTINGS["tls"]), problems)
     coap = _settings(node.get("coap"), (*SETTINGS["coap"], *COAP_FAULTS), problems)
-    role, known = text(node, "role", problems), {sender for sender, _ in arrows()}
+    role, known = text(node, "role", problems), set(ROLES)
     if role and role not in known:
         problems.add(node.source, f"{shown(role)} is no role", did_you_mean(role, known))
     if not off and not listed_says and not client and not serves and not coap:

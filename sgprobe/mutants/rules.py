@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sgprobe.judge import rules as judge
 from sgprobe.mutants.mutant import Mutant
 from sgprobe.peers import es9client
 from sgprobe.peers.eim import rules as eim
@@ -16,7 +17,7 @@ from sgprobe.peers.smds import rules as smds
 
 TABLES: tuple[tuple[Rule, ...], ...] = (
     eim.RULES, ipa.RULES, smdp.RULES, smds.RULES, euicc.RULES, es9client.RULES,
-    factory_rules.FACTORY_RULES,
+    factory_rules.FACTORY_RULES, judge.JUDGE_RULES,
 )  # fmt: skip
 
 

@@ -15,7 +15,10 @@ from sgprobe.mutants.hunt import case_paths
 from sgprobe.mutants.rules import TABLES
 
 # the role that keeps the rules of a prefix; LPA is the client half of ES9+ in an IPA
-ROLES = {"EIM": "eim", "IPA": "ipa", "SMDP": "smdp", "SMDS": "smds", "EUICC": "euicc", "LPA": "ipa"}
+ROLES = {
+    "EIM": "eim", "IPA": "ipa", "SMDP": "smdp", "SMDS": "smds", "EUICC": "euicc", "LPA": "ipa",
+    "FPA": "fpa", "JUDGE": "system",
+}  # fmt: skip
 _ENOUGH = 3
 
 

@@ -54,6 +54,7 @@ ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "eum": ("EUM", ("ifpp",)),
     "fpa": ("FPA", ("ifpp", "card")),
     "msp": ("managing service provider", ("ifpp",)),
+    "system": ("system of several parties", ()),
 }
 # interface: what its URL begins with
 SCHEMES: dict[str, tuple[str, ...]] = {
@@ -187,6 +188,30 @@ OPERATOR = (
     *(Key(name, Kind.VERB, verb.help, verb.example, inside=WAY) for name, verb in VERBS.items()),
 )  # fmt: skip
 
+# a folder with evidence.yaml, by what happened to the device that it is about
+EVIDENCE = tuple(Key(name, Kind.TEXT, text, f"evidence/{name}") for name, text in {
+    "complete": "A true line, with all evidence there is.",
+    "independent-reader": "The eUICC cannot sign its state; an independent reader kept the trace.",
+    "shifted-clock": "The load came after the seal by the station's clock.",
+    "changed-after-seal": "The profile was installed again between seal and first boot.",
+    "late-state": "The signed state was made after the first boot.",
+    "statement": "The EUM has put the operational profile in, and signs that it did.",
+    "no-order": "The profile is there, and its operator knows of no order.",
+    "download": "A bootstrap is inside; the operational profile comes at the first boot.",
+    "class-operational": "The same, and the bootstrap calls itself operational.",
+    "left-disabled": "The operational profile lies disabled behind a bootstrap.",
+    "multi-imsi": "An applet takes another IMSI over the air.",
+    "loaded-by-ifpp": "What was loaded in the factory is a bootstrap.",
+    "no-usim": "In the shield no USIM answers, in a cell the device comes up.",
+    "empty-euicc": "The eUICC leaves empty.",
+    "other-chip": "Another chip has signed the result of the load.",
+    "empty-capture": "The capture of the first boot is empty.",
+    "no-canaries": "The capture of the first boot has no canaries.",
+    "before-first-function": "The capture ends before the first function.",
+    "replayed-state": "The signed state answers an older challenge.",
+    "known-challenge": "The station has used the challenge of the witness.",
+}.items())  # fmt: skip
+
 PRODUCT = (
     Key("product", Kind.TEXT, "The name of the product.", "acme-eim", required=True),
     Key("version", Kind.TEXT, "Its version.", "3.1", required=True),
@@ -210,6 +235,8 @@ PRODUCT = (
         inside=LIMITS),
     Key("deviations", Kind.ROWS, "Cases that are known to fail; one that passes is a failure.",
         "[{case: ESIPA-EIM-GEP-006, until: 2027-06-30, reason: ticket 815}]", inside=DEVIATION),
+    Key("evidence", Kind.TABLE, "System: folders of evidence that the judge reads, by their scene.",
+        "{complete: evidence/line-7}", inside=EVIDENCE),
     Key("operator", Kind.TABLE, "How the product is made to act.",
         "{restart: {command: [./restart.sh]}}", inside=OPERATOR),
 )  # fmt: skip

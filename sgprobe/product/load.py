@@ -72,6 +72,7 @@ def _load(node: Node, path: Path, catalogue: Catalogue, today: date, complete: b
     identity = parts.texts(reading.mapping_of(good, "identity"), k.IDENTITY, "'identity'")
     keys = parts.keys(reading.mapping_of(good, "keys"))
     limits = parts.limits(reading.mapping_of(good, "limits"))
+    evidence = parts.evidence(reading.mapping_of(good, "evidence"))
     problems.raise_errors()
     return ProductFile(
         path,
@@ -91,6 +92,7 @@ def _load(node: Node, path: Path, catalogue: Catalogue, today: date, complete: b
         operator,
         node.source,
         problems.all,
+        evidence,
     )
 
 
@@ -169,6 +171,18 @@ class _Parts:
                     hint = f"paths are relative to {shown(str(self._folder))}"
                     self._problems.add(one.source, f"{shown(one.text)} {error}", hint)
             found[name] = tuple(files)
+        return found
+
+    def evidence(self, node: Mapping | None) -> dict[str, Path]:
+        """Return folders of evidence by their scene."""
+        found: dict[str, Path] = {}
+        for name, one in self.texts(node, k.EVIDENCE, "'evidence'").items():
+            path = reading.file_path(self._folder, one.text)
+            if path.is_dir():
+                found[name] = path
+            else:
+                hint = f"paths are relative to {shown(str(self._folder))}"
+                self._problems.add(one.source, f"{shown(one.text)} is no folder", hint)
         return found
 
     def ixit(self, node: Mapping | None, catalogue: Catalogue) -> dict[str, Text]:

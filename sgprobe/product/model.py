@@ -117,6 +117,8 @@ class ProductFile:
     operator: Ways
     source: Source
     warnings: tuple[Problem, ...] = field(default=())
+    # folders of evidence by their scene
+    evidence: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def title(self) -> str:

@@ -67,6 +67,15 @@ def test_states_of_strangers_say_nothing() -> None:
     assert judge(AGAIN, ANCHORS[1:]).evidence.boot.value.states == ()  # type: ignore[union-attr]
 
 
+def test_what_the_boot_installs_is_in_the_field() -> None:
+    for off, place in ((), "IN_FIELD"), (("JUDGE.FIELD-INSTALLED",), "AT_DEVICE_PRODUCTION"):
+        evidence = read(COMPLETE, ANCHORS, frozenset(off))
+        boot = evidence.boot.value
+        assert boot is not None
+        told = Item("E10", replace(boot, installed=frozenset({OPERATIONAL})))
+        assert conclude(replace(evidence, boot=told)).place.answer == place
+
+
 def test_rules_have_names_and_clauses() -> None:
     assert all(one.name.startswith("JUDGE.") and one.clause for one in JUDGE_RULES)
     with pytest.raises(RuleError, match=r"JUDGE\.CLOCKS"):

@@ -1,0 +1,36 @@
+"""Which corners of the bench an item needs, by what is under test."""
+
+from __future__ import annotations
+
+from sgprobe.crypto.chain import Anchor
+from sgprobe.crypto.pki import TestPki
+from sgprobe.engine.corner import Corner
+from sgprobe.engine.evidence import EvidenceRoom
+from sgprobe.engine.factory_floor import FactoryFloor
+from sgprobe.engine.foreign import Foreign
+from sgprobe.engine.one_time_keys import KeyDrawer
+from sgprobe.engine.quantum_vectors import VectorShelf
+from sgprobe.engine.settings import Setting
+
+
+def corners_of(
+    setting: Setting, foreign: Foreign | None, floor: FactoryFloor | None
+) -> tuple[Corner, ...]:
+    """Return the corners of an item."""
+    found: list[Corner] = []
+    if setting.role == "system":
+        found.append(_evidence(setting))
+    if setting.role == "bench":
+        found.append(VectorShelf())
+    if floor is not None and foreign is None:
+        found.append(KeyDrawer(floor))
+    return tuple(found)
+
+
+def _evidence(setting: Setting) -> EvidenceRoom:
+    product = setting.product
+    if product is None:
+        return EvidenceRoom(None, [one.anchor for one in TestPki.load()], setting.off)
+    own = product.keys.get("ci", ())
+    anchors = [Anchor.of(one.certificates[0]) for one in own if one.certificates]
+    return EvidenceRoom(product.evidence, anchors or [one.anchor for one in TestPki.load()])
