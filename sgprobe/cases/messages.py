@@ -129,7 +129,9 @@ def messages(sender: str, receiver: str) -> dict[str, tuple[Message, ...]]:
                 found.setdefault(name, []).append(Message(name, function, request, False, name))
             if (function.json is not None and function.path is not None) or _json_only(function):
                 json = function.json or function.name
-                carried = name if bare else None
+                carried = (name if bare else None) or (
+                    json if function.interface in FACTORY else None
+                )
                 found.setdefault(json, []).append(Message(json, function, request, True, carried))
     return {name: tuple(several) for name, several in found.items()}
 

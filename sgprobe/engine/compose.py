@@ -9,6 +9,7 @@ from dissectors.asn1 import codec
 from dissectors.asn1 import model as asn1
 from dissectors.asn1.model import Value
 from dissectors.asn1.versions import Spec
+from dissectors.spec.functions import IFPP as FACTORY
 from sgprobe.cases import templates as t
 from sgprobe.cases.match import Unresolved
 from sgprobe.cases.messages import Message, schema
@@ -63,7 +64,7 @@ class Composer:
         if value is ABSENT:
             raise Unresolved(f"{message.name} has no default; give all of it in `fields`")
         signings = list(filler.signings)
-        if base is not ABSENT:
+        if base is not ABSENT and message.function.interface not in FACTORY:
             signings += _resigned(value, base, {one.path for one in signings})
         wanted = [(one, self._damage(one)) for one in mutations]
         keys = {damaging.joined(one.path): damage.argument.removeprefix("$")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from typing import Any
 
 from dissectors.asn1 import codec
 from dissectors.asn1.tlv import length_octets, read_tlv, split, tlv
 from dissectors.asn1.versions import Spec
+from dissectors.spec.ifpp_paths import DER_MEMBERS
 from dissectors.spec.json_members import MEMBERS
 from sgprobe.cases.planned import Damage, Path
 
@@ -160,21 +162,39 @@ def _damage_json(body: bytes, spec: Spec, path: Path, damage: Damage) -> bytes:
     members = json.loads(body)
     if not isinstance(members, dict):
         raise DamageError("the body is no JSON object")
-    holder = members
+    holder: Any = members
     names = list(path)
-    while len(names) > 1 and isinstance(holder.get(names[0]), dict):
+    # the member that a list is, for what stands in the list
+    member = ""
+    while len(names) > 1 and isinstance(_inside(holder, names[0]), dict | list):
+        member = names[0] if isinstance(names[0], str) else member
         holder = holder[names.pop(0)]
     name = names.pop(0)
-    if name not in holder:
+    if _inside(holder, name) is None:
         raise DamageError(f"the body has no {joined(path)} here")
+    member = name if isinstance(name, str) else member
     if damage.word == "remove" and not names:
         del holder[name]
+    elif damage.word == "twice" and isinstance(holder, list) and not names:
+        holder.insert(int(name), holder[int(name)])
     else:
-        holder[name] = _damaged_member(str(name), holder[name], spec, tuple(names), damage)
+        holder[name] = _damaged_member(member, holder[name], spec, tuple(names), damage)
     return json.dumps(members, separators=(",", ":")).encode()
 
 
+def _inside(holder: Any, name: Any) -> Any:
+    """Return what stands in an object or a list, None where it is not there."""
+    try:
+        return holder[name]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
 def _damaged_member(name: str, text: object, spec: Spec, path: Path, damage: Damage) -> str:
+    if name in DER_MEMBERS:
+        der = base64.b64decode(str(text))
+        made = damage_body(der, DER_MEMBERS[name], spec, path, damage, is_json=False)
+        return base64.b64encode(made).decode()
     member = MEMBERS.get(name)
     if member is None:
         # plain text: hex digits where it is a number of octets, else its characters

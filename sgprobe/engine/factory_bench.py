@@ -10,18 +10,26 @@ from pathlib import Path
 from typing import Any
 
 from dissectors.asn1.model import Value
+from dissectors.spec.functions import Function
 from dissectors.spec.identity import iccid_octets
+from dissectors.trace.json_functions import parse
+from sgprobe.cases import planned as p
 from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.ifpp_issue import binder
 from sgprobe.crypto.pki import CertificateSet
+from sgprobe.engine.compose import binding_fields
+from sgprobe.engine.corner import Corner, Rows
 from sgprobe.engine.factory_chips import Chip, Manufacture, batch
 from sgprobe.engine.factory_fetching import Fetched, fetch
 from sgprobe.engine.factory_foreign_load import foreign_package
+from sgprobe.engine.factory_peers_say import FactoryPeersSay
 from sgprobe.engine.factory_station import Stations
 from sgprobe.engine.factory_witness import Look, leaks, look
+from sgprobe.engine.fill import Filler
 from sgprobe.engine.heard import History
+from sgprobe.engine.row import Roles
 from sgprobe.exchange import Request, Response
-from sgprobe.host.factory_network import PARTIES, FactoryNetwork, Network, party_of
+from sgprobe.host.factory_network import NOBODY, PARTIES, FactoryNetwork, Network, party_of
 from sgprobe.links.clock import Clock
 from sgprobe.peers.delivery.check import Refused, check_delivery
 from sgprobe.peers.delivery.entry import Contents
@@ -31,6 +39,11 @@ Given = Mapping[str, Any]
 Act = Callable[[Given], Awaitable[dict[str, Value]]]
 Octets = Callable[[int], bytes]
 STATION = "st-1"
+# seconds between looks at a job
+POLL = 0.25
+_UNDER_WAY = ("queued", "running")
+_OK = 200
+_DELIVERY, _AFFECTED = "dm.delivery", "smdpf.affected"
 _YES = ("yes", "true")
 _PER_BATCH = 1000
 
@@ -46,14 +59,23 @@ class Floor:
     seed: str
 
 
-class FactoryBench:
+@dataclass(frozen=True, slots=True)
+class PartyRequest(Request):
+    """A request, and the party whose certificate it is sent with."""
+
+    party: str = ""
+
+
+class FactoryBench(Corner):
     """MSP, EUM, device maker and line around one SM-DPf; an async context."""
 
     def __init__(self, floor: Floor, network: Callable[[Path], Network]) -> None:
         self.floor = floor
         self._home = tempfile.TemporaryDirectory(prefix="sgprobe-")
         self.network = FactoryNetwork(network(Path(self._home.name) / "smdpf"))
-        self._manufacture = Manufacture(floor.certificates, floor.seed)
+        # the store of a product lives on: each item has eUICCs that it has never seen
+        first = 0 if self.network.smdpf is not None else int(floor.clock.now()) * 1000
+        self._manufacture = Manufacture(floor.certificates, floor.seed, first)
         self.chips: list[Chip] = []
         self.stations = Stations()
         self.fetched: list[Fetched] = []
@@ -66,7 +88,7 @@ class FactoryBench:
             "dm.fetch": self._fetch,
             "fpa.load": self._load,
             "fpa.fail": self._fail,
-            "fpa.write-report": self._write_report,
+            "fpa.report": self._write_report,
             "fpa.remove": self._remove,
             "smdpf.compromised": self._compromised,
             "smdpf.revocation-list": self._revoke,
@@ -74,8 +96,27 @@ class FactoryBench:
             "smdpf.protect": self._protect,
             "smdpf.restart": self._restart,
         }
+        own = self.network.smdpf is not None
+        # what an SM-DPf of others is told goes by its operator
+        self.names = frozenset(
+            {_DELIVERY, _AFFECTED, *self._acts} if own
+            else {_DELIVERY, *(one for one in self._acts if not one.startswith("smdpf."))}
+        )  # fmt: skip
+        self.says = FactoryPeersSay(self)
 
     # --- asking ---
+
+    def url(self, role: str) -> str:
+        """Return where a role is asked; raises Unresolved where it has no address."""
+        if role == "smdpf":
+            return self.network.address
+        if role == "msp":
+            return self.network.notify
+        raise Unresolved(f"the bench has no way to ask {role}")
+
+    def roles(self) -> Roles:
+        """Return who stands behind an address of the capture."""
+        return Roles(self.network.listeners(), {"smdpf": "dm", "msp": "smdpf"})
 
     async def ask(self, party: str, request: Request) -> Response:
         """Have a party ask the SM-DPf."""
@@ -85,7 +126,7 @@ class FactoryBench:
 
     # --- names ---
 
-    def names(self) -> dict[str, Any]:
+    def called(self) -> dict[str, Any]:
         """Return what cases call parties and what was said last; looked up when it is used."""
         found: dict[str, Any] = {
             f"parties.{name}": (lambda told=told: told) for name, told in PARTIES.items()
@@ -97,7 +138,7 @@ class FactoryBench:
             "delivery.id": self.delivery_id,
             "smdpf.address": lambda: self.network.name,
             "smdpf.oid": self._oid,
-            "notify-address": lambda: self.network.notify,
+            "msp.address": lambda: self.network.notify,
         }
 
     def families(self) -> dict[str, Callable[[str], Value]]:
@@ -296,7 +337,7 @@ class FactoryBench:
         return {}
 
     async def _write_report(self, given: Given) -> dict[str, Value]:
-        _only("fpa.write-report", given, "final", "station")
+        _only("fpa.report", given, "final", "station")
         self.stations.write_unsent(
             self.floor.octets(16).hex(), self.floor.clock.now(),
             final=str(given.get("final", "no")) in _YES, station=str(given.get("station", "")),
@@ -368,21 +409,13 @@ class FactoryBench:
 
     # --- triggers and states ---
 
-    def knows(self, action: str) -> bool:
-        """Say whether a trigger is for these parties."""
-        return action in self._acts
-
-    async def trigger(self, action: str, given: Given) -> dict[str, Value]:
+    async def trigger(self, action: str, given: dict[str, Value]) -> dict[str, Value]:
         """Have a party act."""
         return await self._acts[action](given)
 
-    def reads(self, part: str) -> bool:
-        """Say whether a state is these parties'."""
-        return part in ("dm.delivery", "smdpf.affected")
-
-    def read(self, part: str) -> list[dict[str, Value]]:
+    async def read(self, part: str) -> Rows:
         """Return the rows of a state."""
-        return self._delivery() if part == "dm.delivery" else self._affected
+        return self._delivery() if part == _DELIVERY else self._affected
 
     # --- life ---
 
@@ -393,6 +426,30 @@ class FactoryBench:
     async def __aexit__(self, *_: object) -> None:
         await self.network.__aexit__()
         self._home.cleanup()
+
+
+def client_of(planned: p.PlannedMessage, filler: Filler) -> str:
+    """Return the party that a step speaks as: `http: {client: …}`, or its sender."""
+    for name, template in planned.binding:
+        if name == "http":
+            told = binding_fields(template, filler).get("client")
+            if told is not None:
+                if str(told) not in (*PARTIES, NOBODY):
+                    raise Unresolved(f"{told} is no party ({', '.join(PARTIES)}, {NOBODY})")
+                return str(told)
+    return party_of(planned.sender)
+
+
+def with_party(asked: Request, party: str) -> PartyRequest:
+    """Return a request that goes out with the certificate of a party."""
+    return PartyRequest(asked.path, asked.media, asked.body, asked.headers, asked.method, party)
+
+
+def is_under_way(function: Function, answer: Response) -> bool:
+    """Say whether a job goes on, so that a device maker asks again."""
+    if function.name != "ShowJob" or answer.status != _OK:
+        return False
+    return parse(answer.body).members.get("state") in _UNDER_WAY
 
 
 def _only(action: str, given: Given, *known: str) -> None:

@@ -18,6 +18,7 @@ from sgprobe.crypto.ifpp_keys import SPEC, OneTimePublic, Suite, prove, unavaila
 from sgprobe.crypto.pki import CertificateSet
 from sgprobe.engine import euicc_state
 from sgprobe.peers.delivery.entry import Contents
+from sgprobe.peers.drive import drive
 from sgprobe.peers.effects import Card, CardFailure
 from sgprobe.peers.euicc.config import Config
 from sgprobe.peers.euicc.euicc import Euicc
@@ -131,19 +132,11 @@ class Chip:
         return Outcome(result=result)
 
     def _run(self, procedure: StationProcedure[Any], now: float) -> Any:
-        answer: bytes = b""
-        failure: CardFailure | None = None
-        while True:
-            try:
-                effect = procedure.throw(failure) if failure is not None else procedure.send(answer)
-            except StopIteration as stop:
-                return stop.value
-            answer, failure = b"", None
+        def perform(effect: Any) -> bytes:
             assert isinstance(effect, Card)
-            try:
-                answer = self.euicc.command(effect.command, now)
-            except CardFailure as error:
-                failure = error
+            return self.euicc.command(effect.command, now)
+
+        return drive(procedure, perform)
 
     def short_of_memory(self, octets: int) -> None:
         """Leave the eUICC so much room."""
@@ -167,6 +160,7 @@ class Manufacture:
 
     certificates: CertificateSet
     seed: str
+    # the number of the last eUICC
     count: int = 0
 
     def make(self, given: Mapping[str, Any]) -> list[Chip]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dissectors.asn1 import codec
 from dissectors.asn1.model import Value
@@ -10,11 +11,14 @@ from dissectors.spec.functions import ES9
 from sgprobe.cases.match import Unresolved
 from sgprobe.cases.messages import Message
 from sgprobe.crypto.ifpp_keys import SPEC
-from sgprobe.engine.factory_bench import FactoryBench
+from sgprobe.engine import wire
 from sgprobe.engine.heard import Heard
 from sgprobe.exchange import Request
 from sgprobe.host.factory_network import PARTIES
 from sgprobe.peers.delivery.files import MANIFEST
+
+if TYPE_CHECKING:
+    from sgprobe.engine.factory_bench import FactoryBench
 
 _RSP = "SGP.22@2.5"
 # what an order asks for where a case does not say
@@ -46,7 +50,7 @@ class FactoryPeersSay:
 
     def _members(self, name: str, party: str, wanted: frozenset[str]) -> dict[str, Value]:
         bench = self.bench
-        known = bench.names()
+        known = bench.called()
         match name:
             case "OrderProfiles":
                 return {"profileType": TYPE, "count": COUNT, "notifyAddress": bench.network.notify}
@@ -80,7 +84,7 @@ class FactoryPeersSay:
         bench = self.bench
         made: dict[str, Value] = {
             "requestId": f"R{bench.floor.octets(4).hex()}",
-            "orderId": bench.names()["order.id"]() if "orderId" not in wanted else "",
+            "orderId": bench.called()["order.id"]() if "orderId" not in wanted else "",
             "dmId": PARTIES.get(party, party),
         }
         if "entries" not in wanted:
@@ -128,8 +132,6 @@ class FactoryPeersSay:
             return
         octets = asked.body
         if message.json:
-            from sgprobe.engine import wire
-
             octets = wire.member_octets(asked.body, "report") or b""
         self.bench.stations.write(octets)
 

@@ -55,7 +55,11 @@ def read_request(asked: Request) -> Recognised | None:
     """Find what a request is; None where it is none of the binding."""
     if not ifpp_http.may_be(asked.path):
         return None
-    return ifpp_http.request(asked, asked.body)
+    found = ifpp_http.request(asked, asked.body)
+    if found is None or asked.method != "GET":
+        return found
+    # what it asks for stands in its path
+    return found._replace(type=found.function.json, value=members_at(asked.path), is_json=True)
 
 
 def read_response(answer: Response, to: Function, path: str) -> Recognised:

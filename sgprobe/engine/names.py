@@ -50,6 +50,8 @@ class Names:
     facts: dict[str, Value] = field(default_factory=dict)
     keys: dict[str, Key] = field(default_factory=dict)
     lazy: dict[str, Any] = field(default_factory=dict)
+    # names with parts, such as `devices.1.eid`, by their first word
+    families: dict[str, Callable[[str], Value]] = field(default_factory=dict)
     # keys that few cases need, made when they are asked for
     spare_keys: dict[str, Callable[[], Key]] = field(default_factory=dict)
     # the association token of an eIM, by its eimId
@@ -68,6 +70,8 @@ class Names:
                 return known[name]
         if name in self.lazy:
             return self.lazy[name]()
+        if below and head in self.families:
+            return self.families[head](below)
         point = self.variant.point(head)
         if point is not None:
             return _inside(point.value, below, name)

@@ -17,6 +17,8 @@ from dissectors.spec.functions import (
     ES9,
     ES11,
     ESIPA,
+    FUNCTIONS,
+    IFPP,
     JSON_MEDIA,
     JSON_PREFIX,
     Function,
@@ -25,6 +27,7 @@ from dissectors.spec.json_members import MEMBERS
 from dissectors.trace.message import REQUEST, RESPONSE, Recognised
 from dissectors.trace.recognise import Body, Media, recognise
 from sgprobe.cases.messages import Message, beside
+from sgprobe.engine import ifpp_wire
 from sgprobe.exchange import Request, Response
 
 # SGP.22 §6.6: around the messages of the ASN.1 binding of the RSP servers
@@ -51,6 +54,8 @@ def rsp_of(spec: Spec) -> Spec:
 def encode(message: Message, spec: Spec, value: Value) -> bytes:
     """Return the body of a message; EncodeError says what cannot be encoded."""
     version = version_of(spec, message.function, is_json=message.json)
+    if message.json and message.function.interface in IFPP:
+        return ifpp_wire.encode(message.function, value)
     if message.json:
         return encode_json(version, value)
     assert message.type_name is not None
@@ -83,8 +88,10 @@ def _octets(name: str, value: Value) -> bytes:
         raise EncodeError(name, f"{str(value)[:40]!r} is no hex") from None
 
 
-def request(message: Message, body: bytes, rsp: str) -> Request:
-    """Return a request as the binding carries it."""
+def request(message: Message, body: bytes, rsp: str, value: Value = None) -> Request:
+    """Return a request as the binding carries it; members of `value` may stand in its path."""
+    if message.function.interface in IFPP:
+        return ifpp_wire.request(message.function, body, value, is_json=message.json)
     headers = (("User-Agent", "gsma-rsp-ipad"), (_PROTOCOL_HEADER, f"gsma/rsp/v{rsp}"))
     path = ASN1_PATH
     if message.json:
@@ -107,12 +114,26 @@ def _media(message: Message, *, asks: bool) -> str:
 
 def read_request(asked: Request, spec: Spec | None) -> Recognised | None:
     """Find what a request is."""
+    factory = ifpp_wire.read_request(asked)
+    if factory is not None:
+        return factory
     body = Body(REQUEST, asked.path, asked.body, _kind(asked.media))
     return _plain(_recognised(body, spec), asked.body)
 
 
+def at_server(role: str, found: Recognised | None) -> Recognised | None:
+    """Return what a server was asked: an SM-DS is asked with the paths and messages of ES9+."""
+    if found is None or role != "smds" or found.function.interface != ES9:
+        return found
+    name = found.function.name
+    same = (one for one in FUNCTIONS if one.interface == ES11 and one.name == name)
+    return found._replace(function=next(same, found.function))
+
+
 def read_response(answer: Response, to: Function, path: str, spec: Spec) -> Recognised | None:
     """Find what the answer to a function is; text for people, such as of CoAP errors, is none."""
+    if to.interface in IFPP:
+        return ifpp_wire.read_response(answer, to, path)
     if answer.media.startswith("text/plain"):
         return None
     body = Body(RESPONSE, path, answer.body, _kind(answer.media), to)

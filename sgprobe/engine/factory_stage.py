@@ -1,0 +1,67 @@
+"""Puts an SM-DPf under test on a stage: our own, or a product that a file describes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sgprobe.cases.match import Unresolved
+from sgprobe.engine.end import Serve
+from sgprobe.engine.factory_bench import FactoryBench, Floor
+from sgprobe.engine.foreign import Foreign
+from sgprobe.engine.heard import History
+from sgprobe.engine.names import Names
+from sgprobe.engine.settings import Setting
+from sgprobe.exchange import Request, Response
+from sgprobe.host.factory_network import Network, Server
+from sgprobe.host.serve import Handler
+from sgprobe.host.world import World
+
+SMDPF, MSP = "smdpf", "msp"
+
+
+def factory_of(
+    setting: Setting,
+    world: World,
+    history: History,
+    names: Names,
+    foreign: Foreign | None,
+    serve: Serve,
+) -> FactoryBench:
+    """Return the parties around the SM-DPf of an item, and tell the names that they bring."""
+
+    def handle(role: str, handler: Handler) -> Handler:
+        async def heard(request: Request, caller: Any) -> Response:
+            return await serve(role, request, lambda: handler(request, caller))
+
+        return heard
+
+    def network(folder: Path) -> Network:
+        return Network(
+            world.set,
+            world.clock,
+            world.tape,
+            folder,
+            world._bytes(SMDPF),
+            handle,
+            frozenset(name for name in setting.off if name.startswith("SMDPF.")),
+            _server(foreign) if foreign is not None else None,
+            msp_place=world.plan.places.get(MSP, ("127.0.0.1", 0)),
+        )
+
+    seed = f"{setting.seed}" if foreign is None else f"{setting.seed} {world.clock.now()}"
+    floor = Floor(world.set, world.clock, history, names.octets, seed)
+    bench = FactoryBench(floor, network)
+    names.lazy |= bench.called()
+    names.families |= bench.families()
+    world.lines |= bench.network.lines
+    return bench
+
+
+def _server(foreign: Foreign) -> Server:
+    """Return where the product is; raises Unresolved."""
+    endpoint = foreign.endpoint(SMDPF, "https")
+    if endpoint is None:
+        raise Unresolved(f"bench lacks `endpoints: {{ifpp: URL}}` of {foreign.file.path.name}")
+    name = foreign.name(SMDPF, endpoint.host)
+    return Server(name, (endpoint.host, endpoint.port), foreign._trust())
