@@ -89,7 +89,7 @@ def deliver(means: Means, party: Party | None, server: Indirect | None = None) -
     """
     listed = yield from means.es10.notifications()
     left = 0
-    for pending in _sorted(listed):
+    for pending in _sorted(means, listed):
         number, address = sequence_number(pending), address_of(pending)
         if number is None or not (yield from _due(means, address)):
             left += 1
@@ -105,7 +105,7 @@ def deliver(means: Means, party: Party | None, server: Indirect | None = None) -
             left += 1
             if not means.rules.on("IPA.ACKNOWLEDGED"):
                 yield from means.es10.remove(number)
-            if party is not None:
+            if party is not None or not means.rules.on("IPA.RECEIVERS-APART"):
                 # one way for all of them, and it is closed
                 return left + len(listed)
             continue
@@ -114,8 +114,9 @@ def deliver(means: Means, party: Party | None, server: Indirect | None = None) -
     return left
 
 
-def _sorted(listed: list[bytes]) -> Iterator[bytes]:
-    return iter(sorted(listed, key=lambda one: sequence_number(one) or 0))
+def _sorted(means: Means, listed: list[bytes]) -> Iterator[bytes]:
+    falling = not means.rules.on("IPA.NOTIFICATION-ORDER")
+    return iter(sorted(listed, key=lambda one: sequence_number(one) or 0, reverse=falling))
 
 
 def address_of(pending: bytes) -> str:

@@ -14,6 +14,8 @@ from sgprobe.peers.ipa.means import Party
 
 # results of operations after which the eUICC asks for a REFRESH
 _SWITCHES = ("enableResult", "disableResult", "rollbackResult")
+# how often a faulty IPA asks again
+_NO_END = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ def deliver(party: Party, result: m.PackageResult) -> Procedure[bool]:
     if mine:
         # the eIM has heard of it: nothing is rolled back any more
         party.means.notebook.note(window=None)
+        if not party.means.rules.on("IPA.ROLLBACK-ENDS"):
+            return (yield from _roll_back(party))
     yield from notify.acknowledge(party, answer)
     return isinstance(answer, m.Acknowledged)
 
@@ -119,6 +123,10 @@ def _roll_back(party: Party) -> Procedure[bool]:
     means = party.means
     means.journal("ROLLBACK", "the result could not be delivered in time")
     code, raw = yield from means.es10.rollback()
+    again = 0 if means.rules.on("IPA.ROLLBACK-ONCE") else _NO_END
+    while code and again:
+        again -= 1
+        code, raw = yield from means.es10.rollback()
     # asked once: whatever the answer, the window is over
     means.notebook.note(window=None)
     if code or raw is None:

@@ -28,8 +28,12 @@ RULES: tuple[Rule, ...] = tuple(
         # packages
         ("PACKAGE-FORM", "SGP.32 §2.1.3", "a package that is broken never meets the eUICC"),
         ("ROLLBACK-FLAG", "SGP.32 §3.3.1", "only what permits it is rolled back"),
+        ("ROLLBACK-ENDS", "SGP.32 §3.3.1", "what the eIM has acknowledged is not rolled back"),
+        ("ROLLBACK-ONCE", "SGP.32 §5.9.16", "a rollback that was refused is not asked for again"),
         ("ACKNOWLEDGED", "SGP.32 §2.11.1.4", "only what was taken is removed from the eUICC"),
         ("THROUGH-EIM", "SGP.32 §5.14.7", "in indirect mode notifications go through the eIM"),
+        ("NOTIFICATION-ORDER", "SGP.22 §3.5", "a receiver gets notifications in ascending order"),
+        ("RECEIVERS-APART", "SGP.22 §3.5", "a receiver that is down holds up no other"),
         ("TAG-LIST", "SGP.32 §2.11.1.2", "a data request names only data of the eUICC"),
         ("EMERGENCY", "SGP.32 §2.11.2.2", "no data and no download during an emergency call"),
         ("ACTIVATION-CODE", "SGP.22 §4.1", "an activation code has the form of one"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -27,14 +28,14 @@ DIRECT, INDIRECT = {"features": frozenset({0})}, {"features": frozenset({1})}
 PATIENCE = Patience(tries=1, first_pause=10, jitter=0)
 
 
-def switched(**how: Any) -> Bench:
+def switched(make: Callable[..., Bench] = Bench, **how: Any) -> Bench:
     """Return a world whose eUICC has notified a switch to two servers."""
     smdp = World().host
     profiles = (
         Preloaded(A, enabled=True, metadata=notifying(smdp, OTHER)),
         Preloaded(B, metadata=notifying(smdp, OTHER)),
     )
-    bench = Bench(euicc={"profiles": profiles, **how.pop("euicc", {})}, **how)
+    bench = make(euicc={"profiles": profiles, **how.pop("euicc", {})}, **how)
     bench.second = []
 
     def handler(request):

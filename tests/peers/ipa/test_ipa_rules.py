@@ -24,6 +24,7 @@ from sgprobe.peers.ipa.rules import RULES
 from sgprobe.peers.rules import RuleError
 from tests.peers.eim.test_eim_download import changed
 from tests.peers.ipa.ipa_bench import EMPTY, NONE, Bench, asn1
+from tests.peers.ipa.test_ipa_notify import numbers, switched
 from tests.peers.world import PKI, B, World
 
 DIRECT, INDIRECT = {"features": frozenset({0})}, {"features": frozenset({1})}
@@ -110,6 +111,53 @@ def _(make):
     bench.link.handler = handler
     bench.poll()
     return bool(bench.card.sent("BF58"))
+
+
+def rolling(make) -> Bench:
+    """Return a world with an order to enable B, which permits a rollback."""
+    bench = make(ipa={"patience": Patience(tries=2, jitter=0), "rollback_seconds": 60.0})
+    bench.order(Enable(B, rollback=True))
+    return bench
+
+
+@scenario("ROLLBACK-ENDS")
+def _(make):
+    bench = rolling(make)
+    bench.poll()
+    return bool(bench.card.sent("BF58"))
+
+
+@scenario("ROLLBACK-ONCE")
+def _(make):
+    bench = rolling(make)
+    original = bench.link.handler
+
+    def handler(request):
+        if request.body[:2] == b"\xbf\x50":
+            raise LinkFailure("no network")
+        return (yield from original(request))
+
+    bench.link.handler = handler
+    bench.card.instead = lambda command: (
+        tlv("BF58", tlv("02", b"\5")) if command[:2] == b"\xbf\x58" else None
+    )
+    bench.poll()
+    return len(bench.card.sent("BF58")) > 1
+
+
+@scenario("NOTIFICATION-ORDER")
+def _(make):
+    bench = switched(make, ipa=DIRECT)
+    bench.poll()
+    return numbers(bench.dp_link.seen) == [4, 2]
+
+
+@scenario("RECEIVERS-APART")
+def _(make):
+    bench = switched(make, ipa={**DIRECT, "patience": EXACT})
+    bench.dp_link.down = True
+    bench.poll()
+    return not bench.second
 
 
 @scenario("ACKNOWLEDGED")
