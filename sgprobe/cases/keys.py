@@ -241,6 +241,18 @@ STATES: dict[str, str] = {
     "smdp.order": "what became of the order for a profile that came last",
     "smds.events": "the registered events",
     "smdpf.profiles": "profiles that are prepared",
+    "fpa.deliveries": "what the line says of each delivery, and whether something came to lie "
+    "outside of it",
+    "fpa.devices": "the devices: what the line says of them; how many profiles and usable one-time "
+    "keys their eUICCs have, how many contexts and segments they were sent, and whether as bound",
+    "fpa.outcomes": "how many items all reports have, by their outcome: success, error, deleted, "
+    "or what the line says",
+    "fpa.results": "the items of all reports that have a result of an eUICC",
+    "fpa.stations": "how many items each station has reported, and whether their numbers are whole",
+    "fpa.network": "how often the line asked for the network while it loaded, and how often the "
+    "bench proved that it would have seen that",
+    "fpa.clock": "how many seconds the clock of the line is ahead",
+    "fpa.store": "whether the line has room for reports",
 }
 
 # what `trigger` knows; the product file says how

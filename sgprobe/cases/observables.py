@@ -223,6 +223,19 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
                    "state": ("open", "done", "failed"), "notifications": ()},
     "smds.events": {"eid": (), "eventId": (), "rspServerAddress": ()},
     "smdpf.profiles": {"prepared": ()},
+    "fpa.deliveries": {"delivery": (), "state": ("accepted", "limited", "refused"), "reason": (),
+                       "escaped": ("yes", "no")},
+    "fpa.devices": {
+        "device": (), "eid": (), "verdict": ("good", "held", "absent"), "reason": (),
+        "profiles": (), "keys": (), "contexts": (), "segments": (),
+        "told": ("as bound", "otherwise")},
+    "fpa.outcomes": {"outcome": (), "items": ()},
+    "fpa.results": {"eid": (), "iccid": (), "outcome": ("success", "error", "unreadable"),
+                    "result": ()},
+    "fpa.stations": {"station": (), "items": (), "sequence": ("whole", "broken")},
+    "fpa.network": {"attempts": (), "canaries": ()},
+    "fpa.clock": {"ahead": ()},
+    "fpa.store": {"room": ("none",)},
 }  # fmt: skip
 
 

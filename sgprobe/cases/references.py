@@ -39,6 +39,16 @@ def _built_in(name: str, kind: Is, text: str) -> Reference:
     return Reference(name, kind, "the bench", text)
 
 
+# devices, packages and deliveries at a line, by their numbers
+_OF_LINE = (
+    ("device", "", "the EID of device {} at the line"),
+    ("device", ".result", "the last result of the eUICC in device {}"),
+    ("package", "", "the packageId of package {} that the SM-DPf bound"),
+    ("package", ".iccid", "the ICCID of package {}"),
+    ("package", ".transaction", "the transaction of package {}"),
+    ("delivery", "", "the name of delivery {}"),
+)
+
 BUILT_IN: dict[str, Reference] = {one.name: one for one in (
     _built_in("eid", Is.OCTETS, "the EID of the eUICC"),
     _built_in("eid.other", Is.OCTETS, "the EID of another device"),
@@ -63,6 +73,10 @@ BUILT_IN: dict[str, Reference] = {one.name: one for one in (
     _built_in("smdpf.iccid", Is.OCTETS, "the ICCID of the package that the SM-DPf bound last"),
     _built_in("smdpf.transaction", Is.OCTETS, "the transaction of that package"),
     _built_in("smdpf.oid", Is.ANY, "the OID of the SM-DPf"),
+    _built_in("fpa.previous-report", Is.OCTETS, "the digest of the station's report before"),
+    *(_built_in(f"{name}.{number}{part}", Is.OCTETS if part or name != "delivery" else Is.TEXT,
+                text.format(number))
+      for name, part, text in _OF_LINE for number in range(1, 5)),
     _built_in("euicc", Is.ACTOR, "the simulated eUICC"),
     _built_in("ipa", Is.ACTOR, "the simulated IPA"),
     _built_in("smdp", Is.ACTOR, "the simulated SM-DP+"),

@@ -14,8 +14,10 @@ from typing import Any
 
 from dissectors.asn1 import codec
 from dissectors.asn1.model import Value
+from sgprobe.cases.keys import STATES
 from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.ifpp_keys import SPEC
+from sgprobe.engine.corner import Corner, Rows
 from sgprobe.engine.end import Command
 from sgprobe.engine.heard import Heard
 from sgprobe.engine.line_delivery import DeliveryDesk, Packed
@@ -34,8 +36,13 @@ _LOAD = frozenset(
 )  # fmt: skip
 
 
-class FactoryLine:
+class FactoryLine(Corner):
     """What is around a line under test; the line itself is ours, or a product's."""
+
+    names = frozenset(
+        {"smdpf.deliver", "fpa.import", "fpa.load", "fpa.report", "fpa.damaged", "fpa.restart"}
+        | {name for name in STATES if name.startswith("fpa.")}
+    )
 
     def __init__(
         self,
@@ -72,7 +79,7 @@ class FactoryLine:
 
     # --- names ---
 
-    def names(self) -> dict[str, Callable[[], Value]]:
+    def called(self) -> dict[str, Callable[[], Value]]:
         """Return what cases call devices, packages and deliveries."""
         found: dict[str, Callable[[], Value]] = {}
         for number in range(1, NAMED + 1):
@@ -123,11 +130,7 @@ class FactoryLine:
 
     # --- what steps ask for ---
 
-    def does(self, action: str) -> bool:
-        """Say whether an action is the line's, or its SM-DPf's."""
-        return action in self._acts
-
-    async def trigger(self, action: str, given: Mapping[str, Any]) -> dict[str, Value]:
+    async def trigger(self, action: str, given: dict[str, Value]) -> dict[str, Value]:
         """Act; raises Unresolved."""
         return await self._acts[action](given)
 
@@ -183,15 +186,11 @@ class FactoryLine:
 
     # --- states ---
 
-    def has(self, part: str) -> bool:
-        """Say whether a state is the line's."""
-        return part.startswith("fpa.")
-
-    async def bring(self, part: str, rows: list[dict[str, Value]]) -> None:
+    async def bring(self, part: str, rows: Rows) -> None:
         """Bring a state about; raises Unresolved."""
         await self.product.bring(part, rows)
 
-    async def read(self, part: str) -> list[dict[str, Value]]:
+    async def read(self, part: str) -> Rows:
         """Return the rows of a state; raises Unresolved."""
         match part:
             case "fpa.deliveries":
@@ -203,6 +202,13 @@ class FactoryLine:
             case "fpa.outcomes":
                 counted = Counter(_outcome(item) for one in self._reports for item in _items(one))
                 return [{"outcome": name, "items": str(number)} for name, number in counted.items()]
+            case "fpa.results":
+                return [
+                    {"eid": item["eid"], "iccid": item["iccid"], "outcome": _outcome(item),
+                     "result": item["outcome"]["euiccResult"]}
+                    for one in self._reports for item in _items(one)
+                    if "euiccResult" in item["outcome"]
+                ]  # fmt: skip
             case "fpa.stations":
                 return self._stations()
             case "fpa.network":
@@ -216,7 +222,7 @@ class FactoryLine:
         return {**device.row(), "verdict": verdict.word, "reason": verdict.reason,
                 "told": "as bound" if whole else "otherwise"}  # fmt: skip
 
-    def _stations(self) -> list[dict[str, Value]]:
+    def _stations(self) -> Rows:
         """Return how many items each station has reported, and whether none is missing."""
         found: dict[tuple[str, str], list[int]] = {}
         for octets in self._reports:

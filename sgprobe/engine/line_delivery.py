@@ -234,7 +234,7 @@ class DeliveryDesk:
         names = [one for one in file_names(read_manifest(files.read(MANIFEST)).shards)
                  if one != name]  # fmt: skip
         write_tar(files, names, target)
-        with tarfile.open(target, "a:", format=tarfile.USTAR_FORMAT) as tar:
+        with tarfile.open(target, "a:") as tar:
             member = tarfile.TarInfo(name)
             member.type, member.linkname = tarfile.SYMTYPE, str((path / name).resolve())
             tar.addfile(member)

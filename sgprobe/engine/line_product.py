@@ -80,6 +80,7 @@ class OwnLine:
         self._ahead = 0.0
         self._lines: dict[int, Line] = {}
         self._watch = Watch()
+        self._full = False
 
     def now(self) -> float:
         """Return what the clock of the line shows."""
@@ -157,6 +158,7 @@ class OwnLine:
                 # from here on each octet that is written finds the disk full
                 with open("/dev/full", "r+b", buffering=0) as full:
                     os.dup2(full.fileno(), journal._file)
+                self._full = True
             case _:
                 raise Unresolved(f"the reference line has no {part} like that")
 
@@ -164,8 +166,9 @@ class OwnLine:
         return [{"attempts": str(len(self._watch.attempts)), "canaries": str(self._watch.canaries)}]
 
     async def close(self) -> None:
-        for line in self._lines.values():
-            line.close()
+        for line in list(self._lines.values()):
+            # a full disk takes no last words
+            self._abandon(line) if self._full else line.close()
 
 
 class _Shown:

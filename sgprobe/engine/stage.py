@@ -28,6 +28,7 @@ from sgprobe.engine.end import (
     TappedEuicc,
 )
 from sgprobe.engine.factory_floor import FactoryFloor, floor_of
+from sgprobe.engine.factory_line import FactoryLine
 from sgprobe.engine.factory_says import FactorySays
 from sgprobe.engine.foreign import Foreign
 from sgprobe.engine.foreign_card import counter_of, reader_of
@@ -97,7 +98,10 @@ class Stage:
             basic=basic,
         )
         self.floor: FactoryFloor | None = None
-        if setting.spec.name == IFPP and self.foreign is None:
+        self.line: FactoryLine | None = None
+        if setting.role == "fpa":
+            self.line = FactoryLine(self.world, f"{setting.seed}", setting.off, command)
+        elif setting.spec.name == IFPP and self.foreign is None:
             self.floor = floor_of(self.world, f"{setting.seed}")
         self.known = Known(
             setting,
@@ -111,7 +115,11 @@ class Stage:
             self.reader is not None,
         )
         self.names = self.known.names
+        if self.line is not None:
+            self.names.lazy |= self.line.called()
+            self.names.lazy["fpa.previous-report"] = self._previous_report
         self.corners: tuple[Corner, ...] = corners_of(setting, self.foreign, self.floor)
+        self.corners += (self.line,) if self.line is not None else ()
         # another device of the eIM's: what is for one goes to no other
         self.world.eim.enrol(identities.EIDS[1])
         if self.foreign is not None and setting.role == "eim":
@@ -228,6 +236,10 @@ class Stage:
         state.commit(draft)
         self.world.euicc.reset()
 
+    def _previous_report(self) -> str:
+        assert self.line is not None
+        return self.line.previous(self.names.current)
+
     @property
     def sees_card(self) -> bool:
         """Say whether APDUs between the IPA and its eUICC pass the bench."""
@@ -343,6 +355,8 @@ class Stage:
 
     async def __aexit__(self, *_: object) -> None:
         await self.references.stop()
+        if self.line is not None:
+            await self.line.close()
         if self.foreign is not None and self.reader is not None:
             # what the next item has to go beyond
             counter_of(self.foreign, self.history, self.known.eim_id)

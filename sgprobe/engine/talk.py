@@ -31,6 +31,7 @@ from sgprobe.engine.end import Inbox, Lost, Trouble
 from sgprobe.engine.fill import ABSENT, Filler
 from sgprobe.engine.heard import Heard, History
 from sgprobe.engine.impostor import Impostor
+from sgprobe.engine.line_says import LineSays
 from sgprobe.engine.script import Script
 from sgprobe.engine.settings import Setting
 from sgprobe.engine.stage import Stage
@@ -70,6 +71,8 @@ class Talk:
         self.impostor = Impostor(
             Disguise(setting.says, self.composer), setting.spec, self.stage.world.clock
         )
+        if self.stage.line is not None:
+            self.stage.line.tell = LineSays(self._said, self.impostor).report
         if setting.says and setting.role in ("ipa", "eim"):
             self.stage.speak_through(self.impostor.request)
         self.script = Script(peers)
@@ -358,7 +361,7 @@ class Talk:
     def _told_card(
         self, function: Function, found: Recognised | None, octets: bytes, sw: str | None
     ) -> None:
-        ends = ("ipa", "euicc") if sw is None else ("euicc", "ipa")
+        ends = (self.role, "euicc") if sw is None else ("euicc", self.role)
         self._said(*ends, function, request=sw is None, found=found, octets=octets,
                    transport="apdu", status=sw)  # fmt: skip
 

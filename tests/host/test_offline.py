@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import platform
+import socket
 import subprocess
 import sys
+import threading
 
 import pytest
+
+from sgprobe.host.offline import Online, Watch, watching
 
 CLOSED = """
 import ctypes, socket, subprocess, sys
@@ -57,3 +61,22 @@ def test_a_socket_that_is_open_already_is_found() -> None:
     )
     (line,) = outcome(code)
     assert "open already: tcp" in line
+
+
+def test_a_watch_refuses_and_counts_in_its_own_thread_alone() -> None:
+    watch, elsewhere = Watch(), []
+
+    def other() -> None:
+        with socket.socket() as one:
+            elsewhere.append(one.fileno())
+
+    with watching(watch):
+        for ask in (socket.socket, lambda: socket.getaddrinfo("localhost", 80)):
+            with pytest.raises(Online):
+                ask()
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+    assert (len(watch.attempts), watch.canaries, len(elsewhere)) == (2, 2, 1)
+    socket.socket().close()
+    assert len(watch.attempts) == 2

@@ -35,6 +35,7 @@ _EID = re.compile(r"\d{32}", re.ASCII)
 _TRIES = 3
 _AGAIN = frozenset({Code.TRANSPORT_ERROR})
 _CONSUMED = "otkConsumed"
+_BLOCK = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,8 @@ class Station:
         if not candidates:
             return self._alone(Code.PACKAGE_MISSING, info.eid, now, "no package for this EID")
         loads = []
+        if not self._rules.on("FPA.ORDER"):
+            candidates.reverse()
         for candidate in candidates:
             made = yield from self._candidate(candidate, info)
             loads += made
@@ -155,7 +158,7 @@ class Station:
                 return [*loads, self._noted(candidate, attempt, refused, now)]
             load = yield from self._attempt(candidate, attempt, now)
             loads.append(load)
-            if load.outcome.success:
+            if load.outcome.success or not self._rules.on("FPA.RELEASED"):
                 self._claims.done(entry.package_id, self._holder)
             else:
                 self._claims.release(entry.package_id, self._holder)
@@ -216,7 +219,7 @@ class Station:
         """Send context and package; every way that this ends is an outcome."""
         try:
             package = read_package(candidate.stocked.book.package(candidate.place))
-            parts = es10f.segments(package.bound)
+            parts = self._segments(package.bound)
         except (EntryError, Unreadable) as error:
             return _Push(Outcome(code=Code.PACKAGE_DIGEST_MISMATCH, text=str(error)))
         try:
@@ -242,6 +245,12 @@ class Station:
         except Unreadable as failure:
             return _Push(Outcome(code=Code.RESULT_UNREADABLE, text=str(failure)), len(parts))
         return _Push(Outcome(result=result), sent)
+
+    def _segments(self, bound: bytes) -> list[bytes]:
+        if self._rules.on("FPA.SEGMENTS"):
+            return es10f.segments(bound)
+        # the fault of a line that knows nothing of packages
+        return [bound[at : at + _BLOCK] for at in range(0, len(bound), _BLOCK)]
 
     def _broken(self, package: Contents, broken: Broken) -> StationProcedure[_Push]:
         """Say why a push stopped; the result may be in the eUICC already."""
@@ -280,7 +289,8 @@ class Station:
             why = codes[-1].name.lower().replace("_", " ") if codes else "an error of the eUICC"
             return replace(device, reason=why)
         policy = candidates[-1].stocked.manifest.policy
-        if not all(one.stocked.manifest.policy.delete_leftover_keys for one in candidates):
+        keep = not all(one.stocked.manifest.policy.delete_leftover_keys for one in candidates)
+        if keep or not self._rules.on("FPA.KEYS-DELETED"):
             return replace(device, good=True, reason="one-time keys kept")
         try:
             state = yield from self._close(info)

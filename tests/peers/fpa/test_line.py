@@ -228,6 +228,51 @@ def test_three_packages_in_their_order(tmp_path: Path) -> None:
     assert states(made)["INSTALLED"] == 2
 
 
+def test_mutant_that_loads_the_last_package_first(tmp_path: Path) -> None:
+    made = factory(tmp_path, off={"FPA.ORDER"})
+    chip = personalised(1)
+    made.deliver([chip], key=1)
+    made.deliver([chip], key=0)
+    refs = [next(made.line.stock.deliveries[at].book.find(chip.eid)).entry.package_id
+            for at in (1, 0)]  # fmt: skip
+    assert [one.package_id for one in made.load(Plugged(chip)).loads] == refs
+
+
+def test_mutant_that_cuts_packages_into_blocks(tmp_path: Path) -> None:
+    made = factory(tmp_path, off={"FPA.SEGMENTS"})
+    made.deliver([personalised(1)])
+    device = Plugged(personalised(1))
+    assert not made.load(device).good
+    assert device.profiles() == []
+
+
+def test_an_operator_forces_a_package_on_a_device_that_refuses_it(tmp_path: Path) -> None:
+    made = factory(tmp_path)
+    made.deliver([personalised(1)])
+    other = Plugged(personalised(2))
+    forced = Slot(other, clock=made.clock).run(  # type: ignore[arg-type]
+        made.station().process(None, personalised(1).eid)
+    )
+    assert (forced.good, forced.loads[0].outcome.euicc_error) == (False, "eidMismatch")
+    assert made.load(Plugged(personalised(1))).good
+    made = factory(tmp_path / "b", off={"FPA.RELEASED"})
+    made.deliver([personalised(1)])
+    Slot(other, clock=made.clock).run(  # type: ignore[arg-type]
+        made.station().process(None, personalised(1).eid)
+    )
+    owner = Plugged(personalised(1))
+    made.load(owner)
+    assert owner.profiles() == []
+
+
+def test_damage_is_an_item_of_its_own(tmp_path: Path) -> None:
+    made = factory(tmp_path)
+    made.deliver([personalised(1)])
+    load = made.load(Plugged(personalised(1))).loads[0]
+    made.line.damaged("s1", made.deliveries[0], load.package_id, load.eid, "ff" * 10, NOW)
+    assert made.items() == [(1, "RESULT"), (2, "DEVICE_DAMAGED")]
+
+
 def test_dead_and_refusing_devices_make_items(tmp_path: Path) -> None:
     made = factory(tmp_path)
     chips = [personalised(number) for number in range(1, 21)]
@@ -261,6 +306,14 @@ def test_the_end_of_the_line_leaves_no_key(tmp_path: Path) -> None:
     careless = factory(tmp_path / "b", off={"FPA.LEFTOVERS"})
     careless.deliver([personalised(1)])
     assert careless.load(Plugged(personalised(1), off={"EUICC.IFPP-DELETE"})).good
+
+
+def test_mutant_that_deletes_no_keys(tmp_path: Path) -> None:
+    made = factory(tmp_path, off={"FPA.KEYS-DELETED"})
+    made.deliver([personalised(1)])
+    device = Plugged(personalised(1))
+    assert made.load(device).good
+    assert device.key_states() == ["consumed", "unused"]
 
 
 def test_keys_may_stay_for_stock(tmp_path: Path) -> None:
@@ -305,6 +358,16 @@ def test_a_package_at_two_stations(tmp_path: Path) -> None:
     verdicts = made.report(final=True)
     assert [one["verdict"] for one in verdicts] == ["proven-installed", "not-proven"]
     assert states(made)["INSTALLED"] == 1
+
+
+def test_mutant_that_makes_no_claims(tmp_path: Path) -> None:
+    made = factory(tmp_path, off={"FPA.CLAIM"})
+    made.deliver([personalised(1)], policy={"deleteLeftoverKeys": False})
+    device = Plugged(personalised(1))
+    made.load(device, "s1")
+    moved = made.load(device, "s2")
+    # no case can see it: the eUICC stops what the station does not
+    assert moved.loads[0].outcome.euicc_error == "otkConsumed"
 
 
 def test_a_copy_of_a_delivery_at_a_line_without_claims(tmp_path: Path) -> None:
