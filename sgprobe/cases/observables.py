@@ -7,6 +7,7 @@ BINDING: dict[str, dict[str, str]] = {
     "http": {
         "status": "the status code",
         "version": "1.1 or 2",
+        "client": "sent to an SM-DPf: whose certificate TLS shows, such as other-dm, or none",
         "method": "the method",
         "path": "the path",
         "header.": "a header by its name in small letters",
@@ -223,19 +224,10 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
                    "state": ("open", "done", "failed"), "notifications": ()},
     "smds.events": {"eid": (), "eventId": (), "rspServerAddress": ()},
     "smdpf.profiles": {"prepared": ()},
-    "fpa.deliveries": {"delivery": (), "state": ("accepted", "limited", "refused"), "reason": (),
-                       "escaped": ("yes", "no")},
-    "fpa.devices": {
-        "device": (), "eid": (), "verdict": ("good", "held", "absent"), "reason": (),
-        "profiles": (), "keys": (), "contexts": (), "segments": (),
-        "told": ("as bound", "otherwise")},
-    "fpa.outcomes": {"outcome": (), "items": ()},
-    "fpa.results": {"eid": (), "iccid": (), "outcome": ("success", "error", "unreadable"),
-                    "result": ()},
-    "fpa.stations": {"station": (), "items": (), "sequence": ("whole", "broken")},
-    "fpa.network": {"attempts": (), "canaries": ()},
-    "fpa.clock": {"ahead": ()},
-    "fpa.store": {"room": ("none",)},
+    "smdpf.affected": {"iccid": (), "eid": (), "state": ()},
+    "dm.delivery": {
+        "delivery": (), "packages": (), "devices": (), "iccids": (), "faults": (), "leaks": (),
+        "fresh": ("yes", "no"), "opened": (), "signed": (), "chained": (), "formed": ()},
 }  # fmt: skip
 
 

@@ -39,15 +39,11 @@ def _built_in(name: str, kind: Is, text: str) -> Reference:
     return Reference(name, kind, "the bench", text)
 
 
-# devices, packages and deliveries at a line, by their numbers
-_OF_LINE = (
-    ("device", "", "the EID of device {} at the line"),
-    ("device", ".result", "the last result of the eUICC in device {}"),
-    ("package", "", "the packageId of package {} that the SM-DPf bound"),
-    ("package", ".iccid", "the ICCID of package {}"),
-    ("package", ".transaction", "the transaction of package {}"),
-    ("delivery", "", "the name of delivery {}"),
-)
+# around an SM-DPf
+_PARTIES = {
+    "msp": "the MSP", "eum": "the EUM", "dm": "the device maker", "other-msp": "another MSP",
+    "other-eum": "another EUM", "other-dm": "another device maker",
+}  # fmt: skip
 
 BUILT_IN: dict[str, Reference] = {one.name: one for one in (
     _built_in("eid", Is.OCTETS, "the EID of the eUICC"),
@@ -73,10 +69,18 @@ BUILT_IN: dict[str, Reference] = {one.name: one for one in (
     _built_in("smdpf.iccid", Is.OCTETS, "the ICCID of the package that the SM-DPf bound last"),
     _built_in("smdpf.transaction", Is.OCTETS, "the transaction of that package"),
     _built_in("smdpf.oid", Is.ANY, "the OID of the SM-DPf"),
-    _built_in("fpa.previous-report", Is.OCTETS, "the digest of the station's report before"),
-    *(_built_in(f"{name}.{number}{part}", Is.OCTETS if part or name != "delivery" else Is.TEXT,
-                text.format(number))
-      for name, part, text in _OF_LINE for number in range(1, 5)),
+    _built_in("smdpf.address", Is.TEXT, "the name of the SM-DPf"),
+    _built_in("msp.address", Is.TEXT, "where the MSP is told of results: a notifyAddress"),
+    _built_in("order.id", Is.TEXT, "the order that the SM-DPf has taken last"),
+    _built_in("job.id", Is.TEXT, "the binding job that it has taken last"),
+    _built_in("delivery.id", Is.TEXT, "the delivery that it has told of last"),
+    _built_in("devices", Is.ANY, "the eUICCs of eum.personalise: $devices.1.eid, .key, .key2, "
+              ".certificate, .one-time-keys; once fetched .iccid (digits), .iccid-octets, "
+              ".package, .transaction; once loaded .result; once removed .evidence"),
+    _built_in("reports", Is.ANY, "the reports of the line, from $reports.1 on, sent or not"),
+    *(_built_in(f"parties.{name}", Is.TEXT, f"the name of {text} in TLS and in messages")
+      for name, text in _PARTIES.items()),
+    _built_in("eum", Is.ACTOR, "the simulated EUM"),
     _built_in("euicc", Is.ACTOR, "the simulated eUICC"),
     _built_in("ipa", Is.ACTOR, "the simulated IPA"),
     _built_in("smdp", Is.ACTOR, "the simulated SM-DP+"),

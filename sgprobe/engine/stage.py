@@ -27,9 +27,10 @@ from sgprobe.engine.end import (
     Serve,
     TappedEuicc,
 )
+from sgprobe.engine.factory_bench import FactoryBench, PartyRequest
 from sgprobe.engine.factory_floor import FactoryFloor, floor_of
-from sgprobe.engine.factory_line import FactoryLine
 from sgprobe.engine.factory_says import FactorySays
+from sgprobe.engine.factory_stage import factory_of
 from sgprobe.engine.foreign import Foreign
 from sgprobe.engine.foreign_card import counter_of, reader_of
 from sgprobe.engine.heard import History
@@ -39,7 +40,7 @@ from sgprobe.engine.references import References
 from sgprobe.engine.row import Roles
 from sgprobe.engine.settings import Setting, coap_knobs
 from sgprobe.engine.slot import Slot
-from sgprobe.exchange import Request
+from sgprobe.exchange import Request, Response
 from sgprobe.host.world import IPA_NAME
 from sgprobe.host.world import Plan as WorldPlan
 from sgprobe.links.card_slot import Reader
@@ -57,6 +58,8 @@ from sgprobe.peers.ipa import data as ipa_data
 _IOT = "1.2"
 _CURVES = {"nist-p256": "p256", "brainpool-p256r1": "brainpool"}
 _SEQUENCE = 1 << 31
+# who is not there where the SM-DPf is under test
+_SERVERS = ("eim", "smdp", "smds")
 T = TypeVar("T")
 
 
@@ -98,10 +101,8 @@ class Stage:
             basic=basic,
         )
         self.floor: FactoryFloor | None = None
-        self.line: FactoryLine | None = None
-        if setting.role == "fpa":
-            self.line = FactoryLine(self.world, f"{setting.seed}", setting.off, command)
-        elif setting.spec.name == IFPP and self.foreign is None:
+        self.factory: FactoryBench | None = None
+        if setting.role != "smdpf" and setting.spec.name == IFPP and self.foreign is None:
             self.floor = floor_of(self.world, f"{setting.seed}")
         self.known = Known(
             setting,
@@ -115,11 +116,10 @@ class Stage:
             self.reader is not None,
         )
         self.names = self.known.names
-        if self.line is not None:
-            self.names.lazy |= self.line.called()
-            self.names.lazy["fpa.previous-report"] = self._previous_report
         self.corners: tuple[Corner, ...] = corners_of(setting, self.foreign, self.floor)
-        self.corners += (self.line,) if self.line is not None else ()
+        if setting.role == "smdpf":
+            self.factory = factory_of(setting, self.world, history, self.names, self.foreign, serve)
+            self.corners += (self.factory,)
         # another device of the eIM's: what is for one goes to no other
         self.world.eim.enrol(identities.EIDS[1])
         if self.foreign is not None and setting.role == "eim":
@@ -159,12 +159,14 @@ class Stage:
     def _plan(self, version: str) -> WorldPlan:
         setting, foreign = self.setting, self.foreign
         own: dict[str, Any] = {}
+        if setting.role == "smdpf":
+            own = {"absent": frozenset(_SERVERS)}
         if foreign is not None:
             own = {
                 "clock": WallClock(),
                 "euicc": foreign.euicc(),
                 "places": foreign.places,
-                "absent": frozenset({setting.role}),
+                "absent": own.get("absent", frozenset({setting.role})),
             }
         return WorldPlan(
             curve=self.curve,
@@ -203,6 +205,8 @@ class Stage:
             servers[url.partition("://")[2]] = role
         if self.foreign is not None:
             servers |= self.foreign.listeners(self.setting.role)
+        if self.factory is not None:
+            return self.factory.roles()
         # ES9+' and ES11': an eIM under test stands between the IPA and the servers
         relays = {"smdp": "eim", "smds": "eim"} if self.setting.role == "eim" else {}
         return Roles(servers, relays)
@@ -212,6 +216,8 @@ class Stage:
 
     def url(self, role: str) -> str:
         """Return where a role is asked; raises Unresolved where it has no address."""
+        if self.factory is not None:
+            return self.factory.url(role)
         name = self.addresses.get(role)
         if role == "ipa" and self.setting.injects and self.foreign is None:
             name = IPA_NAME
@@ -235,10 +241,6 @@ class Stage:
         draft.set(seq=int(self.world.clock.now() * 1000) % _SEQUENCE)
         state.commit(draft)
         self.world.euicc.reset()
-
-    def _previous_report(self) -> str:
-        assert self.line is not None
-        return self.line.previous(self.names.current)
 
     @property
     def sees_card(self) -> bool:
@@ -329,6 +331,12 @@ class Stage:
         """Have what the product asks servers pass through a planted fault."""
         self._change = change
 
+    async def ask(self, url: str, request: Request) -> Response:
+        """Ask a server; a party of the factory flow with its own certificate."""
+        if self.factory is not None and isinstance(request, PartyRequest):
+            return await self.factory.ask(request.party, request)
+        return await self.world.directory.ask(url, request)
+
     async def _relay(self, request: Request) -> Request:
         """Remember what the simulated eIM asks others: it is not the product that asks."""
         self.relayed.add(request.body)
@@ -338,6 +346,8 @@ class Stage:
 
     async def __aenter__(self) -> Stage:
         await self.world.__aenter__()
+        if self.factory is not None:
+            await self.factory.__aenter__()
         relay: Any = DisguisedDirectory(self.world.eim_conductor.directory, self._relay)
         self.world.eim_conductor.directory = relay
         fault = self.setting.client.get(OVERLOOKS)
@@ -355,14 +365,14 @@ class Stage:
 
     async def __aexit__(self, *_: object) -> None:
         await self.references.stop()
-        if self.line is not None:
-            await self.line.close()
         if self.foreign is not None and self.reader is not None:
             # what the next item has to go beyond
             counter_of(self.foreign, self.history, self.known.eim_id)
             await self.reader.close()
         if self.foreign is not None:
             await self.foreign.close()
+        if self.factory is not None:
+            await self.factory.__aexit__()
         await self.world.__aexit__()
 
 

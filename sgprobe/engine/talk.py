@@ -28,10 +28,10 @@ from sgprobe.engine.compose import (
 )
 from sgprobe.engine.disguise import FAULTS, Disguise
 from sgprobe.engine.end import Inbox, Lost, Trouble
+from sgprobe.engine.factory_bench import POLL, client_of, is_under_way, with_party
 from sgprobe.engine.fill import ABSENT, Filler
 from sgprobe.engine.heard import Heard, History
 from sgprobe.engine.impostor import Impostor
-from sgprobe.engine.line_says import LineSays
 from sgprobe.engine.script import Script
 from sgprobe.engine.settings import Setting
 from sgprobe.engine.stage import Stage
@@ -71,8 +71,6 @@ class Talk:
         self.impostor = Impostor(
             Disguise(setting.says, self.composer), setting.spec, self.stage.world.clock
         )
-        if self.stage.line is not None:
-            self.stage.line.tell = LineSays(self._said, self.impostor).report
         if setting.says and setting.role in ("ipa", "eim"):
             self.stage.speak_through(self.impostor.request)
         self.script = Script(peers)
@@ -137,6 +135,9 @@ class Talk:
         if receiver == "euicc":
             return await self.stage.card_says.value(planned.message)
         wanted = names_in(planned.template) if planned.template is not None else frozenset()
+        if self.stage.factory is not None:
+            party = client_of(planned, Filler(self.names))
+            return self.stage.factory.says.value(planned.message, party, wanted)
         return await self.stage.device.value(planned.message, receiver, wanted)
 
     async def prepare(self, planned: p.PlannedMessage) -> tuple[Any, Value]:
@@ -155,7 +156,9 @@ class Talk:
         made = self.composer.compose(message, planned.template, base, planned.mutations)
         if planned.receiver == "euicc":
             return made.body, made.value
-        asked = wire.request(message, made.body, _RSP)
+        asked = wire.request(message, made.body, _RSP, made.value)
+        if self.stage.factory is not None:
+            asked = with_party(asked, client_of(planned, Filler(self.names)))
         for name, template in planned.binding:
             if name == "coap":
                 if self.stage.binding != "coaps":
@@ -164,7 +167,9 @@ class Talk:
                 continue
             if name != "http":
                 raise Unresolved(f"the bench cannot set {name} of what it sends")
-            asked = with_binding(asked, binding_fields(template, Filler(self.names)))
+            fields = binding_fields(template, Filler(self.names))
+            fields.pop("client", None)
+            asked = with_binding(asked, fields)
         return asked, made.value
 
     def ask(self, planned: p.PlannedMessage, carried: Any, value: Value) -> asyncio.Task[None]:
@@ -193,8 +198,13 @@ class Talk:
         found = _Sent(planned.message.type_name, value, planned.message.json)
         self._said(sender, receiver, function, request=True, found=found, octets=asked.body,
                    transport=transport, carrier=asked)  # fmt: skip
+        if self.stage.factory is not None:
+            self.stage.factory.says.sent(planned.message, asked)
         try:
-            answer = await self.stage.world.directory.ask(url, asked)
+            answer = await self.stage.ask(url, asked)
+            while is_under_way(function, answer):
+                await self.stage.world.clock.sleep(POLL)
+                answer = await self.stage.ask(url, asked)
         except Unanswered:
             return
         except Unreachable as error:
@@ -262,6 +272,8 @@ class Talk:
 
     def _client_of(self, role: str) -> str:
         """Return who asks a server: the IPA, or an eIM that relays or injects."""
+        if role == "msp":
+            return "smdpf"
         relays = self.role == "eim" and role in ("smdp", "smds")
         return "eim" if relays or role == "ipa" else "ipa"
 
@@ -361,7 +373,7 @@ class Talk:
     def _told_card(
         self, function: Function, found: Recognised | None, octets: bytes, sw: str | None
     ) -> None:
-        ends = (self.role, "euicc") if sw is None else ("euicc", self.role)
+        ends = ("ipa", "euicc") if sw is None else ("euicc", "ipa")
         self._said(*ends, function, request=sw is None, found=found, octets=octets,
                    transport="apdu", status=sw)  # fmt: skip
 
