@@ -248,6 +248,18 @@ STATES: dict[str, str] = {
     "`opened` by the targets' keys, `signed` (context and smdpSign), `chained` to the CI, `formed` "
     "as SGP.22 §2.5.4: yes, or what is wrong; `fresh`: no key, transaction or ciphertext twice in "
     "all deliveries; `leaks`: how many secrets of the subscriptions stand in all that was said",
+    "fpa.deliveries": "what the line says of each delivery, and whether something came to lie "
+    "outside of it",
+    "fpa.devices": "the devices: what the line says of them; how many profiles and usable one-time "
+    "keys their eUICCs have, how many contexts and segments they were sent, and whether as bound",
+    "fpa.outcomes": "how many items all reports have, by their outcome: success, error, deleted, "
+    "or what the line says",
+    "fpa.results": "the items of all reports that have a result of an eUICC",
+    "fpa.stations": "how many items each station has reported, and whether their numbers are whole",
+    "fpa.network": "how often the line asked for the network while it loaded, and how often the "
+    "bench proved that it would have seen that",
+    "fpa.clock": "how many seconds the clock of the line is ahead",
+    "fpa.store": "whether the line has room for reports",
 }
 
 # what `trigger` knows; the product file says how
@@ -302,27 +314,5 @@ TRIGGERS: dict[str, str] = {
     "fpa.report": "write the reports; with `final: yes` the last ones",
     "fpa.damaged": "take down that a device broke at a later step",
     "fpa.restart": "start again, as after a loss of power",
-    "smdpf.compromised": "be told by the EUM that the one-time keys of the last batch, or of "
-    "`batch`, are known to others",
-    "smdpf.revocation-list": "take a revocation list: `crl` (ci), as in $crls",
-    "smdpf.certificate": "bind with another certificate: of a `party` (dppb, dp2pb), perhaps with "
-    "a `fault` such as expired",
-    "smdpf.protect": "protect `count` profiles of the last order ahead of binding",
-    "smdpf.restart": "start again",
-    "eum.personalise": "make eUICCs: `count`, each with so many one-time `keys` (1) of a `suite` "
-    "(c1); faults: `eum: expired` (of its certificate), `check-digits: wrong`, `point: off-curve` "
-    "or infinity, `same-key: yes`",
-    "dm.fetch": "fetch the last delivery, or `delivery`, with manifest and all shards, whole or "
-    "in ranges of `chunk` octets, as `client` (dm); that it is not given is a failure",
-    "fpa.load": "load the devices, or `device: 2`, `devices: 1-20`, to the end of the line; of "
-    "`station`, `line`, `scanned` and `override` (EIDs), and of what befalls them: `dead`, "
-    "`lost-at` and `gone-at` (a segment), `result-lost`, `killed` (the line, as it has the "
-    "result), `refuses` (an error of the eUICC); before an SM-DPf under test: load what dm.fetch "
-    "has brought, of `device`, `station`, `damage: yes`, `memory` (octets left) and `package: "
-    "foreign` (of another SM-DPf) what is to differ",
-    "fpa.report": "write the reports; with `final: yes` the last ones",
-    "fpa.fail": "note an attempt without a result: `code` such as no-answer-to-reset, `device`, "
-    "`station`",
-    "fpa.remove": "delete the profile of `device`, or of all, and keep the signed state",
     "euicc.reset": "cut the power and reset",
 }

@@ -203,12 +203,11 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
         "notify": ()},
     "euicc.rat": {"pprIds": (), "allowedOperators": ()},
     "euicc.memory": {"free": (), "eims": (), "results": (), "notifications": (), "crls": (),
-                     "result": (), "immediate": ()},
+                     "result": (), "package": (), "immediate": ()},
     "euicc.eims": {"eimId": (), "counterValue": (), "associationToken": (), "fqdn": (),
                    "indirect": ("yes", "no"), "protocols": ()},
     "euicc.notifications": {"seqNumber": (), "operation": (
         "install", "enable", "disable", "delete"), "iccid": ()},
-    "eim.queue": {"eid": (), "order": (), "state": ("open", "done", "failed")},
     "euicc.keys": {"suite": ("c1", "h1", "h1s")},
     "system.evidence": {"scene": (), "name": (), "without": (), "flip": (), "members": ()},
     "system.verdict": {
@@ -220,6 +219,7 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
         "network": ("NOT_NEEDED", "NEEDED", "UNKNOWN"), "parties": (), "refused": (),
         "absent": (), "used": (), "missing": (), "because": (), "remarks": ()},
     "bench.vectors": {"vectors": (), "tried": (), "wrong": ()},
+    "eim.queue": {"eid": (), "order": (), "state": ("open", "done", "failed")},
     "smdp.order": {"iccid": (), "eid": (), "matchingId": (), "confirmationCode": (),
                    "state": ("open", "done", "failed"), "notifications": ()},
     "smds.events": {"eid": (), "eventId": (), "rspServerAddress": ()},
@@ -228,6 +228,19 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
     "dm.delivery": {
         "delivery": (), "packages": (), "devices": (), "iccids": (), "faults": (), "leaks": (),
         "fresh": ("yes", "no"), "opened": (), "signed": (), "chained": (), "formed": ()},
+    "fpa.deliveries": {"delivery": (), "state": ("accepted", "limited", "refused"), "reason": (),
+                       "escaped": ("yes", "no")},
+    "fpa.devices": {
+        "device": (), "eid": (), "verdict": ("good", "held", "absent"), "reason": (),
+        "profiles": (), "keys": (), "contexts": (), "segments": (),
+        "told": ("as bound", "otherwise")},
+    "fpa.outcomes": {"outcome": (), "items": ()},
+    "fpa.results": {"eid": (), "iccid": (), "outcome": ("success", "error", "unreadable"),
+                    "result": ()},
+    "fpa.stations": {"station": (), "items": (), "sequence": ("whole", "broken")},
+    "fpa.network": {"attempts": (), "canaries": ()},
+    "fpa.clock": {"ahead": ()},
+    "fpa.store": {"room": ("none",)},
 }  # fmt: skip
 
 

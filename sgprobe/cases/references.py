@@ -39,6 +39,16 @@ def _built_in(name: str, kind: Is, text: str) -> Reference:
     return Reference(name, kind, "the bench", text)
 
 
+# devices, packages and deliveries at a line, by their numbers
+_OF_LINE = (
+    ("device", "", "the EID of device {} at the line"),
+    ("device", ".result", "the last result of the eUICC in device {}"),
+    ("package", "", "the packageId of package {} that the SM-DPf bound"),
+    ("package", ".iccid", "the ICCID of package {}"),
+    ("package", ".transaction", "the transaction of package {}"),
+    ("delivery", "", "the name of delivery {}"),
+)
+
 # around an SM-DPf
 _PARTIES = {
     "msp": "the MSP", "eum": "the EUM", "dm": "the device maker", "other-msp": "another MSP",
@@ -59,9 +69,15 @@ BUILT_IN: dict[str, Reference] = {one.name: one for one in (
     _built_in("smdp.address", Is.TEXT, "the address of the SM-DP+"),
     _built_in("smdp.address-capitals", Is.TEXT, "the same in capital letters"),
     _built_in("smds.address", Is.TEXT, "the address of the SM-DS"),
+    _built_in("event.id", Is.TEXT, "the id of an event that nobody has registered before"),
+    _built_in("event.other-id", Is.TEXT, "that of another one"),
     _built_in("smdp.activation-code", Is.TEXT, "the code of the order that came last"),
     _built_in("smdp.matching-id", Is.TEXT, "the matching id of the order that came last"),
     _built_in("smdp.iccid", Is.OCTETS, "the ICCID of the order that came last"),
+    _built_in("usim.authenticate", Is.OCTETS, "the AUTHENTICATE command of the network of that "
+              "profile: a challenge that a new USIM takes once"),
+    _built_in("usim.authenticate-forged", Is.OCTETS, "the same with a wrong MAC in AUTN"),
+    _built_in("usim.response", Is.OCTETS, "RES, CK and IK of that challenge, as a USIM tells them"),
     _built_in("otk.1", Is.OCTETS, "the reference of the eUICC's first one-time key"),
     _built_in("otk.2", Is.OCTETS, "that of the second one"),
     _built_in("otk.3", Is.OCTETS, "that of the third one"),
@@ -69,6 +85,10 @@ BUILT_IN: dict[str, Reference] = {one.name: one for one in (
     _built_in("smdpf.iccid", Is.OCTETS, "the ICCID of the package that the SM-DPf bound last"),
     _built_in("smdpf.transaction", Is.OCTETS, "the transaction of that package"),
     _built_in("smdpf.oid", Is.ANY, "the OID of the SM-DPf"),
+    _built_in("fpa.previous-report", Is.OCTETS, "the digest of the station's report before"),
+    *(_built_in(f"{name}.{number}{part}", Is.OCTETS if part or name != "delivery" else Is.TEXT,
+                text.format(number))
+      for name, part, text in _OF_LINE for number in range(1, 5)),
     _built_in("smdpf.address", Is.TEXT, "the name of the SM-DPf"),
     _built_in("msp.address", Is.TEXT, "where the MSP is told of results: a notifyAddress"),
     _built_in("order.id", Is.TEXT, "the order that the SM-DPf has taken last"),

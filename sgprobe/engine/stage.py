@@ -29,6 +29,7 @@ from sgprobe.engine.end import (
 )
 from sgprobe.engine.factory_bench import FactoryBench, PartyRequest
 from sgprobe.engine.factory_floor import FactoryFloor, floor_of
+from sgprobe.engine.factory_line import FactoryLine
 from sgprobe.engine.factory_says import FactorySays
 from sgprobe.engine.factory_stage import factory_of
 from sgprobe.engine.foreign import Foreign
@@ -101,8 +102,11 @@ class Stage:
             basic=basic,
         )
         self.floor: FactoryFloor | None = None
+        self.line: FactoryLine | None = None
         self.factory: FactoryBench | None = None
-        if setting.role != "smdpf" and setting.spec.name == IFPP and self.foreign is None:
+        if setting.role == "fpa":
+            self.line = FactoryLine(self.world, f"{setting.seed}", setting.off, command)
+        elif setting.role != "smdpf" and setting.spec.name == IFPP and self.foreign is None:
             self.floor = floor_of(self.world, f"{setting.seed}")
         self.known = Known(
             setting,
@@ -116,7 +120,11 @@ class Stage:
             self.reader is not None,
         )
         self.names = self.known.names
+        if self.line is not None:
+            self.names.lazy |= self.line.called()
+            self.names.lazy["fpa.previous-report"] = self._previous_report
         self.corners: tuple[Corner, ...] = corners_of(setting, self.foreign, self.floor)
+        self.corners += (self.line,) if self.line is not None else ()
         if setting.role == "smdpf":
             self.factory = factory_of(setting, self.world, history, self.names, self.foreign, serve)
             self.corners += (self.factory,)
@@ -134,6 +142,7 @@ class Stage:
             lambda: self.known.ordered("matchingId"),
             lambda: self.code,
             self._collect,
+            str(self.names.facts["event.id"]),
         )
         device = CardSays(
             iot if setting.spec.name == IFPP else setting.spec,
@@ -214,11 +223,13 @@ class Stage:
     def _named(self) -> list[tuple[str, str]]:
         return [*self.addresses.items(), ("ipa", IPA_NAME)]
 
-    def url(self, role: str) -> str:
+    def url(self, role: str, sender: str = "") -> str:
         """Return where a role is asked; raises Unresolved where it has no address."""
         if self.factory is not None:
             return self.factory.url(role)
         name = self.addresses.get(role)
+        if self.foreign is not None and (sender, role) == ("smdp", self.setting.role):
+            return self.foreign.beside(self.world)
         if role == "ipa" and self.setting.injects and self.foreign is None:
             name = IPA_NAME
         if name is None:
@@ -241,6 +252,10 @@ class Stage:
         draft.set(seq=int(self.world.clock.now() * 1000) % _SEQUENCE)
         state.commit(draft)
         self.world.euicc.reset()
+
+    def _previous_report(self) -> str:
+        assert self.line is not None
+        return self.line.previous(self.names.current)
 
     @property
     def sees_card(self) -> bool:
@@ -365,6 +380,8 @@ class Stage:
 
     async def __aexit__(self, *_: object) -> None:
         await self.references.stop()
+        if self.line is not None:
+            await self.line.close()
         if self.foreign is not None and self.reader is not None:
             # what the next item has to go beyond
             counter_of(self.foreign, self.history, self.known.eim_id)
