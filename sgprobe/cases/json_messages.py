@@ -104,7 +104,10 @@ _STATUS_CODES = _object(
 )
 # SGP.22 §6.5.2.8
 _EVENTS = asn1.Type(
-    (), asn1.ListOf(_object("event", eventId=_TEXT, rspServerAddress=_TEXT)), "events"
+    (),
+    # no clause gives them an order
+    asn1.ListOf(_object("event", eventId=_TEXT, rspServerAddress=_TEXT), is_set=True),
+    "events",
 )
 _RESPONSE_HEADER = _object(
     "object",

@@ -31,6 +31,8 @@ _IAU, _ACL, _GBP, _CAN, _HNT = (
 # ES10 commands by tag
 _LISTED = "RetrieveNotificationsListResponse"
 _NO_SESSION = "00" * 16
+# SGP.22 §6.5.1.3: who asks, the simulated SM-DP+
+_SMDP_OID = "2.999.10"
 _GET_INFO2 = tlv("BF22")
 _ZERO_SIGNATURE = tlv("5F37", bytes(64))
 
@@ -51,6 +53,8 @@ class DeviceSays:
     confirmation_code: Callable[[], str] = lambda: ""
     # what the device answers to requests for data, and to triggers
     collect: Callable[[bytes], Awaitable[bytes]] | None = None
+    # what an SM-DP+ calls its event
+    event_id: str = ""
 
     async def value(
         self, message: Message, receiver: str, wanted: frozenset[str] = frozenset()
@@ -62,6 +66,8 @@ class DeviceSays:
         name = message.function.name
         esipa = message.function.interface == ESIPA
         match name:
+            case "RegisterEvent" | "DeleteEvent":
+                return self._event(name)
             case "GetEimPackage":
                 return {"eidValue": self.eid}
             case "ProvideEimPackageResult":
@@ -69,7 +75,8 @@ class DeviceSays:
             case "InitiateAuthentication":
                 return await self._initiate(receiver, esipa=esipa)
             case "AuthenticateClient":
-                return await self._authenticate(wanted, esipa=esipa)
+                every = message.function.interface == ES11
+                return await self._authenticate(wanted, esipa=esipa, every=every)
             case "GetBoundProfilePackage":
                 return await self._prepare(wanted, esipa=esipa)
             case "CancelSession":
@@ -79,6 +86,20 @@ class DeviceSays:
             case "HandleNotification":
                 return {"pendingNotification": await self._notification(wanted)}
         raise Unresolved(f"{message.name} has no default; give all of it in `fields`")
+
+    # --- events at an SM-DS ---
+
+    def _event(self, function: str) -> Value:
+        """Return what an SM-DP+ tells of an event that leads the eUICC to it."""
+        event = {"eid": self.eid, "eventId": self.event_id}
+        header = {
+            "functionRequesterIdentifier": _SMDP_OID,
+            "functionCallIdentifier": f"{function}-{event['eventId']}"[:256],
+        }
+        if function == "RegisterEvent":
+            led = {"rspServerAddress": self.addresses["smdp"], "forwardingIndicator": False}
+            return {"header": header, **event, **led}
+        return {"header": header, **event}
 
     # --- packages of the eIM ---
 
@@ -166,7 +187,9 @@ class DeviceSays:
             told["smdpAddress"] = self.addresses["smdp"]
         return told
 
-    async def _authenticate(self, wanted: frozenset[str], *, esipa: bool) -> Value:
+    async def _authenticate(
+        self, wanted: frozenset[str], *, esipa: bool, every: bool = False
+    ) -> Value:
         begun = self.history.last(_IAU, request=False)
         if begun is None:
             raise Unresolved("no session was opened: initiateAuthentication comes first")
@@ -178,7 +201,7 @@ class DeviceSays:
             raise Unresolved("the server's answer to initiateAuthentication cannot be passed on")
         given = body.named("ctxParams1")
         # a choice in a tag of its own: the card is given what stands inside
-        context = self._context() if given is None else given[read_tlv(given).body :]
+        context = self._context(every=every) if given is None else given[read_tlv(given).body :]
         command = tlv("BF38", *(one for one in parts if one is not None), context)
         answer = await self.card(command)
         if compact_says.AUTHENTICATION in wanted and parts[0] is not None:
@@ -190,9 +213,12 @@ class DeviceSays:
             "authenticateServerResponse": response,
         }
 
-    def _context(self) -> bytes:
+    def _context(self, *, every: bool) -> bytes:
         common: dict[str, Value] = {"deviceInfo": IpaConfig().device_info}
-        if self.matching_id():
+        if every:
+            # SGP.22 §5.8.2: all events of the EID, not the one of an order
+            common["matchingId"] = ""
+        elif self.matching_id():
             common["matchingId"] = self.matching_id()
         return self._rsp().encode("CtxParams1", {"ctxParamsForCommonAuthentication": common})
 

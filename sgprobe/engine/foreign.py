@@ -14,7 +14,7 @@ from sgprobe.crypto.identities import EIDS
 from sgprobe.engine.names import Key
 from sgprobe.engine.outcome import Declined
 from sgprobe.host.operator_http import OperatorHttp
-from sgprobe.host.serve import url
+from sgprobe.host.serve import identity, url
 from sgprobe.host.world import World
 from sgprobe.links.tape import Address
 from sgprobe.links.tls import TlsSettings
@@ -82,8 +82,11 @@ class Foreign:
     def listeners(self, role: str) -> dict[str, str]:
         """Return the role at each address of the product, as captures name them."""
         found = {}
-        for binding in ("https", "coaps"):
-            endpoint = self.endpoint(role, binding)
+        also = self.file.endpoints.get("es12") if role == "smds" else None
+        for binding, endpoint in (
+            *((one, self.endpoint(role, one)) for one in ("https", "coaps")),
+            ("https", also),
+        ):
             if endpoint is None:
                 continue
             with suppress(OSError):
@@ -101,6 +104,22 @@ class Foreign:
         trust = self._trust()
         settings = TlsSettings(trust=trust, verify=bool(trust))
         world.outside(role, name, (endpoint.host, endpoint.port), settings)
+
+    def beside(self, world: World) -> str:
+        """Return where the SM-DS under test takes events, of which it has told; raises Unresolved.
+
+        SGP.22 §5.9: the SM-DP+ shows its certificate for TLS.
+        """
+        endpoint = self.file.endpoints.get("es12")
+        if endpoint is None:
+            raise Unresolved(f"bench lacks `endpoints: {{es12: URL}}` of {self.file.path.name}")
+        if endpoint.scheme == "http":
+            return f"http://{endpoint.host}:{endpoint.port}"
+        trust, own = self._trust(), identity(world.set["dptls"])
+        settings = TlsSettings(identity=own, trust=trust, verify=bool(trust))
+        name = f"{self.name(self.file.role, endpoint.host)}:{endpoint.port}"
+        world.outside(self.file.role, name, (endpoint.host, endpoint.port), settings)
+        return f"https://{name}"
 
     def _trust(self) -> tuple[bytes, ...]:
         """Return the certificates that the product's TLS chain has to lead to."""

@@ -36,7 +36,7 @@ class Impostor:
         if not self.disguise.says:
             return answer
         version = self.spec if role in ("eim", "ipa") else wire.rsp_of(self.spec)
-        found = wire.read_request(request, version)
+        found = wire.at_server(role, wire.read_request(request, version))
         if found is None:
             return answer
         one = self.disguise.find(found.function, request=False, json=found.is_json)

@@ -28,6 +28,7 @@ from sgprobe.host.world import ICCID_A, ICCID_B, World
 from sgprobe.peers.euicc.records import Eim
 
 _UNKNOWN_ICCID = "8949000000000000997"
+_EVENTS = {"event.id": 1, "event.other-id": 2}
 _KEYS = {
     "keys.eim": "eim-sign",
     "keys.euicc": "euicc",
@@ -106,11 +107,16 @@ class Known:
             "eim.address": self.addresses["eim"],
             "smdp.address": self.addresses["smdp"],
             "smds.address": self.addresses["smds"],
+            **{name: f"EVENT-{number}{self._moment()}" for name, number in _EVENTS.items()},
             "certs.ci": own.ci.der.hex(),
             "certs.eum": own["euicc"].intermediates[0].der.hex(),
         }
         facts |= {name: own[party].certificate.der.hex() for name, party in _CERTS.items()}
         return facts | {f"ixit.{name}": value for name, value in self.setting.ixit.items()}
+
+    def _moment(self) -> str:
+        """Return what no earlier run has used: the store of a product lives on."""
+        return f"-{int(self.world.clock.now() * 1000):X}" if self.foreign is not None else ""
 
     # --- of the test PKI, perhaps faulty ---
 

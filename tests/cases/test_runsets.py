@@ -30,7 +30,7 @@ def test_our_plans_choose_what_they_say() -> None:
     assert sets["robustness"].ids == {one.id for one in ROWS.values() if one.section == "P"}
     assert "RBK-IPA-CON-001" in sets["constrained-link"].ids
     assert "RBK-EUI-PRB-001" not in sets["constrained-link"].ids
-    for role in ("eim", "ipa", "euicc", "smdp", "smdpf", "fpa", "device", "system"):
+    for role in ("eim", "ipa", "euicc", "smdp", "smds", "smdpf", "fpa", "device", "system"):
         assert sets[role].ids == {one.id for one in ROWS.values() if role in one.roles}, role
 
 

@@ -62,6 +62,36 @@ def test_a_binding_without_an_endpoint_names_the_setting(tmp_path: Path) -> None
         Foreign(product(tmp_path)).add_to(SimpleNamespace(), "eim", "coaps")  # type: ignore[arg-type]
 
 
+SMDS = (ROOT / "examples/products/own-smds.yaml").read_text(encoding="utf-8")
+
+
+def sm_ds(folder: Path, es12: str) -> Foreign:
+    text = SMDS.replace("../../vectors", str(ROOT / "vectors"))
+    text = text.replace("  es12: http://127.0.0.1:18467\n", es12)
+    path = folder / "smds.yaml"
+    path.write_text(text, encoding="utf-8")
+    return Foreign(load_product(path, shipped(), date(2026, 1, 1)))
+
+
+def test_events_go_to_an_endpoint_of_their_own_with_the_certificate_of_an_smdp(
+    tmp_path: Path,
+) -> None:
+    led: list[Any] = []
+    own = TestPki.load()["p256"]
+    world: Any = SimpleNamespace(set=own, outside=lambda *told: led.append(told))
+    one = sm_ds(tmp_path, "  es12: https://127.0.0.1:18467\n")
+    assert one.beside(world) == "https://testrootsmds.example.com:18467"
+    [(role, name, address, settings)] = led
+    assert (role, name) == ("smds", "testrootsmds.example.com:18467")
+    assert address == ("127.0.0.1", 18467)
+    assert settings.identity.chain[0] == own["dptls"].certificate.der
+    assert one.listeners("smds") == dict.fromkeys(("127.0.0.1:18466", "127.0.0.1:18467"), "smds")
+    clear = sm_ds(tmp_path, "  es12: http://127.0.0.1:18467\n")
+    assert clear.beside(world) == "http://127.0.0.1:18467"
+    with pytest.raises(Unresolved, match="bench lacks `endpoints: {es12: URL}` of smds.yaml"):
+        sm_ds(tmp_path, "").beside(world)
+
+
 # --- how it acts ---
 
 

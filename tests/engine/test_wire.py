@@ -33,6 +33,14 @@ def test_a_poll_there_and_back() -> None:
     assert (found.type, found.value) == ("GetEimPackageRequest", {"eidValue": EID})
 
 
+@pytest.mark.parametrize(("role", "interface"), [("smdp", "ES9+"), ("smds", "ES11")])
+def test_an_sm_ds_is_asked_with_the_paths_of_es9(role: str, interface: str) -> None:
+    asked = Request("/gsma/rsp2/es9plus/initiateAuthentication", JSON_MEDIA, b"{}")
+    found = wire.at_server(role, wire.read_request(asked, None))
+    assert found is not None
+    assert (found.function.interface, found.function.name) == (interface, "InitiateAuthentication")
+
+
 def test_servers_have_a_wrapper_that_readers_do_not_see() -> None:
     """SGP.22 §6.6: A2 around the message."""
     body = wire.encode(BPP, SPEC, {"transactionId": "01", "prepareDownloadResponse": {
