@@ -203,11 +203,12 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
         "notify": ()},
     "euicc.rat": {"pprIds": (), "allowedOperators": ()},
     "euicc.memory": {"free": (), "eims": (), "results": (), "notifications": (), "crls": (),
-                     "result": (), "package": (), "immediate": ()},
+                     "result": (), "immediate": ()},
     "euicc.eims": {"eimId": (), "counterValue": (), "associationToken": (), "fqdn": (),
                    "indirect": ("yes", "no"), "protocols": ()},
     "euicc.notifications": {"seqNumber": (), "operation": (
         "install", "enable", "disable", "delete"), "iccid": ()},
+    "eim.queue": {"eid": (), "order": (), "state": ("open", "done", "failed")},
     "euicc.keys": {"suite": ("c1", "h1", "h1s")},
     "system.evidence": {"scene": (), "name": (), "without": (), "flip": (), "members": ()},
     "system.verdict": {
@@ -219,7 +220,6 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
         "network": ("NOT_NEEDED", "NEEDED", "UNKNOWN"), "parties": (), "refused": (),
         "absent": (), "used": (), "missing": (), "because": (), "remarks": ()},
     "bench.vectors": {"vectors": (), "tried": (), "wrong": ()},
-    "eim.queue": {"eid": (), "order": (), "state": ("open", "done", "failed")},
     "smdp.order": {"iccid": (), "eid": (), "matchingId": (), "confirmationCode": (),
                    "state": ("open", "done", "failed"), "notifications": ()},
     "smds.events": {"eid": (), "eventId": (), "rspServerAddress": ()},

@@ -142,7 +142,6 @@ class Stage:
             lambda: self.known.ordered("matchingId"),
             lambda: self.code,
             self._collect,
-            str(self.names.facts["event.id"]),
         )
         device = CardSays(
             iot if setting.spec.name == IFPP else setting.spec,
@@ -223,13 +222,11 @@ class Stage:
     def _named(self) -> list[tuple[str, str]]:
         return [*self.addresses.items(), ("ipa", IPA_NAME)]
 
-    def url(self, role: str, sender: str = "") -> str:
+    def url(self, role: str) -> str:
         """Return where a role is asked; raises Unresolved where it has no address."""
         if self.factory is not None:
             return self.factory.url(role)
         name = self.addresses.get(role)
-        if self.foreign is not None and (sender, role) == ("smdp", self.setting.role):
-            return self.foreign.beside(self.world)
         if role == "ipa" and self.setting.injects and self.foreign is None:
             name = IPA_NAME
         if name is None:
