@@ -159,8 +159,9 @@ def _wrong_argument(takes: str, text: str, node: Node | None, context: Context) 
         return f", not {shown(text)}" if text not in ("", "yes") else ""
     if node is None:
         return ", which is missing"
-    if takes == "number":
-        good = text.isascii() and text.isdigit() and len(text) < 10
+    if takes.startswith("number"):
+        digits = text.removeprefix("-") if takes != "number" else text
+        good = digits.isascii() and digits.isdigit() and len(digits) < 10
         return "" if good else f", not {shown(text)}"
     if takes == "hex":
         try:

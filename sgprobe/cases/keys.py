@@ -200,7 +200,7 @@ LINK_IMPAIRMENTS = ("drop", "duplicate", "delay", "toward")
 
 # damage: what it takes
 DAMAGE: dict[str, str] = {
-    "flip-bit": "number",
+    "flip-bit": "number, from the end where it is negative",
     "replace": "hex",
     "remove": "",
     "truncate": "number",

@@ -345,6 +345,8 @@ class Stage:
 
     async def ask(self, url: str, request: Request) -> Response:
         """Ask a server; a party of the factory flow with its own certificate."""
+        if self.factory is not None:
+            self.factory.network.disguise = lambda spoken: DisguisedDirectory(spoken, change)
         if self.factory is not None and isinstance(request, PartyRequest):
             return await self.factory.ask(request.party, request)
         return await self.world.directory.ask(url, request)

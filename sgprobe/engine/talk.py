@@ -74,7 +74,7 @@ class Talk:
         )
         if self.stage.line is not None:
             self.stage.line.tell = LineSays(self._said, self.impostor).report
-        if setting.says and setting.role in ("ipa", "eim"):
+        if setting.says and setting.role in ("ipa", "eim", "smdpf"):
             self.stage.speak_through(self.impostor.request)
         self.script = Script(peers)
         self.card_side = CardSide(

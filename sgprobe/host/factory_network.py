@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sgprobe.crypto.pki import CertificateSet
 from sgprobe.exchange import Request, Response
@@ -81,6 +82,8 @@ class FactoryNetwork:
         self.smdpf: SmDpf | None = None
         if plan.server is None:
             self.smdpf = SmDpf(self.setup, MemoryStore(), plan.random)
+        # what the SM-DPf asks others may pass through a planted fault
+        self.disguise: Callable[[Directory], Any] = lambda spoken: spoken
         self._servers: list[HttpsServer] = []
         self._clients: dict[str, Directory] = {}
         self._outgoing: Directory | None = None
@@ -184,7 +187,7 @@ class FactoryNetwork:
 
     async def _work(self, smdpf: SmDpf, outgoing: Directory) -> None:
         """Do what there is to do after each request: jobs, and what the MSPs have to hear."""
-        conductor = Conductor(outgoing, self.plan.clock)
+        conductor = Conductor(self.disguise(outgoing), self.plan.clock)
         while True:
             await self._news.wait()
             self._news.clear()

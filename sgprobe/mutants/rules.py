@@ -14,11 +14,12 @@ from sgprobe.peers.fpa import rules as fpa
 from sgprobe.peers.ipa import rules as ipa
 from sgprobe.peers.rules import Rule
 from sgprobe.peers.smdp import rules as smdp
+from sgprobe.peers.smdpf import rules as smdpf
 from sgprobe.peers.smds import rules as smds
 
 TABLES: tuple[tuple[Rule, ...], ...] = (
     eim.RULES, ipa.RULES, smdp.RULES, smds.RULES, euicc.RULES, es9client.RULES,
-    factory_rules.FACTORY_RULES, fpa.RULES, judge.JUDGE_RULES,
+    factory_rules.FACTORY_RULES, fpa.RULES, judge.JUDGE_RULES, smdpf.RULES,
 )  # fmt: skip
 
 
