@@ -31,6 +31,8 @@ class Says:
     word: str = ""
     after: float = 0.0
     nth: int = 0
+    # headers by `header.NAME`; None is left out
+    http: dict[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,8 @@ class Disguise:
         self._before[key] = body
         if one.word:
             return Changed(body, None, one.after, one.word)
-        if one.status is not None and one.template is None and not one.mutations:
-            return Changed(b"", one.status, one.after)
+        if one.template is None and not one.mutations:
+            return Changed(b"" if one.status is not None else body, one.status, one.after)
         if one.template is not None:
             base = value if value is not None else ABSENT
             body = self.composer.compose(message, one.template, base, one.mutations).body

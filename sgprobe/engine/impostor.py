@@ -10,8 +10,9 @@ from dissectors.asn1.versions import Spec
 from dissectors.spec.functions import Function
 from sgprobe.engine import card_talk, wire
 from sgprobe.engine.card_talk import APDU
+from sgprobe.engine.compose import with_binding
 from sgprobe.engine.disguise import FAULTS, SILENCE, Changed, Disguise
-from sgprobe.engine.fill import Filler
+from sgprobe.engine.fill import ABSENT, Filler
 from sgprobe.exchange import Request, Response
 from sgprobe.links.clock import Clock
 from sgprobe.peers.effects import CardFailure
@@ -50,7 +51,9 @@ class Impostor:
             # this answer has not what the fault changes
             return answer
         await self._late(changed)
-        return replace(answer, body=changed.body, status=changed.status or answer.status)
+        answer = replace(answer, body=changed.body, status=changed.status or answer.status)
+        http = {name: ABSENT if text is None else text for name, text in one.http.items()}
+        return answer if not http else with_binding(answer, http)
 
     async def _late(self, changed: Changed) -> None:
         clock = self.clock

@@ -28,7 +28,8 @@ from sgprobe.yamltable import entries, mapping_of, only, text, texts
 FOLDER = "mutants"
 _KEYS = ("text", "role", "off", "says", "tls", "serves", "coap", "caught-by")
 _TLS = ("verify", "ciphers", "groups", "signatures", "highest", "overlooks")
-_SAYS = ("mutate", "fields", "status", "after", "nth")
+_SAYS = ("mutate", "fields", "status", "after", "nth", "http")
+_ABSENT = "<absent>"
 WORDS = ("silence", "repeat")
 
 
@@ -178,10 +179,22 @@ def _says(
             unfit = own
             continue
         status, nth = (_number(node, one, problems) for one in ("status", "nth"))
-        made.append(Says(message, template, mutations, status, "", _late(node, problems), nth or 0))
+        made.append(Says(message, template, mutations, status, "", _late(node, problems), nth or 0,
+                         _headers(node.get("http"), problems)))  # fmt: skip
     if not made:
         problems.extend(unfit.errors)
     return made
+
+
+def _headers(node: Node | None, problems: Problems) -> dict[str, str | None]:
+    """Return the headers that an answer has in place of its own."""
+    found: dict[str, str | None] = {}
+    for key, value in node.entries if isinstance(node, Mapping) else ():
+        if not key.text.startswith("header.") or not isinstance(value, Scalar):
+            problems.add(key.source, "`http` has headers, such as `header.content-type: text/html`")
+            continue
+        found[key.text] = None if value.text == _ABSENT else value.text
+    return found
 
 
 def _number(node: Mapping, name: str, problems: Problems) -> int | None:

@@ -117,6 +117,14 @@ def test_what_is_wrong_in_what_is_said(tmp_path: Path, told: str, words: str) ->
     assert words in says_problem(tmp_path, told)
 
 
+def test_headers_in_place_of_its_own(tmp_path: Path) -> None:
+    told = "GetEimPackageResponse: {http: {header.content-type: text/plain, header.x: <absent>}}"
+    (one,) = says(tmp_path, told)
+    assert one.http == {"header.content-type": "text/plain", "header.x": None}
+    wrong = "GetEimPackageResponse: {http: {status: 200}}"
+    assert "`http` has headers, such as" in says_problem(tmp_path, wrong)
+
+
 def test_a_client_that_speaks_tls_badly(tmp_path: Path) -> None:
     text = GOOD.replace("off: [EIM.EID-KNOWN]", "tls: {verify: no, highest: 1.2, ciphers: X}")
     assert loaded(tmp_path, text)["ONE"].client == {

@@ -62,6 +62,8 @@ class Notifications:
         value = octets.value[arm]["profileInstallationResultData"]
         name = value["transactionId"]
         session = work.get(f"session/{name}")
+        if session is None and not self.means.on("NOTIFICATION-SESSION"):
+            name, session = _any_session(work, value["notificationMetadata"])
         if session is None:
             raise refuse("transaction-unknown", "no package was bound in this session")
         data = octets.raw(f"{arm}.profileInstallationResultData")
@@ -75,8 +77,9 @@ class Notifications:
         if iccid not in (None, session["iccid"]) and self.means.on("NOTIFICATION-ICCID"):
             raise refuse("iccid-unknown", "the ICCID is not the one downloaded")
         outcome, detail = next(iter(value["finalResult"].items()))
-        entry = {"kind": "install", "result": "success" if outcome == "successResult" else "error"}
-        if outcome != "successResult":
+        success = outcome == "successResult" or not self.means.on("NOTIFICATION-RESULT")
+        entry = {"kind": "install", "result": "success" if success else "error"}
+        if not success:
             entry["reason"] = str(detail["errorReason"])
             entry["command"] = str(detail["bppCommandId"])
         entry["iccid"] = session["iccid"]
@@ -142,6 +145,13 @@ def _apply(work: Work, order: Order, entry: Value) -> None:
             work.save(replace(order, state=State.RELEASED, reason=reason))
         else:
             work.fail(order, reason)
+
+
+def _any_session(work: Work, metadata: Value) -> tuple[str, Value]:
+    """Return a session in which a package of this profile was bound."""
+    order = work.order(_iccid(metadata) or "")
+    name = order.sessions[-1] if order is not None and order.sessions else ""
+    return name, work.get(f"session/{name}")
 
 
 def _iccid(metadata: Value) -> str | None:

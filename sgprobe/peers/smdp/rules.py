@@ -25,6 +25,8 @@ _OWN = (
     ("NOTIFICATION-SIGNATURE", "SGP.22 §5.6.4", "a notification is signed by its eUICC"),
     ("NOTIFICATION-ADDRESS", "SGP.22 §5.6.4", "a notification is for this server"),
     ("NOTIFICATION-ICCID", "SGP.22 §5.6.4", "a notification is about a profile of this server"),
+    ("NOTIFICATION-SESSION", "SGP.22 §5.6.4", "an installation result is of a known session"),
+    ("NOTIFICATION-RESULT", "SGP.22 §5.6.4", "what failed to be installed is not installed"),
     ("NOTIFICATION-DUPLICATE", "SGP.22 §5.6.4", "a notification has its effect once"),
     ("CANCEL-SIGNATURE", "SGP.22 §5.6.5", "euiccCancelSessionSignature covers what is signed"),
     ("CANCEL-OID", "SGP.22 §5.6.5", "the eUICC cancels a session with this SM-DP+"),

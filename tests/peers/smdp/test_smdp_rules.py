@@ -321,6 +321,23 @@ def _(world):
     return noted(world)
 
 
+@scenario("NOTIFICATION-SESSION", "not believed")
+def _(world):
+    order = world.server.order("small")
+    world.card.load(world.bound(order.matching_id).bound.package)
+    other = {"transactionId": "00" * 16}
+    world.notify(world.card.installation_result(world.address, change=lambda one: one.update(other)))
+    return noted(world)
+
+
+@scenario("NOTIFICATION-RESULT", "error")
+def _(world):
+    order = world.server.order("small")
+    world.card.load(world.bound(order.matching_id).bound.package)
+    world.notify(world.card.installation_result(world.address, "invalidSignature"))
+    return "error" if world.state(order) == "error" else ""
+
+
 @scenario("NOTIFICATION-DUPLICATE", "once")
 def _(world):
     order = world.server.order("small")
