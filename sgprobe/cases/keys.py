@@ -232,6 +232,8 @@ STATES: dict[str, str] = {
     "each with its suite: c1, h1 or h1s; a case does not apply where the bench lacks the algorithm",
     "system.evidence": "the evidence that is judged: a scene of vectors/ifpp/evidence, or of the "
     "product file, such as complete; `without` items, `flip` (a bit of a file by its item) and "
+    "euicc.factory": "how many `results` of loads the simulated eUICC has room for, and the OIDs "
+    "of the `smdpfs` that may load",
     "`members` (of a JSON file by its item) are done to a copy, which has a `name`",
     "system.verdict": "what the judge says of the evidence: class, three answers, and which items "
     "it refused, used or missed; one row for each evidence, by its name",
@@ -285,7 +287,8 @@ TRIGGERS: dict[str, str] = {
     "smdp.restart": "start again",
     "smds.restart": "start again",
     "smdpf.bind": "bind a profile to a one-time key of the eUICC; of `key` (1 to 4; else the next "
-    "one), `eid`, `iccid`, `type`, `suite` and `by` (other-smdp-pb) what is to differ",
+    "one), `eid`, `iccid`, `type`, `suite`, `by` (other-smdp-pb), and `operation`, `key-type`, "
+    "`key-octets` of the secure channel (in hex) what is to differ",
     "smdpf.compromised": "be told by the EUM that the one-time keys of the last batch, or of "
     "`batch`, are known to others",
     "smdpf.revocation-list": "take a revocation list: `crl` (ci), as in $crls",

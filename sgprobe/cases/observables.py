@@ -210,6 +210,7 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
         "install", "enable", "disable", "delete"), "iccid": ()},
     "eim.queue": {"eid": (), "order": (), "state": ("open", "done", "failed")},
     "euicc.keys": {"suite": ("c1", "h1", "h1s")},
+    "euicc.factory": {"results": (), "smdpfs": ()},
     "system.evidence": {"scene": (), "name": (), "without": (), "flip": (), "members": ()},
     "system.verdict": {
         "name": (),

@@ -20,7 +20,19 @@ from sgprobe.crypto.bsp import (
 from sgprobe.crypto.kdf import KEY_OCTETS, KEY_TYPE_AES, SessionKeys
 from sgprobe.crypto.signing import SMDP_SIGN
 
-_INSTALL = tlv("82", b"\x01")
+_INSTALL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What a secure channel says it is for: operation, type and octets of its keys. §5.5.1."""
+
+    operation: int = _INSTALL
+    key_type: int = KEY_TYPE_AES
+    key_octets: int = KEY_OCTETS
+
+
+USUAL = Announced()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +73,18 @@ def seal(
 
 
 def secure_channel(
-    signer: keys.PrivateKey, transaction_id: bytes, host_id: bytes, otpk: bytes, euicc_otpk: bytes
+    signer: keys.PrivateKey,
+    transaction_id: bytes,
+    host_id: bytes,
+    otpk: bytes,
+    euicc_otpk: bytes,
+    announced: Announced = USUAL,
 ) -> bytes:
     """Return InitialiseSecureChannel (BF23), whose signature also covers the eUICC's key."""
     transaction = tlv("80", transaction_id)
-    template = tlv(
-        "A6", tlv("80", bytes([KEY_TYPE_AES])), tlv("81", bytes([KEY_OCTETS])), tlv("84", host_id)
-    )
+    operation = tlv("82", bytes([announced.operation]))
+    kind = tlv("80", bytes([announced.key_type]))
+    template = tlv("A6", kind, tlv("81", bytes([announced.key_octets])), tlv("84", host_id))
     own, peer = tlv("5F49", otpk), tlv("5F49", euicc_otpk)
-    signature = SMDP_SIGN.sign(signer, _INSTALL, transaction, template, own, peer)
-    return tlv("BF23", _INSTALL, transaction, template, own, signature)
+    signature = SMDP_SIGN.sign(signer, operation, transaction, template, own, peer)
+    return tlv("BF23", operation, transaction, template, own, signature)

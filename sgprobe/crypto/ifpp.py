@@ -104,6 +104,7 @@ def bind(
     *,
     transaction: bytes | None = None,
     not_after: datetime | None = None,
+    announced: bpp.Announced = bpp.USUAL,
     random: RandomSource = os.urandom,
 ) -> Bound:
     """Bind a profile to one one-time key; the server's own half is forgotten with the call.
@@ -119,7 +120,9 @@ def bind(
         secret, ciphertext = quantum.encapsulate(public.kem)
         hybrid = Hybrid.of(secret, public.kem, ciphertext)
     session = session_keys(keys.ecdh(own, public.point), host_id, eid, hybrid)
-    channel = bpp.secure_channel(binder.key, used, host_id, keys.point(own), public.point)
+    channel = bpp.secure_channel(
+        binder.key, used, host_id, keys.point(own), public.point, announced
+    )
     sealed = bpp.seal(session, content.metadata, content.configure, content.elements)
     package = tlv("BF36", channel, *sealed)
     tbs: Value = {

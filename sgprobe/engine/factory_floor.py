@@ -14,6 +14,7 @@ from dissectors.spec.identity import eid_octets, iccid_octets, iccid_text
 from sgprobe.cases.credentials import PARTIES
 from sgprobe.cases.match import Unresolved
 from sgprobe.crypto import ifpp
+from sgprobe.crypto.bpp import Announced
 from sgprobe.crypto.ifpp_issue import binder
 from sgprobe.crypto.ifpp_keys import REF_OCTETS, OneTimeKey, Suite
 from sgprobe.crypto.pki import CertificateSet
@@ -37,7 +38,9 @@ _SEED = 32
 _SMDPF = "smdp-pb"
 # serial numbers of profiles, apart from those of the SM-DP+
 _FIRST = 41_000
-_GIVEN = frozenset({"key", "eid", "iccid", "type", "by", "suite"})
+# what a secure channel says, by the words of cases
+_ANNOUNCED = {"operation": "operation", "key-type": "key_type", "key-octets": "key_octets"}
+_GIVEN = frozenset({"key", "eid", "iccid", "type", "by", "suite", *_ANNOUNCED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,8 @@ class FactoryFloor:
 
     def equip(self, suites: Sequence[Suite]) -> None:
         """Give the eUICC its one-time keys, one for each suite, in place of those that it has."""
-        if not 1 <= len(suites) <= _KEYS:
-            raise Unresolved(f"the eUICC takes 1 to {_KEYS} one-time keys, not {len(suites)}")
+        if len(suites) > _KEYS:
+            raise Unresolved(f"the eUICC takes {_KEYS} one-time keys, not {len(suites)}")
         octets = self._random.randbytes
         self.keys = tuple(OneTimeKey(octets(REF_OCTETS), one, octets(_SEED)) for one in suites)
         euicc = self._euicc
@@ -87,6 +90,17 @@ class FactoryFloor:
             draft.put(FactoryKey(one.ref.hex(), int(one.suite), one.seed.hex(), place=place))
         state.commit(draft)
         euicc.reset()
+
+    def settle(self, results: int | None, allowed: list[str] | None) -> None:
+        """Say how many results the eUICC has room for, and which SM-DPfs may load."""
+        state: State = self._euicc._state
+        draft = state.draft()
+        factory = draft.find(Factory)
+        assert factory is not None
+        room = factory.results if results is None else results
+        draft.put(replace(factory, results=room, allowed=allowed))
+        state.commit(draft)
+        self._euicc.reset()
 
     # --- names ---
 
@@ -128,8 +142,9 @@ class FactoryFloor:
         signs_twice = wish.suite is Suite.H1S
         party = binder(self._own, PARTIES[wish.by][0], with_quantum=signs_twice)
         self.last = ifpp.bind(
-            party, eid_octets(wish.eid), public, content, random=self._random.randbytes
-        )
+            party, eid_octets(wish.eid), public, content,
+            announced=_announced(given), random=self._random.randbytes,
+        )  # fmt: skip
         self._announced, self._oid = False, party.oid
         return {}
 
@@ -173,6 +188,15 @@ class FactoryFloor:
         if self.last is None:
             self.bind({})
         return self._bound().package
+
+
+def _announced(given: Mapping[str, Any]) -> Announced:
+    """Return what the secure channel is to say, in hex; a case may have the SM-DPf say nonsense."""
+    told = {name: given[word] for word, name in _ANNOUNCED.items() if word in given}
+    try:
+        return Announced(**{name: bytes.fromhex(str(one))[0] for name, one in told.items()})
+    except (ValueError, IndexError):
+        raise Unresolved(f"{', '.join(_ANNOUNCED)} are one octet each, in hex") from None
 
 
 def suite_named(label: str) -> Suite:

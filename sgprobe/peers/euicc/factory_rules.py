@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from sgprobe.peers.rules import Rule
 
+# why no case can tell whether a rule is kept
+_UNSEEN = {
+    "ERASE": "the state of a used key refuses it already; what is left in the memory is not told",
+}
+
 FACTORY_RULES: tuple[Rule, ...] = tuple(
-    Rule(f"EUICC.IFPP-{name}", clause, text)
+    Rule(f"EUICC.IFPP-{name}", clause, text, _UNSEEN.get(name, ""))
     for name, clause, text in (
         # phases
         ("GATE", "SGP.41 EUICCF04, RB-27", "no LPA or IPA function while a one-time key is left"),
