@@ -17,7 +17,8 @@ from sgprobe.yamlnode import Items, Mapping, Node, Scalar, Source, kind
 
 CASE_ENDING, STEPS_ENDING = ".case.yaml", ".steps.yaml"
 _CLAUSE = re.compile(
-    r"(?P<spec>SGP\.[0-9]{2}|IFPP|RFC [0-9]{3,5}|TS [0-9]{3} [0-9]{3})(?: v(?P<version>[0-9.]+))? "
+    r"(?P<spec>SGP\.[0-9]{2}|IFPP|RFC [0-9]{3,5}|TS (?:[0-9]{2}\.[0-9]{3}|[0-9]{3} [0-9]{3}))"
+    r"(?: v(?P<version>[0-9.]+))? "
     r"§(?P<section>[A-Za-z0-9]+(?:\.[0-9]+)*'?)(?: (?P<title>.+))?"
 )
 

@@ -203,7 +203,7 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
         "notify": ()},
     "euicc.rat": {"pprIds": (), "allowedOperators": ()},
     "euicc.memory": {"free": (), "eims": (), "results": (), "notifications": (), "crls": (),
-                     "result": (), "immediate": ()},
+                     "result": (), "package": (), "immediate": ()},
     "euicc.eims": {"eimId": (), "counterValue": (), "associationToken": (), "fqdn": (),
                    "indirect": ("yes", "no"), "protocols": ()},
     "euicc.notifications": {"seqNumber": (), "operation": (

@@ -74,6 +74,10 @@ BUILT_IN: dict[str, Reference] = {one.name: one for one in (
     _built_in("smdp.iccid", Is.OCTETS, "the ICCID of the order that came last"),
     _built_in("otk.1", Is.OCTETS, "the reference of the eUICC's first one-time key"),
     _built_in("otk.2", Is.OCTETS, "that of the second one"),
+    _built_in("usim.authenticate", Is.OCTETS, "the AUTHENTICATE command of the network of that "
+              "profile: a challenge that a new USIM takes once"),
+    _built_in("usim.authenticate-forged", Is.OCTETS, "the same with a wrong MAC in AUTN"),
+    _built_in("usim.response", Is.OCTETS, "RES, CK and IK of that challenge, as a USIM tells them"),
     _built_in("otk.3", Is.OCTETS, "that of the third one"),
     _built_in("otk.4", Is.OCTETS, "that of the fourth one"),
     _built_in("smdpf.iccid", Is.OCTETS, "the ICCID of the package that the SM-DPf bound last"),

@@ -11,6 +11,7 @@ from dissectors.asn1.tlv import tlv
 from sgprobe.crypto import keys
 from sgprobe.crypto.bsp import (
     MAX_DATA,
+    MAX_PLAIN,
     TAG_ENCRYPTED,
     TAG_MAC_ONLY,
     TAG_PROFILE,
@@ -54,10 +55,12 @@ def seal(
     configure: bytes,
     package: bytes | Protected,
     metadata_size: int = MAX_DATA,
+    segment: int = MAX_PLAIN,
 ) -> list[bytes]:
     """Return the protected sequences A0, A1, A2 where it is needed, and A3. SGP.22 §2.5.4.
 
-    `metadata_size` is how many octets of metadata stand in one segment.
+    `metadata_size` is how many octets of metadata stand in one segment, `segment` how many of a
+    package that is not protected yet.
     """
     bsp = Bsp(session)
     parts = [
@@ -68,7 +71,7 @@ def seal(
         parts.append(tlv("A2", *bsp.seal_all(TAG_ENCRYPTED, replace_session_keys(package.keys))))
         parts.append(tlv("A3", package.segments))
     else:
-        parts.append(tlv("A3", *bsp.seal_all(TAG_PROFILE, package)))
+        parts.append(tlv("A3", *bsp.seal_all(TAG_PROFILE, package, segment)))
     return parts
 
 

@@ -38,6 +38,8 @@ class CrlKind:
     empty: bool = False
     expired: bool = False
     spoilt: bool = False
+    # SGP.22 §4.6: which part of the whole list it is
+    part: int | None = None
 
 
 CRLS: dict[str, CrlKind] = {
@@ -45,6 +47,7 @@ CRLS: dict[str, CrlKind] = {
     "ci-older": CrlKind("ci", 1, "lower CRL number, lists nothing", empty=True),
     "ci-expired": CrlKind("ci", 3, "nextUpdate has passed", expired=True),
     "ci-wrong-signature": CrlKind("ci", 4, "last octet of s changed", spoilt=True),
+    "ci-part": CrlKind("ci", 5, "a part of a list whose base is another CRL", part=1),
     "foreign-ci": CrlKind("foreign-ci", 1, "from a CI nobody trusts"),
     # the EUM's key usage has no cRLSign: whether a verifier takes this CRL is not certain
     "eum": CrlKind("eum", 1, "lists the revoked eUICC; its signer lacks cRLSign"),
@@ -104,6 +107,7 @@ class Forge:
                 url=identities.CRL_URL,
                 revoked=revoked,
                 spoilt=kind.spoilt,
+                partial_number=kind.part,
             )
         )
 

@@ -10,7 +10,7 @@ from dissectors.asn1.model import Value
 from sgprobe.cases.match import Unresolved
 from sgprobe.peers.eim.operations import PROTOCOLS
 from sgprobe.peers.euicc.euicc import Euicc
-from sgprobe.peers.euicc.records import Eim, Notification, Profile, Result
+from sgprobe.peers.euicc.records import Eim, Notification, OneTimeKey, Profile, Result
 from sgprobe.peers.euicc.state import Draft
 from sgprobe.peers.euicc.values import PPR1, PPR2, bit_string
 
@@ -47,6 +47,9 @@ def bring(euicc: Euicc, part: str, rows: Rows) -> None:
             for kind in (Notification, Result):
                 for one in draft.all(kind):
                     draft.remove(one)
+        case "euicc.one-time-keys" if not rows:
+            for kept in draft.all(OneTimeKey):
+                draft.remove(kept)
         case "euicc.rat" if not rows:
             euicc.chip = replace(euicc.chip, config=replace(euicc.chip.config, rat=()))
         case "euicc.memory":
@@ -154,7 +157,7 @@ def _bring_memory(euicc: Euicc, row: dict[str, Value]) -> None:
     if "free" in row:
         taken = sum(one.size + limits.isdp for one in euicc.draft().all(Profile))
         limits = replace(limits, memory=taken + int(str(row["free"])))
-    for column in ("eims", "results", "notifications", "crls", "result"):
+    for column in ("eims", "results", "notifications", "crls", "result", "package"):
         if column in row:
             limits = replace(limits, **{column: int(str(row[column]))})
     if "immediate" in row:

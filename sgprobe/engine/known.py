@@ -24,8 +24,11 @@ from sgprobe.engine.heard import History
 from sgprobe.engine.names import Key, Names
 from sgprobe.engine.references import References
 from sgprobe.engine.settings import Setting
+from sgprobe.engine.usim import Network
 from sgprobe.host.world import ICCID_A, ICCID_B, World
 from sgprobe.peers.euicc.records import Eim
+from sgprobe.product.announced import differences
+from sgprobe.peers.profiles.library import subscription
 
 _UNKNOWN_ICCID = "8949000000000000997"
 _EVENTS = {"event.id": 1, "event.other-id": 2}
@@ -93,6 +96,9 @@ class Known:
             "smdp.iccid": lambda: self.ordered("iccid"),
             "smdp.activation-code": lambda: self.references.activation_code(),
         }
+            "usim.authenticate": lambda: self._network().authenticate().hex(),
+            "usim.authenticate-forged": lambda: self._network().authenticate(forged=True).hex(),
+            "usim.response": lambda: self._network().response().hex(),
 
     def _facts(self) -> dict[str, Value]:
         own = self.world.set
@@ -195,6 +201,15 @@ class Known:
         references = self.references
         if name == "iccid":
             return iccid_octets(references.iccid).hex() if references.iccid else ""
+    def _network(self) -> Network:
+        """Return the home network of the profile that the simulated SM-DP+ gave last."""
+        server = self.world.smdp
+        order = server.state(self.references.iccid)
+        if order is None:
+            raise Unresolved("no order: trigger smdp.order first")
+        kind = server.setup.types[order.kind]
+        return Network(subscription(server.setup.seed, order.iccid, kind))
+
         return references.matching_id
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sgprobe.fileerror import FileError, Problem
+from sgprobe.peers.euicc.values import PPR1
 from sgprobe.peers.ipa.config import COMPACT, DIRECT, INDIRECT
 from sgprobe.product.references import Model
 
@@ -16,6 +17,7 @@ _FIELDS: Mapping[tuple[str, bool | str], Mapping[str, Any]] = {
     ("EIM_TRID", False): {"transaction_ids": False},
     ("EIM_JSON", False): {"json": False},
     ("EU_LPA", True): {"local_management": True},
+    ("EU_NO_PPR1", True): {"forbidden_pprs": frozenset({PPR1})},
     ("EU_FALLBACK", False): {"fallback": False},
     ("EU_ECALL", False): {"ecall": False},
     ("EU_EIMRESET", False): {"eim_reset": False},

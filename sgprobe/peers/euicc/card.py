@@ -84,6 +84,7 @@ class Card:
         return self.atr
 
     def _restart(self) -> None:
+        self.euicc.cat_busy = False
         self._modem = Modem(self.euicc)
         self._channels = {0: Channel(Telecom(self._modem))}
 
@@ -199,6 +200,8 @@ class Card:
             return b"", CONDITIONS
         if command.le not in (None, _MOST_LE, len(REFRESH)):
             return b"", WRONG_LE | len(REFRESH)
+        # ETSI TS 102 221 §7.4.2: from here to the terminal's answer
+        self.euicc.cat_busy = True
         return REFRESH, OK
 
     def _terminal_response(self, command: CommandApdu, now: float) -> tuple[bytes, int]:
@@ -207,6 +210,7 @@ class Card:
         result = _general_result(command.data)
         if result is None:
             return b"", CONDITIONS
+        self.euicc.cat_busy = False
         self.euicc.refresh_done(result < _REFUSED_FROM, now)
         if result < _REFUSED_FROM:
             self.reset()

@@ -59,8 +59,11 @@ def _refusal(
 ) -> int:
     server = turn.session.server
     none = server is None or server.role != "dpauth"
-    if turn.broken("EUICC.PREPARE-SESSION", none) or server is None:
+    if turn.broken("EUICC.PREPARE-SESSION", none):
         return _NO_SESSION
+    if server is None:
+        # without the rule there is no transaction that this could be
+        return _BAD_TRANSACTION
     signed2 = value["smdpSigned2"]
     other = signed2["transactionId"] != server.transaction.hex()
     if turn.broken("EUICC.PREPARE-TRANSACTION", other):

@@ -29,9 +29,8 @@ def check(turn: Turn, raw: bytes) -> Value:
     if faults(decoded):
         raise Refused(INCORRECT_INPUT)
     value: Value = decoded.value
-    named = (value.get("iconType", ""), value.get("profileClass", ""))
-    if any(isinstance(one, int) for one in named) or ("icon" in value) != ("iconType" in value):
-        # numbers without a name in the module, or an icon without its kind
+    if isinstance(value.get("iconType"), int) or ("icon" in value) != ("iconType" in value):
+        # a number without a name in the module, or an icon without its kind
         raise Refused(INCORRECT_INPUT)
     there = turn.draft.find(Profile, value["iccid"])
     if turn.broken("EUICC.ICCID-FREE", there is not None):

@@ -7,8 +7,15 @@ from sgprobe.peers.rules import Rule
 _AUTH, _PREP = "SGP.22 §5.7.13", "SGP.22 §5.7.5"
 _PACKAGE, _RESULT = "SGP.32 §3.3.1", "SGP.32 §2.11.2.1"
 
+_UNSEEN = {
+    "TAG-LIST": "SGP.22 leaves it to the eUICC to pass over a tag that it does not know",
+    "EIM-ID": "the ASN.1 type has the same bound, and what breaks it gets the same answer",
+    "IMMEDIATE-MEMORY": "how long an address may be is the eUICC's to say, and nothing tells which"
+    " one it has kept",
+}
+
 RULES: tuple[Rule, ...] = tuple(
-    Rule(f"EUICC.{name}", clause, text)
+    Rule(f"EUICC.{name}", clause, text, _UNSEEN.get(name, ""))
     for name, clause, text in (
         # STORE DATA and the ES10 functions as such
         ("ISDR-SELECTED", "SGP.22 §5.7.1", "ES10 goes to a channel on which ISD-R is selected"),

@@ -6,16 +6,19 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from dissectors.spec.identity import luhn_digit
+from sgprobe.crypto.bsp import MAX_PLAIN
 from sgprobe.crypto.keys import seeded
 from sgprobe.crypto.milenage import opc
 from sgprobe.peers.profiles.icon import png
-from sgprobe.peers.profiles.package import Subscription, build
+from sgprobe.peers.profiles.package import Fault, Subscription, build
 
 # ITU-T E.118 numbers below 89 99 and a test network: nobody's
 ICCID_ISSUER = "8999001"
 TEST_NETWORK = "00101"
 # 3GPP TS 34.108 §8.1.2: what a test profile authenticates with, no secret (SGP.22 §5.5.5)
 TEST_KEY = bytes(range(16))
+# a profile that says to be another one inside
+_OTHER_ICCID = "8999001999999999991"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +29,23 @@ class ProfileType:
     size: int
     service_provider: str = "sgprobe"
     profile_name: str = "sgprobe Test Profile"
-    profile_class: str = "operational"
+    # a number is one that SGP.22 has no name for
+    profile_class: str | int = "operational"
     # SGP.22 §2.4.5.3: some of pprUpdateControl, ppr1, ppr2
     policy: tuple[str, ...] = ()
     icon: bytes = field(default=b"", repr=False)
-    # MCC and MNC as 3GPP TS 24.008 codes them
+    # MCC and MNC as 3GPP TS 24.008 codes them; nobody's without
     owner: str = "00f110"
     # planted in the package, to be searched for where nobody may see it
     marker: bytes = field(default=b"", repr=False)
-    # its package goes on after its end, which no eUICC may take. TCA PP §8
-    broken: bool = False
+    # why no eUICC may install its package
+    fault: Fault | None = None
+    # a test profile that authenticates with a key of its own. SGP.22 §5.5.5
+    own_key: bool = False
+    # octets of the package in one segment
+    segment: int = MAX_PLAIN
+    # the SM-DP+ does not look whether it suits the eUICC
+    careless: bool = False
 
 
 PROFILE_TYPES = {
@@ -52,7 +62,24 @@ PROFILE_TYPES = {
     )
 }
 
-BROKEN_TYPES = {"broken": ProfileType("broken", 0, profile_name="Broken", broken=True)}
+# each is what an eUICC must not install, for one reason
+BROKEN_TYPES = {
+    kind.name: kind
+    for kind in (
+        ProfileType("broken", 0, profile_name="Broken", fault=Fault.AFTER_END),
+        ProfileType("other-iccid", 0, profile_name="Other ICCID", fault=Fault.OTHER_ICCID),
+        ProfileType("other-network", 0, profile_name="Other network", owner="00f120"),
+        ProfileType("unknown-template", 0, profile_name="Template", fault=Fault.UNKNOWN_TEMPLATE),
+        ProfileType("no-usim", 0, profile_name="No USIM", fault=Fault.NO_USIM),
+        ProfileType("no-domain", 0, profile_name="No domain", fault=Fault.NO_DOMAIN),
+        ProfileType("own-key", 0, profile_name="Own key", profile_class="test", own_key=True),
+        ProfileType("unknown-class", 0, profile_name="Unknown class", profile_class=7),
+        ProfileType("no-owner", 0, profile_name="No owner", policy=("ppr2",), owner=""),
+        ProfileType("long-segments", 5_000, profile_name="Long segments", segment=1_199),
+        ProfileType("forced-ppr1", 0, profile_name="Forced", policy=("ppr1",), careless=True),
+        ProfileType("forced-ppr2", 0, profile_name="Forced", policy=("ppr2",), careless=True),
+    )
+}
 
 
 def make_iccid(serial: int) -> str:
@@ -67,7 +94,7 @@ def subscription(seed: str, iccid: str, kind: ProfileType) -> Subscription:
     def secret(name: str) -> bytes:
         return seeded(seed, "subscription", name, iccid, size=16)
 
-    k = TEST_KEY if kind.profile_class == "test" else secret("K")
+    k = TEST_KEY if kind.profile_class == "test" and not kind.own_key else secret("K")
     digits = f"{int.from_bytes(secret('numbers'), 'big'):039d}"
     return Subscription(
         iccid=iccid,
@@ -86,5 +113,5 @@ def subscription(seed: str, iccid: str, kind: ProfileType) -> Subscription:
 @lru_cache(maxsize=64)
 def package(seed: str, iccid: str, kind: ProfileType) -> bytes:
     """Return the UPP of an ICCID."""
-    made = build(subscription(seed, iccid, kind), kind.size, kind.marker)
-    return made + made if kind.broken else made
+    inside = _OTHER_ICCID if kind.fault is Fault.OTHER_ICCID else iccid
+    return build(subscription(seed, inside, kind), kind.size, kind.marker, kind.fault)

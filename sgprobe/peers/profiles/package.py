@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from enum import Enum
 
 from dissectors.asn1.tlv import tlv
 from dissectors.spec.identity import iccid_octets
@@ -36,6 +37,16 @@ ACCESS_RULES = tuple(
 _RULE_LENGTH = max(len(rule) for rule in ACCESS_RULES)
 
 
+class Fault(Enum):
+    """Why no eUICC may install a package. TCA PP §8, SGP.22 §5.5.5."""
+
+    AFTER_END = "elements follow the end"
+    OTHER_ICCID = "the profile is another one than its metadata say"
+    UNKNOWN_TEMPLATE = "a template is mandatory that nobody has"
+    NO_USIM = "no network access application"
+    NO_DOMAIN = "no security domain of the operator"
+
+
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """What makes a profile one subscriber's: numbers, keys, codes and names."""
@@ -53,42 +64,57 @@ class Subscription:
     profile_type: str = "sgprobe Test Profile"
 
 
-def build(subscription: Subscription, size: int = 0, marker: bytes = b"") -> bytes:
+def build(
+    subscription: Subscription, size: int = 0, marker: bytes = b"", fault: Fault | None = None
+) -> bytes:
     """Return a UPP of about `size` octets, never fewer than the elements themselves need.
 
     `marker` is planted in the filler, to be searched for where nobody may see the profile.
     """
-    body = _elements(subscription)
+    made = _whole(_elements(subscription, fault), subscription.iccid, size, marker)
+    return made + made if fault is Fault.AFTER_END else made
+
+
+def _whole(body: bytes, iccid: str, size: int, marker: bytes) -> bytes:
+    """Return elements with their filler and their end."""
     room = size - len(body) - len(elements.end(_FIRST_FILLER))
     if room < _LEAST_FILLER and not marker:
         return body + elements.end(_FIRST_FILLER)
-    filler = _filler(subscription.iccid, room, marker)
+    filler = _filler(iccid, room, marker)
     # the files around the content take room too: how much is known once they stand
     excess = sum(map(len, filler)) - room
     if excess > 0:
-        filler = _filler(subscription.iccid, room - excess, marker)
+        filler = _filler(iccid, room - excess, marker)
     return b"".join((body, *filler, elements.end(_FIRST_FILLER + len(filler))))
 
 
-def _elements(subscription: Subscription) -> bytes:
+def _elements(subscription: Subscription, fault: Fault | None = None) -> bytes:
     plain = bytes.fromhex(subscription.iccid.ljust(20, "F"))
     services = ("usim", "milenage")
-    templates = (tags.TEMPLATE_MF, tags.TEMPLATE_USIM)
+    templates = [tags.TEMPLATE_MF, tags.TEMPLATE_USIM]
+    if fault is Fault.UNKNOWN_TEMPLATE:
+        templates.append(tags.TEMPLATE_NONE)
     ota = {(1, key_id): key for key_id, key in enumerate(subscription.ota, 1)}
     puk = subscription.puk.encode()
     adm = Pin(10, subscription.adm.encode(), attributes=3, tries=0xAA)
-    return b"".join(
-        (
-            elements.header(subscription.profile_type, plain, services, templates),
-            elements.template("mf", 1, tags.TEMPLATE_MF, tags.MF_FILES, _mf(subscription)),
-            elements.puk_codes(2, [(1, puk), (129, puk)]),
-            elements.pin_codes(3, [Pin(1, _pin(subscription.pin), 1, 6), adm]),
-            elements.template("usim", 4, tags.TEMPLATE_USIM, tags.USIM_FILES, _usim(subscription)),
-            elements.pin_codes(5, [Pin(129, _pin(subscription.pin), 129)]),
-            elements.aka_milenage(6, subscription.k, subscription.opc),
-            elements.security_domain(7, MNO_SD_AID, ota),
-        )
-    )
+    pin = _pin(subscription.pin)
+    base = [
+        elements.header(subscription.profile_type, plain, services, templates),
+        elements.template("mf", 1, tags.TEMPLATE_MF, tags.MF_FILES, _mf(subscription)),
+        elements.puk_codes(2, [(1, puk), (129, puk)]),
+        elements.pin_codes(3, [Pin(1, pin, 1, 6), adm]),
+    ]
+    usim = [
+        elements.template("usim", 4, tags.TEMPLATE_USIM, tags.USIM_FILES, _usim(subscription)),
+        elements.pin_codes(5, [Pin(129, pin, 129)]),
+        elements.aka_milenage(6, subscription.k, subscription.opc),
+    ]
+    domain = [elements.security_domain(7, MNO_SD_AID, ota)]
+    if fault is Fault.NO_USIM:
+        usim = []
+    if fault is Fault.NO_DOMAIN:
+        domain = []
+    return b"".join((*base, *usim, *domain))
 
 
 def _pin(digits: str) -> bytes:

@@ -9,6 +9,8 @@ from __future__ import annotations
 TEMPLATE_ARC = "2.23.143.1.2"
 TEMPLATE_MF = f"{TEMPLATE_ARC}.1"
 TEMPLATE_USIM = f"{TEMPLATE_ARC}.4"
+# of no template that was ever given out
+TEMPLATE_NONE = f"{TEMPLATE_ARC}.99"
 
 
 def _words(text: str) -> list[str]:

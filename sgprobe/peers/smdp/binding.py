@@ -11,6 +11,7 @@ from dissectors.asn1.tlv import tlv
 from dissectors.spec.identity import eid_octets
 from sgprobe.crypto import keys
 from sgprobe.crypto.bpp import Protected, protect, seal, secure_channel
+from sgprobe.crypto.bsp import MAX_PLAIN
 from sgprobe.crypto.kdf import KEY_OCTETS, SessionKeys, agree
 from sgprobe.peers.es9.mutual import RandomSource
 from sgprobe.peers.smdp.orders import BindingKeys
@@ -57,10 +58,14 @@ def bind(
     metadata: bytes,
     configure: bytes,
     package: bytes | Protected,
+    segment: int = MAX_PLAIN,
 ) -> bytes:
-    """Return the BoundProfilePackage TLV; the same keys give the same protected segments."""
+    """Return the BoundProfilePackage TLV; the same keys give the same protected segments.
+
+    `segment` is how many octets of an unprotected package stand in one.
+    """
     otsk = keys.derive_key(binding.otsk, "otSK.DP", keys.Curve(binding.curve))
     euicc_otpk, host_id = bytes.fromhex(binding.euicc_otpk), bytes.fromhex(binding.host_id)
     session = agree(otsk, euicc_otpk, host_id, eid_octets(eid))
     channel = secure_channel(signer, transaction_id, host_id, keys.point(otsk), euicc_otpk)
-    return tlv("BF36", channel, *seal(session, metadata, configure, package))
+    return tlv("BF36", channel, *seal(session, metadata, configure, package, segment=segment))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from dissectors.asn1.tlv import tlv
 from sgprobe.crypto import confirmation
 from sgprobe.crypto.bpp import Protected
+from sgprobe.crypto.bsp import MAX_PLAIN
 from sgprobe.crypto.errors import KeyFormatError
 from sgprobe.crypto.keys import public_from_point
 from sgprobe.crypto.signing import (
@@ -133,7 +134,7 @@ class Download:
         self, session: Session, euicc: Euicc, kind: ProfileType, order: Order
     ) -> None:
         try:
-            if self.means.on("ELIGIBILITY"):
+            if self.means.on("ELIGIBILITY") and not kind.careless:
                 eligibility.check_eligible(euicc.info2, kind)
             if self.means.on("MEMORY"):
                 eligibility.check_memory(euicc.info2, len(self._package(order)))
@@ -212,6 +213,7 @@ class Download:
             self._metadata(order),
             self._configure(),
             self._protected(order),
+            self._kind(order).segment,
         )
         self._await_result(work, replace(order, state=State.DOWNLOADED, keys=keys), session, euicc)
         return m.Bound(session.transaction_id, bound)
@@ -267,7 +269,7 @@ class Download:
 
     def _protected(self, order: Order) -> bytes | Protected:
         plain = self._package(order)
-        if order.protection != PPK:
+        if order.protection != PPK or self._kind(order).segment != MAX_PLAIN:
             return plain
         return self.shelf.get(self.seed, order.iccid, plain)
 

@@ -36,7 +36,8 @@ def store_metadata(
     value["notificationConfigurationInfo"] = [
         {"profileManagementOperation": _ALL_EVENTS, "notificationAddress": address}
     ]
-    value["profileOwner"] = {"mccMnc": kind.owner}
+    if kind.owner:
+        value["profileOwner"] = {"mccMnc": kind.owner}
     if kind.policy:
         value["profilePolicyRules"] = _policy(kind.policy)
     if retrieved:

@@ -156,8 +156,11 @@ def test_refresh_is_offered_fetched_and_ended_by_a_reset():
     assert read_tlv(data).tag == hexed("BF51")
     assert card.refresh_pending
     assert reader.send(bytes([0x80, 0x12, 0, 0, len(REFRESH)])) == (REFRESH, 0x9000)
+    # until the terminal has answered, its session goes on
+    assert card.euicc.cat_busy
     assert card.reset() == Card.atr
     assert not card.refresh_pending
+    assert not card.euicc.cat_busy
     assert states(card.euicc) == {A: False, B: True}
     assert reader.send("81E2910003BF2000")[1] == 0x6881
 
@@ -168,7 +171,9 @@ def test_refresh_that_the_terminal_refuses():
     eim.associate()
     reader = Reader(card)
     reader.store(eim.package([{"enable": {"iccid": wire(B)}}]))
+    reader.send(bytes([0x80, 0x12, 0, 0, len(REFRESH)]))
     assert reader.send("801400000C810301010482028281830120")[1] == 0x9000
+    assert not card.euicc.cat_busy
     assert states(card.euicc) == {A: True, B: False}
     reader.store(eim.package([{"enable": {"iccid": wire(B)}}]))
     assert reader.send("801400000C810301010482028281830100")[1] == 0x9000

@@ -7,7 +7,6 @@ from euicc_bench import PKI, SMDP, A, B, C, call, make, notifying, pending, read
 from euicc_server import SMALL, THIRTY, Server, error, pieces
 
 from dissectors.asn1.tlv import tlv
-from sgprobe.crypto import bsp
 from sgprobe.crypto.bsp import Bsp
 from sgprobe.peers.effects import CardFailure
 from sgprobe.peers.euicc.config import Limits
@@ -258,7 +257,7 @@ def test_errors_of_metadata():
     assert final(A) == (step, "installFailedDueToIccidAlreadyExistsOnEuicc")
     assert final(raw=bytes.fromhex("BF250C5A0A" + wire(C))) == (step, "incorrectInputValues")
     assert final(icon="00") == (step, "incorrectInputValues")
-    assert final(profileClass=7) == (step, "incorrectInputValues")
+    assert final(profileClass=7) == (step, "unsupportedProfileClass")
     assert final(**ppr1) == (step, "pprNotAllowed")
     assert final(**ppr2, rat=()) == (step, "pprNotAllowed")
     assert final(**ppr2, forbidden_pprs=frozenset({2})) == (step, "pprNotAllowed")
@@ -422,10 +421,11 @@ def test_planted_faults_of_segments(rule, command):
 @pytest.mark.parametrize("off", [(), ("EUICC.BPP-SEGMENT-SIZE",)])
 def test_segments_that_are_too_long(monkeypatch, off):
     # osmo-smdpp fills a segment with 1008 octets before it pads them
-    def fill(self, tag, plain):
-        return [self.seal(tag, plain[at : at + 1008]) for at in range(0, len(plain), 1008)]
+    seal_all = Bsp.seal_all
 
-    monkeypatch.setattr(bsp, "MAX_PLAIN", 1008)
+    def fill(self, tag, plain, size):
+        return seal_all(self, tag, plain, 1008)
+
     monkeypatch.setattr(Bsp, "seal_all", fill)
     server = prepared(off=off)
     package = server.bpp(C)

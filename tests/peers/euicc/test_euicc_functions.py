@@ -71,6 +71,13 @@ def test_every_rule_is_asked_and_every_question_is_in_the_table():
 # eIM configuration
 
 
+def test_an_eim_id_is_bounded_where_its_type_is_not():
+    for off, refused in (((), True), (("EUICC.EIM-ID",), False)):
+        one = Operator(make("1.0.1", off=off), "x" * 129)
+        answer = call(one.euicc, "AddInitialEim", {"eimConfigurationDataList": [one.config()]})
+        assert ("addInitialEimError" in answer) is refused
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_first_eims_all_or_nothing(version):
     euicc = make(version)
@@ -266,6 +273,9 @@ def test_listing_by_tags_and_criteria():
         assert call(euicc, "ProfileInfoList", {"tagList": tags}) == {
             "profileInfoListError": "incorrectInputValues"
         }
+    lenient = make(off=["EUICC.TAG-LIST"])
+    told = call(lenient, "ProfileInfoList", {"tagList": "9f7e5a"})["profileInfoListOk"]
+    assert [list(one) for one in told] == [["iccid"], ["iccid"]]
 
 
 def test_other_notifications_are_signed_as_they_are_told():
@@ -599,6 +609,10 @@ def test_configure_immediate_enable():
     long = {"immediateEnableFlag": None, "defaultSmdpAddress": "x" * 300}
     (result,) = eim.run({"configureImmediateEnable": long})
     assert result == {"configureImmediateEnableResult": "insufficientMemory"}
+    (result,) = operator(make(off=["EUICC.IMMEDIATE-MEMORY"])).run(
+        {"configureImmediateEnable": long}
+    )
+    assert result == {"configureImmediateEnableResult": "ok"}
     assert call(eim.euicc, "ConfigureImmediateProfileEnabling", {"immediateEnableFlag": None}) == {
         "configImmediateEnableResult": "associatedEimAlreadyExists"
     }

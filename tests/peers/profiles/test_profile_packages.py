@@ -16,7 +16,9 @@ from sgprobe.peers.profiles import elements, shelf, tags
 from sgprobe.peers.profiles.elements import File, Pin
 from sgprobe.peers.profiles.icon import png
 from sgprobe.peers.profiles.library import (
+    BROKEN_TYPES,
     PROFILE_TYPES,
+    TEST_KEY,
     ProfileType,
     make_iccid,
     package,
@@ -132,6 +134,24 @@ def test_subscriptions_depend_on_seed_and_iccid():
         assert other.k != one.k
     assert others[1].imsi != one.imsi
     assert one.k.hex() not in repr(one)
+
+
+@pytest.mark.oracle("pycrate")
+@pytest.mark.parametrize("kind", sorted(BROKEN_TYPES))
+def test_what_no_euicc_may_install_is_wrong_for_its_one_reason(stranger, kind):
+    made = BROKEN_TYPES[kind]
+    elements = [read(stranger, part) for part in parts(package("s", ICCID, made))]
+    names = [name for name, _ in elements]
+    header = elements[0][1]
+    inside = header["iccid"] == bytes.fromhex(ICCID.ljust(20, "F"))
+    templates = [one[-1] for one in header["eUICC-Mandatory-GFSTEList"]]
+    assert (names.count("end") == 1) is (kind != "broken")
+    assert inside is (kind != "other-iccid")
+    assert ("usim" in names) is (kind != "no-usim")
+    assert ("securityDomain" in names) is (kind != "no-domain")
+    assert (99 in templates) is (kind == "unknown-template")
+    is_test = made.profile_class == "test"
+    assert (is_test and subscription("s", ICCID, made).k != TEST_KEY) is (kind == "own-key")
 
 
 @given(st.integers(0, 10**11 - 1))
