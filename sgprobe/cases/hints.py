@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dissectors.asn1.model import Value
 
 _SHOWN = 72
+# elements of a list, and characters of each
+_LISTED, _SHORT = 8, 24
 _RAW_SIGNATURE = 64
 
 
@@ -38,6 +40,22 @@ def show(value: Value, names: Mapping[str, int]) -> str:
         shown = ", ".join(map(str, list(value)[:4])) + (", …" if len(value) > 4 else "")
         return f"{{{shown}}}"
     return str(value)[:_SHOWN]
+
+
+def show_list(value: list[Value]) -> str:
+    """Return a list with its first elements, each of them short."""
+    shown = ", ".join(_short(one) for one in value[:_LISTED])
+    more = f", … {len(value) - _LISTED} more" if len(value) > _LISTED else ""
+    return f"a list of {len(value)}{': ' if value else ''}{shown}{more}"
+
+
+def _short(value: Value) -> str:
+    text = show(value, {})
+    if isinstance(value, dict) and len(value) == 1:
+        name, inside = next(iter(value.items()))
+        if not isinstance(inside, dict | list):
+            text = f"{name} {show(inside, {})}"
+    return text if len(text) <= _SHORT else text[: _SHORT - 1] + "…"
 
 
 def _is_hex(text: str) -> bool:

@@ -10,10 +10,12 @@ from typing import Any, Protocol
 
 from dissectors.asn1.model import Value
 from sgprobe.cases import templates as t
-from sgprobe.cases.hints import hint_for, show
+from sgprobe.cases.hints import hint_for, show, show_list
 from sgprobe.cases.paths import joined
 
 MAX_TEXT = 4096
+# matchers that compare with a value, which a failure shows
+_COMPARING = frozenset({"greater", "contains", "each", "equals", "list", "one-of", "starts"})
 _MISSING: Any = object()
 
 
@@ -282,10 +284,7 @@ class _Comparer:
         return _as_number(found), f"{show(found, {})} (${template.name})"
 
     def _matcher(self, matcher: t.Matcher, value: Value, path: str, name: str) -> Difference:
-        expected = matcher.text[1:-1]
-        if matcher.word == "greater" and isinstance(matcher.parts[0], t.Ref):
-            with suppress(Unresolved):
-                expected = f"integer greater than {self._number(matcher.parts[0])[1]}"
+        expected = self._told(matcher)
         if matcher.word == "absent":
             if value is _MISSING:
                 return self._same(matcher, path, name, expected)
@@ -307,6 +306,19 @@ class _Comparer:
         return Difference(
             path, name, False, expected, actual, judged.hint, line=matcher.source.line
         )
+
+    def _told(self, matcher: t.Matcher) -> str:
+        """Return a matcher as it is written, with the values of what it compares with."""
+        told = matcher.text[1:-1]
+        if matcher.word not in _COMPARING:
+            return told
+        inner = () if matcher.inner is None else (matcher.inner,)
+        for part in (*matcher.parts, *inner):
+            if isinstance(part, t.Ref):
+                with suppress(Unresolved):
+                    shown = show(self.context.value(part.name), {})
+                    told = told.replace(f"${part.name}", f"{shown} (${part.name})", 1)
+        return told
 
     def _judge(self, matcher: t.Matcher, value: Value, path: str) -> Judgement:
         match matcher.word:
@@ -390,7 +402,7 @@ class _Comparer:
             if inner.unsure:
                 raise Unresolved(inner.hint)
             if not inner.good:
-                return Judgement(False, hint=f"element {index} is not so")
+                return Judgement(False, show_list(value), f"element {index} is not so")
         return Judgement(True)
 
     def _contains(self, matcher: t.Matcher, value: Value, path: str) -> Judgement:
@@ -406,7 +418,7 @@ class _Comparer:
             if unsure is not None:
                 raise Unresolved(unsure.hint)
             near = next((one.hint for one in found if one.hint), "")
-            return Judgement(False, hint=near or f"none of {len(value)} elements is so")
+            return Judgement(False, show_list(value), near)
         return Judgement(self._text(matcher.inner).lower() in str(value).lower())
 
 

@@ -261,3 +261,44 @@ def test_any_value_gives_a_tree(value: object) -> None:
     found = compare("EuiccPackageRequest", REQUEST, value)
     assert found.good is (not found.differences)
     assert list(leaves(found.root))
+
+
+ACKNOWLEDGED = "ProvideEimPackageResultResponse"
+RESULT = "EuiccPackageResultDataSigned"
+
+
+@pytest.mark.parametrize(
+    ("type_", "text", "value", "expected", "actual"),
+    [
+        (ACKNOWLEDGED, "eimAcknowledgements: <contains $eim.last-counter>",
+         {"eimAcknowledgements": [7]},
+         "contains 41 ($eim.last-counter)", "a list of 1: 7"),
+        (ACKNOWLEDGED, "eimAcknowledgements: <contains $eim.last-counter>",
+         {"eimAcknowledgements": list(range(100, 112))}, "contains 41 ($eim.last-counter)",
+         "a list of 12: 100, 101, 102, 103, 104, 105, 106, 107, … 4 more"),
+        (ACKNOWLEDGED, "eimAcknowledgements: <contains 5>", {"eimAcknowledgements": []},
+         "contains 5", "a list of 0"),
+        (RESULT, "euiccResult: <contains rollbackResult ok>",
+         {"euiccResult": [{"enableResult": "ok"}, {"getRATResult": []}]},
+         "contains rollbackResult ok", "a list of 2: enableResult ok, {getRATResult}"),
+        (RESULT, "eimId: <equals $eim.id>", {"eimId": "other"}, "equals eim ($eim.id)", "other"),
+        (RESULT, "eimId: <contains $eid>", {"eimId": "x" * 100}, f"contains {EID} ($eid)",
+         "x" * 71 + "…"),
+    ],
+)  # fmt: skip
+def test_a_failure_shows_the_values_looked_for_and_found(
+    type_: str, text: str, value: object, expected: str, actual: str
+) -> None:
+    (one,) = compare(type_, text, value).differences
+    assert (one.expected, one.actual) == (expected, actual)
+
+
+def test_a_list_is_shown_in_bounded_length() -> None:
+    found = compare(RESULT, "euiccResult: <contains rollbackResult ok>",
+                    {"euiccResult": [{"x" * 5000: "y" * 5000}] * 5000})  # fmt: skip
+    assert len(found.differences[0].actual) < 300
+
+
+def test_a_value_that_is_not_known_yet_stays_a_name() -> None:
+    found = compare(RESULT, "counterValue: <integer greater than $eim.association-token>", {})
+    assert found.differences[0].expected == "integer greater than $eim.association-token"
