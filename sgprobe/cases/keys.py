@@ -230,10 +230,10 @@ STATES: dict[str, str] = {
     "lists, of a package, of a result or of an address for immediate enabling it takes",
     "euicc.keys": "the one-time keys that the simulated eUICC is given in place of its four of c1, "
     "each with its suite: c1, h1 or h1s; a case does not apply where the bench lacks the algorithm",
-    "system.evidence": "the evidence that is judged: a scene of vectors/ifpp/evidence, or of the "
-    "product file, such as complete; `without` items, `flip` (a bit of a file by its item) and "
     "euicc.factory": "how many `results` of loads the simulated eUICC has room for, and the OIDs "
     "of the `smdpfs` that may load",
+    "system.evidence": "the evidence that is judged: a scene of vectors/ifpp/evidence, or of the "
+    "product file, such as complete; `without` items, `flip` (a bit of a file by its item) and "
     "`members` (of a JSON file by its item) are done to a copy, which has a `name`",
     "system.verdict": "what the judge says of the evidence: class, three answers, and which items "
     "it refused, used or missed; one row for each evidence, by its name",

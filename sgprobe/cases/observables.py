@@ -208,7 +208,6 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
                    "indirect": ("yes", "no"), "protocols": ()},
     "euicc.notifications": {"seqNumber": (), "operation": (
         "install", "enable", "disable", "delete"), "iccid": ()},
-    "eim.queue": {"eid": (), "order": (), "state": ("open", "done", "failed")},
     "euicc.keys": {"suite": ("c1", "h1", "h1s")},
     "euicc.factory": {"results": (), "smdpfs": ()},
     "system.evidence": {"scene": (), "name": (), "without": (), "flip": (), "members": ()},
@@ -221,6 +220,8 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
         "network": ("NOT_NEEDED", "NEEDED", "UNKNOWN"), "parties": (), "refused": (),
         "absent": (), "used": (), "missing": (), "because": (), "remarks": ()},
     "bench.vectors": {"vectors": (), "tried": (), "wrong": ()},
+    "eim.queue": {"eid": (), "order": (), "state": ("open", "done", "failed")},
+    "eim.configuration": {"eimId": (), "protocols": (), "differs": ()},
     "smdp.order": {"iccid": (), "eid": (), "matchingId": (), "confirmationCode": (),
                    "state": ("open", "done", "failed"), "notifications": ()},
     "smds.events": {"eid": (), "eventId": (), "rspServerAddress": ()},
