@@ -95,10 +95,10 @@ class Known:
             "smdp.matching-id": lambda: self.ordered("matchingId"),
             "smdp.iccid": lambda: self.ordered("iccid"),
             "smdp.activation-code": lambda: self.references.activation_code(),
-        }
             "usim.authenticate": lambda: self._network().authenticate().hex(),
             "usim.authenticate-forged": lambda: self._network().authenticate(forged=True).hex(),
             "usim.response": lambda: self._network().response().hex(),
+        }
 
     def _facts(self) -> dict[str, Value]:
         own = self.world.set
