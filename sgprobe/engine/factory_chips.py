@@ -170,7 +170,7 @@ class Manufacture:
         wanted, keys = _number(given, "count", 1), _number(given, "keys", 1)
         suite = _suite(str(given.get("suite", "c1")))
         fault = str(given["eum"]) if "eum" in given else None
-        if fault is not None and "eum" not in FAULTS.get(fault, FAULTS["expired"]).parties:
+        if fault is not None and (fault not in FAULTS or "eum" not in FAULTS[fault].parties):
             raise Unresolved(f"{fault} is no fault of an EUM's certificate")
         point = str(given.get("point", ""))
         if point and point not in _POINTS:

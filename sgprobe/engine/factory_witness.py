@@ -55,8 +55,9 @@ def look(
 ) -> Look:
     """Look into one package, as the eUICC could that has the one-time key."""
     found = Look()
-    value = codec.load(SPEC).decode("IfppLoadContextRequest", package.context).value
-    if not isinstance(value, dict):
+    decoded = codec.load(SPEC).decode("IfppLoadContextRequest", package.context)
+    value = decoded.value
+    if not decoded.ok or not isinstance(value, dict):
         found.opened = found.signed = found.chained = "the load context cannot be read"
         return found
     try:
@@ -65,6 +66,9 @@ def look(
         found.opened = found.signed = found.formed = f"the package is no TLV: {error}"
         return found
     found.formed = _form(parts)
+    if found.formed:
+        found.opened = found.signed = found.formed
+        return found
     found.chained, signer = _chain(value["certificates"], anchors, now)
     found.marks = _marks(value["tbs"], parts)
     if pair is None:

@@ -13,6 +13,8 @@ from sgprobe.links.https_client import Unreachable
 from sgprobe.peers.effects import CardFailure, LinkFailure
 
 _PATIENCE = 10.0
+# an order that nobody has placed
+_ORDER = "/ifpp/v0/es2f/orders/none"
 _JSON_FUNCTION = {"smdp": JSON_PREFIX["ES9+"] + "initiateAuthentication",
                   "smds": JSON_PREFIX["ES9+"] + "initiateAuthentication"}  # fmt: skip
 
@@ -23,6 +25,9 @@ async def still_answers(stage: Stage, role: str) -> bool | None:
         async with deadline(stage.world.clock, _PATIENCE):
             if role == "euicc":
                 await stage.command(tlv("BF2E"))
+                return True
+            if role == "smdpf" and stage.factory is not None:
+                await stage.factory.ask("msp", Request(_ORDER, "", b"", (), "GET"))
                 return True
             if role == "eim":
                 poll = tlv("BF4F", tlv("5A", bytes.fromhex(str(stage.names.facts["eid"]))))

@@ -89,7 +89,7 @@ def _file(name: str, body: bytes) -> Value | None:
         if name.endswith(".pem"):
             found = x509.load_pem_x509_certificates(body)
             return {"chain": [one.public_bytes(Encoding.DER).hex() for one in found]}
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass
     return None
 

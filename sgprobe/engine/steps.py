@@ -432,6 +432,9 @@ class Player:
             await clock.sleep(seconds)
         else:
             await clock.sleep(seconds)
+        if self.talk.stage.factory is not None:
+            # what an SM-DPf does when time has passed
+            self.talk.stage.factory.network.wake()
         return Done(notes=(("clock", f"{seconds:g} s pass"),))
 
     async def _quiet(self, step: p.PlannedQuiet) -> Done:
