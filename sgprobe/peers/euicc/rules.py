@@ -9,7 +9,10 @@ _PACKAGE, _RESULT = "SGP.32 §3.3.1", "SGP.32 §2.11.2.1"
 
 _UNSEEN = {
     "TAG-LIST": "SGP.22 leaves it to the eUICC to pass over a tag that it does not know",
-    "EIM-ID": "the ASN.1 type has the same bound, and what breaks it gets the same answer",
+    "EIM-ID": "since SGP.32 v1.1 the ASN.1 type has the bound, and what breaks it gets the same"
+    " answer; v1.0.1 has none",
+    "NICKNAME-LENGTH": "more than 64 characters break the ASN.1 type; of fewer characters in more"
+    " octets an eUICC may keep what it can",
     "IMMEDIATE-MEMORY": "how long an address may be is the eUICC's to say, and nothing tells which"
     " one it has kept",
 }

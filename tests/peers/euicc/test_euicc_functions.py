@@ -318,6 +318,8 @@ def test_local_management():
     }
     (told,) = call(euicc, "ProfileInfoList", {"tagList": "90"})["profileInfoListOk"]
     assert told == {"profileNickname": "ö" * 32}
+    lenient = make(local_management=True, off=["EUICC.NICKNAME-LENGTH"])
+    assert call(lenient, "SetNickname", too_long) == {"setNicknameResult": "ok"}
 
 
 def test_an_iot_euicc_takes_no_unsigned_management():
