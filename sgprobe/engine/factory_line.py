@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import secrets
 import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,9 +20,11 @@ from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.ifpp_keys import SPEC
 from sgprobe.engine.corner import Corner, Rows
 from sgprobe.engine.end import Command
+from sgprobe.engine.foreign import Foreign
 from sgprobe.engine.heard import Heard
 from sgprobe.engine.line_delivery import DeliveryDesk, Packed
 from sgprobe.engine.line_device import Floor, LineDevice, trouble_of
+from sgprobe.engine.line_foreign import ForeignLine
 from sgprobe.engine.line_product import LineProduct, OwnLine, Verdict
 from sgprobe.engine.line_says import REPORT
 from sgprobe.host.world import World
@@ -50,19 +53,28 @@ class FactoryLine(Corner):
         seed: str,
         off: frozenset[str],
         command: Command,
+        foreign: Foreign | None = None,
     ) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="line-")
         folder = Path(self._temporary.name) / "in" / "factory"
         folder.mkdir(parents=True)
         clock = world.clock
         eu = frozenset(name for name in off if name.startswith("EUICC."))
-        self.floor = Floor(world.set, seed, eu, clock, command)
+        base = 0
+        if foreign is not None:
+            # it keeps what it was given in other items: nothing may be there twice
+            seed, base = secrets.token_hex(16), secrets.randbelow(10**16) * 10_000
+        self.floor = Floor(world.set, seed, eu, clock, command, base)
         self.desk = DeliveryDesk(world.set, self.floor, folder, seed, clock.now)
         rules = frozenset(name for name in off if name.startswith("FPA."))
-        self.product: LineProduct = OwnLine(
-            Path(self._temporary.name) / "line", (world.set.anchor,), rules, clock, world.tape,
-            world._bytes("fpa"),
-        )  # fmt: skip
+        self.product: LineProduct
+        if foreign is not None:
+            self.product = ForeignLine(foreign, world.tape)
+        else:
+            self.product = OwnLine(
+                Path(self._temporary.name) / "line", (world.set.anchor,), rules, clock, world.tape,
+                world._bytes("fpa"),
+            )  # fmt: skip
         # takes a report as the product said it, and returns it as it was heard
         self.tell: Callable[[bytes], bytes | None] = lambda octets: octets
         self._reports: list[bytes] = []
@@ -170,7 +182,11 @@ class FactoryLine(Corner):
     async def _report(self, given: Mapping[str, Any]) -> dict[str, Value]:
         """Have the line write its reports; each is heard."""
         final = str(given.get("final", "no")) == "yes"
+        own = {one.name for one in self.desk.made}
         for octets in await self.product.reports(final=final):
+            if _value(octets)["header"] and _of(octets)[0] not in own:
+                # of another item, where one line serves them all
+                continue
             said = self.tell(octets)
             if said is not None:
                 self._reports.append(said)

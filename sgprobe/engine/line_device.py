@@ -178,9 +178,17 @@ class Floor:
     """All devices of one item; they are made when they are first named."""
 
     def __init__(
-        self, own: CertificateSet, seed: str, off: frozenset[str], clock: Clock, hears: Command
+        self,
+        own: CertificateSet,
+        seed: str,
+        off: frozenset[str],
+        clock: Clock,
+        hears: Command,
+        base: int = 0,
     ) -> None:
         self._own, self._seed, self._off = own, seed, off
+        # EIDs begin behind it: a line that serves several items must not take two for one
+        self._base = base
         self._clock, self._hears = clock, hears
         self._devices: dict[int, LineDevice] = {}
 
@@ -189,7 +197,7 @@ class Floor:
             raise Unresolved(f"there is no device {number}")
         if number not in self._devices:
             entropy = random.Random(f"{self._seed} device {number}")
-            chip = Eum(self._own, entropy=entropy).personalise(number, _KIND)
+            chip = Eum(self._own, entropy=entropy).personalise(self._base + number, _KIND)
             self._devices[number] = LineDevice(number, chip, self._off, self._clock, self._hears)
         return self._devices[number]
 

@@ -25,6 +25,7 @@ from sgprobe.peers.fpa.line import Line
 from sgprobe.peers.fpa.outcome import Device
 
 ACCEPTED, LIMITED, REFUSED = "accepted", "limited", "refused"
+GOOD, HELD = "good", "held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class OwnLine:
             raise Declined(f"the line stops: {error}") from None
         except Killed:
             self._abandon(line)
-            return Verdict("held", "the line lost its power")
+            return Verdict(HELD, "the line lost its power")
         return _verdict(done)
 
     async def reports(self, *, final: bool) -> list[bytes]:
@@ -184,7 +185,7 @@ def _text(given: Mapping[str, Any], name: str) -> str | None:
 
 
 def _verdict(done: Device) -> Verdict:
-    return Verdict("good" if done.good else "held", done.reason)
+    return Verdict(GOOD if done.good else HELD, done.reason)
 
 
 def _ask_at_home() -> None:

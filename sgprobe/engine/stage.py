@@ -105,7 +105,9 @@ class Stage:
         self.line: FactoryLine | None = None
         self.factory: FactoryBench | None = None
         if setting.role == "fpa":
-            self.line = FactoryLine(self.world, f"{setting.seed}", setting.off, command)
+            self.line = FactoryLine(
+                self.world, f"{setting.seed}", setting.off, command, self.foreign
+            )
         elif setting.role != "smdpf" and setting.spec.name == IFPP and self.foreign is None:
             self.floor = floor_of(self.world, f"{setting.seed}")
         self.known = Known(

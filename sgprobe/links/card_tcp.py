@@ -98,12 +98,17 @@ class _CardSide(_Quick):
         self.gone: asyncio.Future[None] = loop.create_future()
 
     def message(self, message: bytes) -> None:
-        if len(message) != 1:
-            self.say(self._card.answer(message))
-        elif message[0] == ATR:
-            self.say(self._card.atr)
-        elif message[0] in (POWER_ON, RESET):
-            self._card.reset()
+        try:
+            if len(message) != 1:
+                self.say(self._card.answer(message))
+            elif message[0] == ATR:
+                self.say(self._card.atr)
+            elif message[0] in (POWER_ON, RESET):
+                self._card.reset()
+        except ReaderGone:
+            # a device that was taken away says nothing
+            if self.transport is not None:
+                self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.gone.done():
@@ -230,6 +235,11 @@ class _ReaderSide(_Quick):
         else:
             waiting.set_result(message)
 
+    @property
+    def over(self) -> bool:
+        """Say whether the connection has ended."""
+        return self._over
+
     def end(self, text: str) -> None:
         self._over = True
         if self._waiting is not None and not self._waiting.done():
@@ -263,8 +273,10 @@ class TcpReader:
             return await (await self._connected()).ask(bytes([ATR]), self._timeout)
 
     async def reset(self) -> None:
-        """Reset the card."""
+        """Reset the card; one that had gone away is looked for again."""
         async with self._turn:
+            if self._side is not None and self._side.over:
+                self._side = None
             (await self._connected()).say(bytes([RESET]))
 
     async def _connected(self) -> _ReaderSide:

@@ -126,9 +126,24 @@ VERBS: dict[str, Verb] = {
             "manage": "eIM: manage an EID again, whose association had ended",
             "inject": "eIM: send what waits to an IPA that listens",
             "bind": "SM-DPf: bind a profile to a one-time key of an eUICC",
+            "import": "FPA: import the delivery at a path; gives `state`, one of accepted, limited "
+            "and refused, and a `reason`",
+            "load": "FPA: load the device in the reader, to the end of the line; gives `good`, "
+            "true or false, and a `reason`",
+            "report": "FPA: write what no report has told of yet; gives `reports`, a list of FF4A "
+            "in base64",
+            "damaged": "FPA: take down that a device broke at a later step",
+            "network": "FPA: tell how many packets a firewall has dropped: `attempts`, and "
+            "`canaries`, those that the bench of the line sent to prove it",
         },
         {
             "activation-code": "download: the code",
+            "path": "import: the folder or tar of the delivery",
+            "station": "load: the number of the station, if it matters",
+            "line": "import and load: the number of the line, if there are several",
+            "scanned": "load: the EID on the label",
+            "override": "load: send what is for this EID",
+            "final": "report: yes for the last one",
             "is": "a state: the rows that it has to have",
         },
     ),

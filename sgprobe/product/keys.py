@@ -89,6 +89,10 @@ LISTEN = (
     Key("eim-coap", Kind.PLACE, "The simulated eIM, over CoAP.", "127.0.0.1:5684"),
     Key("smdp", Kind.PLACE, "The simulated SM-DP+.", "127.0.0.1:8444"),
     Key("smds", Kind.PLACE, "The simulated SM-DS.", "127.0.0.1:8445"),
+    Key("card", Kind.PLACE, "FPA: the device at the line, for a reader of `sgprobe card`'s TCP.",
+        "127.0.0.1:35964"),
+    Key("vpcd", Kind.PLACE, "FPA: where vpcd listens, into whose slot the device is put.",
+        "127.0.0.1:35963"),
 )  # fmt: skip
 
 NAMES = (

@@ -103,6 +103,28 @@ def test_a_card_that_is_not_there_or_goes_away() -> None:
     run(work())
 
 
+def test_a_device_that_is_taken_away_ends_the_connection_until_a_reset() -> None:
+    async def work() -> None:
+        away = [True]
+
+        def apdu(command: bytes) -> bytes:
+            if away[0]:
+                raise ReaderGone("no device")
+            return command + b"\x90\x00"
+
+        async with CardServer(ServedCard(apdu, lambda: b"", b"\x3b\x00")) as server:
+            reader = TcpReader(server.address)
+            for _ in range(2):
+                with pytest.raises(ReaderGone, match="closed the connection"):
+                    await reader.transmit(b"\x80\x01")
+            away[0] = False
+            await reader.reset()
+            assert await reader.transmit(b"\x80\x01") == b"\x80\x01\x90\x00"
+            await reader.close()
+
+    run(work())
+
+
 @pytest.mark.parametrize(
     ("said", "text"),
     [
