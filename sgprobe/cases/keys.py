@@ -213,6 +213,9 @@ DAMAGE: dict[str, str] = {
     "wrapped-in": "hex",
     "grown-to": "number",
     "nested": "number",
+    # of JSON: the text of a member in place of its own, and members written behind it
+    "text": "text",
+    "beside": "members",
     "sign-with": "key",
 }
 
@@ -225,6 +228,8 @@ STATES: dict[str, str] = {
     "retrieve-https, `fqdn: none` leaves the eimId to be the name",
     "euicc.notifications": "the notifications that wait, each with seqNumber; an empty list "
     "removes them, and the results of packages",
+    "euicc.one-time-keys": "the keys of downloads that a retry may use again; an empty list "
+    "forgets them",
     "euicc.rat": "the Rules Authorisation Table; an empty list permits nothing",
     "euicc.memory": "how many octets are free, how many eIMs, results, notifications and octets of "
     "lists, of a package, of a result or of an address for immediate enabling it takes",
@@ -240,6 +245,8 @@ STATES: dict[str, str] = {
     "bench.vectors": "how often the bench's own ML-KEM and ML-DSA disagree with the vectors of "
     "others; a case does not apply where these are not at hand",
     "eim.queue": "what became of the order that the case queued last",
+    "eim.configuration": "what the eIM hands out for devices that are to know it; `differs` says "
+    "where its EimConfigurationData is not as its ICS says: nothing, or what",
     "smdp.order": "what became of the order for a profile that came last",
     "smds.events": "the registered events",
     "smdpf.profiles": "profiles that are prepared",

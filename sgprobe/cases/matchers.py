@@ -169,6 +169,14 @@ FORMS = (
         references="actor",
     ),
     Form(
+        "declared",
+        "<as declared>",
+        "what a product announces of itself agrees with its ICS: IpaCapabilities, EUICCInfo2 or "
+        "EimConfigurationData",
+        r"as declared",
+        (asn1.Sequence,),
+    ),
+    Form(
         "lower",
         "<lower than 1.2>",
         "a lower number or version",

@@ -201,6 +201,7 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
         "fallbackAllowed": ("yes", "no"), "emergency": ("yes", "no"),
         "class": ("test", "provisioning", "operational"), "rules": ("none", "ppr1", "ppr2"),
         "notify": ()},
+    "euicc.one-time-keys": {},
     "euicc.rat": {"pprIds": (), "allowedOperators": ()},
     "euicc.memory": {"free": (), "eims": (), "results": (), "notifications": (), "crls": (),
                      "result": (), "package": (), "immediate": ()},

@@ -29,6 +29,8 @@ _HOLDS: dict[Is, tuple[type, ...]] = {
     Is.CERTIFICATE: (asn1.Leaf, asn1.Octets),
     Is.LIST: (asn1.ListOf,),
 }
+# what a product announces of itself, and its ICS declares
+ANNOUNCED = ("IpaCapabilities", "EUICCInfo2", "EimConfigurationData")
 # what stands for a field without a type: of HTTP, of a state, of a trace
 UNTYPED = asn1.Type((), asn1.Open(), "any value")
 
@@ -242,7 +244,21 @@ def _bind(parsed: Parsed, node: Scalar, type_: asn1.Type, context: Surroundings)
         names = (parsed.value,)
     if form.word == "signature":
         names = parsed.texts
+    elif form.word == "declared":
+        announced = _announced(type_, context)
+        if announced is None:
+            context.problems.add(node.source, f"{node.text} does not fit {type_.label}",
+                                 f"these announce something: {', '.join(ANNOUNCED)}")  # fmt: skip
+            return None
+        names = (announced,)
     return Matcher(form.word, node.text, node.source, parsed.low, parsed.high, names, parts, inner)
+
+
+def _announced(type_: asn1.Type, context: Surroundings) -> str | None:
+    """Return the name of a type that announces something; a whole message tells only its shape."""
+    shape, types = context.schema.shape(type_), context.schema.types
+    known = (name for name in ANNOUNCED if name in types)
+    return next((name for name in known if context.schema.shape(types[name]) == shape), None)
 
 
 def _argument(

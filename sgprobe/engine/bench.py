@@ -50,6 +50,8 @@ class Ready:
     deviation: dict[str, str] | None = None
     # the reference that plays the role, where it is not the first one
     model: Model | None = None
+    # what conditions see, which is also what the product's words are compared with
+    answers: Mapping[str, bool | str] = field(default_factory=dict)
 
 
 class Bench:
@@ -139,10 +141,10 @@ class Bench:
     ) -> Ready:
         facts = facts_of(plan, suite, strict=self.choice.strict)
         ident = _told_apart(plan.id, told)
-        ready = Ready(plan, ident, facts, deviation=self._deviation(plan))
+        answers = self.answers(suite, plan, sample)
+        ready = Ready(plan, ident, facts, deviation=self._deviation(plan), answers=answers)
         if plan.applies is None:
             return ready
-        answers = self.answers(suite, plan, sample)
         outcome = ics.evaluate(plan.applies, answers)
         if outcome.value is False:
             return replace(ready, verdict=Verdict.NOT_APPLICABLE, reason=_why_not(plan, answers))
@@ -205,7 +207,7 @@ class Bench:
         for event in case_text(plan.case):
             emit(event)
         item = Item(plan, suite, ready.facts, self.choice.options, emit, ready.id,
-                    ready.deviation, ready.model)  # fmt: skip
+                    ready.deviation, ready.model, ready.answers)  # fmt: skip
         if ready.verdict is not None:
             return item.skip(ready.verdict, ready.reason)
         return item.run()

@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,7 @@ class Item:
         name: str = "",
         deviation: dict[str, str] | None = None,
         model: Model | None = None,
+        answers: Mapping[str, bool | str] | None = None,
     ) -> None:
         self.plan = plan
         self.suite = suite
@@ -126,6 +127,7 @@ class Item:
         self.deviation = deviation
         # the reference under test, where it is not the first one of its role
         self.model = model
+        self.told_of_itself = answers or {}
         self.facts = facts
         self.options = options
         self.emit = emit
@@ -223,6 +225,7 @@ class Item:
             self.options.ixit,
             injects(compiled),
             tokenless(compiled),
+            self.told_of_itself,
             fields_of(self.model) if self.model is not None else {},
         )
         talk = Talk(setting, compiled.peers, self._on_heard)

@@ -29,6 +29,7 @@ from sgprobe.host.world import ICCID_A, ICCID_B, World
 from sgprobe.peers.euicc.records import Eim
 from sgprobe.product.announced import differences
 from sgprobe.peers.profiles.library import subscription
+from sgprobe.product.announced import differences
 
 _UNKNOWN_ICCID = "8949000000000000997"
 _EVENTS = {"event.id": 1, "event.other-id": 2}
@@ -76,6 +77,7 @@ class Known:
         names.spare_keys = {name: partial(self._key, name) for name in key_names()}
         names.spare_keys["keys.eim-next"] = lambda: derive_key("case", "eim-next", own.curve)
         names.token = self.token_of
+        names.differs = self.differs
         suite = self.setting.suite
         for name in suite.packages if suite is not None else ():
             names.lazy[f"packages.{name}"] = partial(self._package, name)
@@ -123,6 +125,12 @@ class Known:
     def _moment(self) -> str:
         """Return what no earlier run has used: the store of a product lives on."""
         return f"-{int(self.world.clock.now() * 1000):X}" if self.foreign is not None else ""
+
+    def differs(self, type_: str, value: Value) -> list[str]:
+        """Return where what the product announces differs from its ICS."""
+        setting = self.setting
+        told = {name: str(one) for name, one in setting.ixit.items()}
+        return differences(type_, value, setting.answers, told, self.iot.version)
 
     # --- of the test PKI, perhaps faulty ---
 

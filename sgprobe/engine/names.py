@@ -54,6 +54,8 @@ class Names:
     families: dict[str, Callable[[str], Value]] = field(default_factory=dict)
     # keys that few cases need, made when they are asked for
     spare_keys: dict[str, Callable[[], Key]] = field(default_factory=dict)
+    # where what a product announces differs from its ICS, by the type that announces it
+    differs: Callable[[str, Value], list[str]] = lambda type_, value: []
     # the association token of an eIM, by its eimId
     token: Callable[[str], int | None] = lambda eim_id: None
     # the message that is being judged
@@ -108,8 +110,11 @@ class Names:
     # --- matchers that need more than the value ---
 
     def judge(self, matcher: t.Matcher, value: Value, path: str) -> Judgement:
-        """Judge `signature`, `certificate`, `built` and `seen`; raises Unresolved."""
+        """Judge what needs keys, history or the ICS; raises Unresolved."""
         match matcher.word:
+            case "declared":
+                found = self.differs(matcher.names[0], value)
+                return Judgement(not found, "; ".join(found))
             case "signature":
                 return self._signature(matcher, path)
             case "certificate":

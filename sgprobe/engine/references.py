@@ -9,13 +9,14 @@ from typing import Any
 from dissectors.asn1.model import Value
 from dissectors.spec.identity import iccid_octets, iccid_text
 from sgprobe.cases.match import Unresolved
-from sgprobe.engine import euicc_state
+from sgprobe.engine import euicc_state, exported
 from sgprobe.engine.end import HeardWorld
 from sgprobe.engine.outcome import Declined
 from sgprobe.peers.effects import CardFailure, LinkFailure, Procedure
 from sgprobe.peers.eim.forms import OrderError, from_members
 from sgprobe.peers.eim.operations import Operation
 from sgprobe.peers.eim.server import Eim as EimServer
+from sgprobe.peers.eim.shown import association
 from sgprobe.peers.euicc.records import Eim
 from sgprobe.peers.ipa.ipa import Ipa
 from sgprobe.peers.smdp.orders import EARLY, OPEN, PPK, State
@@ -218,6 +219,8 @@ class References:
                 last = self.world.eim.outcome(self.orders[-1])
                 state = _order_state(str(last.state))
                 return [{"eid": last.eid, "order": last.id, "state": state}]
+            case exported.PART:
+                return [association(self.world.eim.setup)]
             case "smdp.order":
                 found = self.world.smdp.state(self.iccid)
                 if found is None:

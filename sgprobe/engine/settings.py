@@ -66,6 +66,8 @@ class Setting:
     injects: bool = False
     # the eUICC has no token for the eIM
     tokenless: bool = False
+    # the ICS of the product, or of the reference that stands for it
+    answers: Mapping[str, bool | str] = field(default_factory=dict)
     # fields of the configuration of the reference under test
     model: dict[str, Any] = field(default_factory=dict)
 

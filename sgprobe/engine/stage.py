@@ -12,6 +12,7 @@ from sgprobe.cases.planned import Impairment
 from sgprobe.cases.variants import Variant
 from sgprobe.crypto import identities
 from sgprobe.crypto.keys import spki
+from sgprobe.engine import exported
 from sgprobe.engine.card_says import CardSays
 from sgprobe.engine.corner import Corner, corner_of
 from sgprobe.engine.corners import corners_of
@@ -314,8 +315,12 @@ class Stage:
             return await corner.read(part)
         if self._is_foreign(part):
             assert self.foreign is not None
-            return await self.foreign.read(part)
-        return self.references.read(part)
+            rows = await self.foreign.read(part)
+        else:
+            rows = self.references.read(part)
+        if part == exported.PART:
+            return exported.rows(rows[0]["add-initial-eim"], self.iot.version, self.known.differs)
+        return rows
 
     async def bring(self, part: str, rows: list[dict[str, Value]]) -> None:
         """Bring a state about."""

@@ -27,6 +27,7 @@ from sgprobe.peers.effects import Say
 from sgprobe.peers.eim.config import setup as eim_setup
 from sgprobe.peers.eim.server import Eim
 from sgprobe.peers.es9.party import smdp_party, smds_party
+from sgprobe.peers.ipa.config import RETRIEVE_COAPS, RETRIEVE_HTTPS
 from sgprobe.peers.smdp.server import Setup as SmdpSetup
 from sgprobe.peers.smdp.server import SmDp
 from sgprobe.peers.smds.server import Setup as SmdsSetup
@@ -118,7 +119,8 @@ class Stand:
     def _make(self) -> tuple[str, Handler, Handler]:
         plan, off = self.plan, self.plan.off
         if plan.role == "eim":
-            setup = eim_setup(self.pki, plan.curve, version=plan.version, off=off)
+            ways = {RETRIEVE_HTTPS} | ({RETRIEVE_COAPS} if plan.coaps else set())
+            setup = eim_setup(self.pki, plan.curve, version=plan.version, protocols=ways, off=off)
             eim = Eim(setup, self.store, os.urandom)
             self._enrol(eim)
             conductor = Conductor(self.directory, self.clock, say=plan.say)

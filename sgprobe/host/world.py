@@ -143,7 +143,9 @@ class World:
                          self._bytes("smdp"))  # fmt: skip
         self.smds = SmDs(SmdsSetup(smds_party(own), off=_of(off, "SMDS.")), MemoryStore(),
                          self._bytes("smds"))  # fmt: skip
-        made = eim_setup(self.pki, curve, version=self.plan.version, off=_of(off, "EIM."))
+        ways = {*_RETRIEVAL.values(), *_INJECTION.values()}
+        made = eim_setup(self.pki, curve, version=self.plan.version, protocols=ways,
+                         off=_of(off, "EIM."))  # fmt: skip
         self.eim_setup = replace(made, **self._model(EIM))
         self.eim = Eim(self.eim_setup, MemoryStore(), self._bytes("eim"))
 
@@ -168,8 +170,7 @@ class World:
         self.card = Card(self.euicc)
         # where an IPA can do both, SGP.32 v1.0.1 has no field by which an eIM asks for one
         features = frozenset({INDIRECT}) if self.plan.indirect else frozenset({DIRECT, INDIRECT})
-        binding = self.plan.binding
-        ways = frozenset({_RETRIEVAL[binding], _INJECTION[binding]})
+        ways = frozenset({*_RETRIEVAL.values(), *_INJECTION.values()})
         off = _of(self.plan.off, "IPA.") | _of(self.plan.off, "LPA.")
         config = IpaConfig(self.plan.version, features=features, protocols=ways, off=off)
         self.ipa = Ipa(

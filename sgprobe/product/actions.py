@@ -92,6 +92,14 @@ VERBS: dict[str, Verb] = {
         },
         ("state",),
     ),
+    "export": Verb(
+        "Hand out what others have to know of the product.",
+        "{rest: {get: /association, take: {add-initial-eim: body.octets}}}",
+        {"configuration": "eIM: its EimConfigurationData, as devices are given it"},
+        {},
+        {"add-initial-eim": "AddInitialEimRequest (BF57), in hex"},
+        ("add-initial-eim",),
+    ),
     "cancel": Verb(
         "Take an order back.",
         "{rest: {delete: /orders, path: [$order]}}",
@@ -182,7 +190,11 @@ _TRIGGERS = {
 }
 # a state that a case brings about, and one that it compares
 _STATES = {"smdp.order": ("order", "profile"), "smds.events": ("order", "event")}
-_OUTCOMES = {"eim.queue": ("outcome", "order"), "smdp.order": ("outcome", "profile")}
+_OUTCOMES = {
+    "eim.queue": ("outcome", "order"),
+    "eim.configuration": ("export", "configuration"),
+    "smdp.order": ("outcome", "profile"),
+}
 # members of the order itself, not of its operations
 _OF_ORDER = ("eid", "expires-in")
 # members that are numbers

@@ -106,6 +106,28 @@ def compare(
     return [*rules(with_answers, facts), *_tls(with_answers, facts)]
 
 
+# where Facts keep what a product says in a type, and who says it
+_TYPES = {
+    "IpaCapabilities": ("ipa", "ipa_capabilities"),
+    "EUICCInfo2": ("euicc", "euicc_info2"),
+    "EimConfigurationData": ("eim", "eim_configuration"),
+}
+
+
+def differences(
+    type_: str,
+    value: Value,
+    answers: Mapping[str, bool | str],
+    ixit: Mapping[str, str],
+    version: str,
+) -> list[str]:
+    """Return where a value of a type that announces something differs from an ICS."""
+    role, member = _TYPES[type_]
+    facts = Facts(version=version, **{member: value})
+    return [f"{one.name}: the ICS says {one.declared}; {one.text}"
+            for one in compare(role, facts, answers, ixit)]  # fmt: skip
+
+
 def places(bits: Value) -> frozenset[int]:
     """Return the bits of a BIT STRING that are set."""
     octets = bytes.fromhex(bits["value"])

@@ -26,6 +26,7 @@ from sgprobe.product.announced import (
     SMDP,
     Facts,
     compare,
+    differences,
     places,
 )
 from sgprobe.product.answers import values_of
@@ -173,3 +174,14 @@ def test_bits() -> None:
     assert places({"value": "0480", "length": 9}) == {5, 8}
     assert places({"value": "ff", "length": 3}) == {0, 1, 2}
     assert places({"value": "", "length": 9}) == set()
+
+
+def test_a_type_that_announces_is_compared_by_its_name(references) -> None:
+    told = info2()
+    assert differences("EUICCInfo2", told, references["euicc"], {}, "1.2") == []
+    less = {**told, "iotSpecificInfo": {"iotVersion": told["iotSpecificInfo"]["iotVersion"]}}
+    assert differences("EUICCInfo2", less, references["euicc"], {}, "1.2") == [
+        "EU_ECALL: the ICS says yes; ecallSupported: no",
+        "EU_FALLBACK: the ICS says yes; fallbackSupported: no",
+    ]
+    assert differences("EUICCInfo2", less, {}, {}, "1.2") == []

@@ -63,6 +63,8 @@ class Setup:
     rsp_binding: str = JSON
     # whether packages carry a transaction id
     transaction_ids: bool = True
+    # how it is reached: bits of EimSupportedProtocol
+    protocols: frozenset[int] = frozenset({0})
     # JSON as well as ASN.1 on ESipa
     json: bool = True
     limits: Limits = Limits()
@@ -82,6 +84,7 @@ def setup(
     rsp_version: str = "2.5",
     rsp_binding: str = JSON,
     transaction_ids: bool = True,
+    protocols: Iterable[int] = (0,),
     limits: Limits | None = None,
     off: Iterable[str] = (),
 ) -> Setup:
@@ -96,6 +99,7 @@ def setup(
         rsp_version=rsp_version,
         rsp_binding=rsp_binding,
         transaction_ids=transaction_ids,
+        protocols=frozenset(protocols),
         limits=limits or Limits(),
         off=frozenset(off),
     )
@@ -109,18 +113,19 @@ def association(
     token: bool = False,
     indirect: bool = False,
     key: str = DEFAULT_KEY,
-    protocols: Iterable[int] = (0,),
+    protocols: Iterable[int] | None = None,
 ) -> Value:
     """Return the EimConfigurationData by which an eUICC comes to know this eIM.
 
-    With `token` it asks for an association token. `protocols` are bits of EimSupportedProtocol.
+    With `token` it asks for an association token. `protocols` are bits of EimSupportedProtocol,
+    where not all are for this eUICC by which the eIM is reached.
     """
     told: dict[str, Value] = {
         "eimId": made.eim_id,
         "eimFqdn": fqdn or made.eim_id,
         "eimIdType": "eimIdTypeFqdn",
         "eimPublicKeyData": {"eimPublicKey": keys.spki(made.signer(key)).hex()},
-        "eimSupportedProtocol": bit_string(protocols),
+        "eimSupportedProtocol": bit_string(_ways(made) if protocols is None else protocols),
     }
     if counter is not None:
         told["counterValue"] = counter
@@ -130,3 +135,8 @@ def association(
     if indirect and made.version != "1.0.1":
         told["indirectProfileDownload"] = None
     return told
+
+
+def _ways(made: Setup) -> frozenset[int]:
+    # HTTPS alone is what an eIM says that tells nothing of the others
+    return frozenset({0}) if "EIM.PROTOCOLS-TOLD" in made.off else made.protocols
