@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -185,14 +186,27 @@ class HttpClientSide:
         self._authority = authority
         self._head: h11.Response | None = None
         self._body = bytearray()
+        # a request had another length than it announced: nobody knows where the next one begins
+        self._torn = False
 
     @property
     def reusable(self) -> bool:
         """Say whether the connection can carry another request."""
-        return self._http.our_state is h11.IDLE and self._http.their_state is h11.IDLE
+        idle = self._http.our_state is h11.IDLE and self._http.their_state is h11.IDLE
+        return idle and not self._torn
 
     def ask(self, request: Request) -> bytes:
-        """Return the bytes of a request."""
+        """Return the bytes of a request; a content-length of its own may be wrong."""
+        length = f"content-length: {len(request.body)}".encode()
+        told = request.header("content-length")
+        if told is not None:
+            left = tuple(pair for pair in request.headers if pair[0].lower() != "content-length")
+            out = self._written(replace(request, headers=left))
+            self._torn = told != str(len(request.body))
+            return out.replace(length, f"content-length: {told}".encode("latin-1"), 1)
+        return self._written(request)
+
+    def _written(self, request: Request) -> bytes:
         headers = [("host", self._authority), ("content-length", str(len(request.body)))]
         if request.body and request.media:
             headers.append(("content-type", request.media))

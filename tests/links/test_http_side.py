@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import h11
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from links_kit import NOTHING, POLL
@@ -53,6 +54,20 @@ def test_a_request_in_chunks_has_no_length() -> None:
     assert data.endswith(b"3\r\nabc\r\n0\r\n\r\n")
     ((_, got),) = HttpServerSide().receive(data)
     assert got.body == b"abc"
+
+
+@pytest.mark.parametrize(("told", "broken"), [("3", False), ("2", True), ("4", False)])
+def test_a_request_may_announce_another_length_than_it_has(told: str, broken: bool) -> None:
+    client, server = HttpClientSide("x"), HttpServerSide()
+    data = client.ask(Request("/a", "text/plain", b"abc", (("Content-Length", told),)))
+    assert data.lower().count(b"content-length: " + told.encode()) == 1
+    assert data.endswith(b"\r\n\r\nabc")
+    got = server.receive(data)
+    assert [one.body for _, one in got] == ([] if told == "4" else [b"abc"[: int(told)]])
+    if got:
+        client.receive(server.answer(got[0][0], NOTHING))
+        # where the next request begins, the server could not know
+        assert client.reusable is not broken
 
 
 def test_the_query_is_no_part_of_the_path() -> None:
