@@ -163,6 +163,8 @@ def _wrong_argument(takes: str, text: str, node: Node | None, context: Context) 
         digits = text.removeprefix("-") if takes != "number" else text
         good = digits.isascii() and digits.isdigit() and len(digits) < 10
         return "" if good else f", not {shown(text)}"
+    if takes in ("text", "members"):
+        return ""
     if takes == "hex":
         try:
             bytes.fromhex(text)

@@ -15,6 +15,8 @@ from dissectors.spec.json_members import MEMBERS
 from sgprobe.cases.planned import Damage, Path
 
 Change = Callable[[bytes], bytes]
+# stands for a member while its body is written
+_MARK = "\0mark\0"
 
 
 class DamageError(ValueError):
@@ -158,6 +160,9 @@ def _whole(body: bytes, damage: Damage) -> bytes:
 
 def _damage_json(body: bytes, spec: Spec, path: Path, damage: Damage) -> bytes:
     if not path:
+        if damage.word == "nested":
+            levels = int(damage.argument)
+            return b"[" * levels + body + b"]" * levels
         return _whole(body, damage)
     members = json.loads(body)
     if not isinstance(members, dict):
@@ -175,11 +180,24 @@ def _damage_json(body: bytes, spec: Spec, path: Path, damage: Damage) -> bytes:
     member = name if isinstance(name, str) else member
     if damage.word == "remove" and not names:
         del holder[name]
+    elif damage.word == "text" and not names:
+        holder[name] = damage.argument
+    elif damage.word == "beside" and not names:
+        return _beside(members, holder, name, damage.argument)
     elif damage.word == "twice" and isinstance(holder, list) and not names:
         holder.insert(int(name), holder[int(name)])
     else:
         holder[name] = _damaged_member(member, holder[name], spec, tuple(names), damage)
     return json.dumps(members, separators=(",", ":")).encode()
+
+
+def _beside(members: dict[str, Any], holder: Any, name: Any, more: str) -> bytes:
+    """Return a body with members, as they are written, behind one of its own."""
+    value = holder[name]
+    holder[name] = _MARK
+    written = json.dumps(members, separators=(",", ":"))
+    behind = f"{json.dumps(value, separators=(',', ':'))},{more}"
+    return written.replace(json.dumps(_MARK), behind, 1).encode()
 
 
 def _inside(holder: Any, name: Any) -> Any:
@@ -199,6 +217,8 @@ def _damaged_member(name: str, text: object, spec: Spec, path: Path, damage: Dam
     if member is None:
         # plain text: hex digits where it is a number of octets, else its characters
         written = str(text)
+        if damage.word == "grown-to":
+            return written.ljust(int(damage.argument), "7")
         octets = _hex(written)
         if octets is not None:
             return _whole(octets, damage).hex().upper()

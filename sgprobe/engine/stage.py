@@ -350,13 +350,18 @@ class Stage:
         """Have what the product asks servers pass through a planted fault."""
         self._change = change
 
-    async def ask(self, url: str, request: Request) -> Response:
-        """Ask a server; a party of the factory flow with its own certificate."""
+    async def ask(self, url: str, request: Request, sender: str = "") -> Response:
+        """Ask a server; a party of the factory flow with its own certificate.
+
+        An eIM has connections of its own.
+        """
         if self.factory is not None:
             self.factory.network.disguise = lambda spoken: DisguisedDirectory(spoken, change)
         if self.factory is not None and isinstance(request, PartyRequest):
             return await self.factory.ask(request.party, request)
-        return await self.world.directory.ask(url, request)
+        world = self.world
+        directory = world.eim_directory if sender == "eim" else world.directory
+        return await directory.ask(url, request)
 
     async def _relay(self, request: Request) -> Request:
         """Remember what the simulated eIM asks others: it is not the product that asks."""

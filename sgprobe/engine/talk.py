@@ -204,7 +204,7 @@ class Talk:
         if self.stage.factory is not None:
             self.stage.factory.says.sent(planned.message, asked)
         try:
-            answer = await self.stage.ask(url, asked)
+            answer = await self.stage.ask(url, asked, sender)
             while is_under_way(function, answer):
                 await self.stage.world.clock.sleep(POLL)
                 answer = await self.stage.ask(url, asked)

@@ -24,6 +24,23 @@ def _damaged(word: str, argument: str = "", at: str = "rPLMN") -> str:
 
 
 @pytest.mark.parametrize(
+    ("at", "word", "argument", "wanted"),
+    [
+        ("transactionId", "text", "../\"x", '{"transactionId":"../\\"x","smdpAddress":"a.b"}'),
+        ("smdpAddress", "beside", '"smdpAddress":[1]',
+         '{"transactionId":"00FF","smdpAddress":"a.b","smdpAddress":[1]}'),
+        ("transactionId", "grown-to", "6", '{"transactionId":"00FF77","smdpAddress":"a.b"}'),
+        ("", "nested", "2", '[[{"transactionId":"00FF","smdpAddress":"a.b"}]]'),
+    ],
+)  # fmt: skip
+def test_damage_of_what_is_written_in_json(at: str, word: str, argument: str, wanted: str) -> None:
+    body = b'{"transactionId":"00FF","smdpAddress":"a.b"}'
+    made = damage_body(body, "", parse_spec("SGP.22@2.5"), (at,) if at else (),
+                       Damage(word, argument), is_json=True)  # fmt: skip
+    assert made.decode() == wanted
+
+
+@pytest.mark.parametrize(
     ("word", "argument", "wanted"),
     [
         ("followed-by", "9F7F0101", "BF4F1B5A10…820362F2109F7F0101"),

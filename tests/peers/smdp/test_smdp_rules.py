@@ -326,7 +326,9 @@ def _(world):
     order = world.server.order("small")
     world.card.load(world.bound(order.matching_id).bound.package)
     other = {"transactionId": "00" * 16}
-    world.notify(world.card.installation_result(world.address, change=lambda one: one.update(other)))
+    world.notify(
+        world.card.installation_result(world.address, change=lambda one: one.update(other))
+    )
     return noted(world)
 
 
