@@ -15,6 +15,8 @@ from dissectors.spec.identity import iccid_octets
 from dissectors.trace.json_functions import parse
 from sgprobe.cases import planned as p
 from sgprobe.cases.match import Unresolved
+from sgprobe.crypto.crl import read_crl
+from sgprobe.crypto.errors import CertificateError
 from sgprobe.crypto.ifpp_issue import binder
 from sgprobe.crypto.pki import CertificateSet
 from sgprobe.engine.compose import binding_fields
@@ -364,11 +366,11 @@ class FactoryBench(Corner):
 
     async def _revoke(self, given: Given) -> dict[str, Value]:
         _only("smdpf.revocation-list", given, "crl")
-        name = str(given.get("crl", "ci"))
+        own = self.floor.certificates.source.crl("ci").hex()
         try:
-            crl = self.floor.certificates.crl(name)
-        except KeyError:
-            raise Unresolved(f"there is no revocation list {name}") from None
+            crl = read_crl(bytes.fromhex(str(given.get("crl", own))))
+        except (CertificateError, ValueError) as error:
+            raise Unresolved(f"this is no revocation list: {error}") from None
         self._own("smdpf.revocation-list").revoke((crl,))
         return {}
 

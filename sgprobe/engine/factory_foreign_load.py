@@ -25,7 +25,7 @@ def foreign_package(
 ) -> Contents:
     """Return a package of another SM-DPf for the last one-time key of an eUICC."""
     public = chip.made.one_time_keys[-1].public
-    iccid, kind = make_iccid(_FIRST + chip.number), PROFILE_TYPES["small"]
+    iccid, kind = make_iccid(_FIRST + chip.number % 1_000_000), PROFILE_TYPES["small"]
     content = ifpp.Content(
         iccid_octets(iccid),
         store_metadata(_RSP, iccid, kind, _ADDRESS),

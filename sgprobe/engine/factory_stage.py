@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,14 @@ def factory_of(
             handle,
             frozenset(name for name in setting.off if name.startswith("SMDPF.")),
             _server(foreign) if foreign is not None else None,
+            msp_name=foreign.name(MSP, "") if foreign is not None else "",
             msp_place=world.plan.places.get(MSP, ("127.0.0.1", 0)),
         )
 
     seed = f"{setting.seed}" if foreign is None else f"{setting.seed} {world.clock.now()}"
-    floor = Floor(world.set, world.clock, history, names.octets, seed)
+    # the store of a product lives on: no call of an item has the identifier of an earlier one
+    octets = names.octets if foreign is None else os.urandom
+    floor = Floor(world.set, world.clock, history, octets, seed)
     bench = FactoryBench(floor, network)
     names.lazy |= bench.called()
     names.families |= bench.families()

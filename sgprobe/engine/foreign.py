@@ -29,6 +29,7 @@ _ENDPOINTS = {
     ("eim", "coaps"): "esipa-coap",
     ("smdp", "https"): "es9plus",
     ("smds", "https"): "es11",
+    ("smdpf", "https"): "ifpp",
 }
 # keys of the product file, by the names that cases use
 _KEYS = {

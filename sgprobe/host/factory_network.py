@@ -69,6 +69,8 @@ class Network:
     # certificates of parties in place of those of the test PKI
     identities: Callable[[str], Identity | None] = lambda party: None
     msp_place: Address = ("127.0.0.1", 0)
+    # how a product of others calls the MSP; by its address where there is no name
+    msp_name: str = ""
 
 
 class FactoryNetwork:
@@ -110,7 +112,8 @@ class FactoryNetwork:
         """The address at which the MSP is told of results."""
         if self.plan.server is None or self._msp_address is None:
             return f"{HTTPS}://{PARTIES['msp']}{MSP_PATH}"
-        return url(HTTPS, self._msp_address) + MSP_PATH
+        name, address = self.plan.msp_name, self._msp_address
+        return (f"{HTTPS}://{name}:{address[1]}" if name else url(HTTPS, address)) + MSP_PATH
 
     def listeners(self) -> dict[str, str]:
         """Return the role at each address that captures show."""
@@ -143,8 +146,9 @@ class FactoryNetwork:
         plan, ci = self.plan, (self.plan.certificates.ci.der,)
         # a product of others tells the MSP over a connection that is not on our tape
         tape = plan.tape if self.smdpf is None else None
+        shown = client_identity(plan.certificates, plan.msp_name or PARTIES["msp"])
         self._msp_address = await self._listen(
-            "msp", prompt(self.msp, plan.clock), self._identity("msp"), ci, plan.msp_place, tape
+            "msp", prompt(self.msp, plan.clock), shown, ci, plan.msp_place, tape
         )
         if self.smdpf is None:
             assert plan.server is not None

@@ -89,6 +89,8 @@ LISTEN = (
     Key("eim-coap", Kind.PLACE, "The simulated eIM, over CoAP.", "127.0.0.1:5684"),
     Key("smdp", Kind.PLACE, "The simulated SM-DP+.", "127.0.0.1:8444"),
     Key("smds", Kind.PLACE, "The simulated SM-DS.", "127.0.0.1:8445"),
+    Key("msp", Kind.PLACE, "SM-DPf: the simulated MSP, which is told of results.",
+        "127.0.0.1:8446"),
     Key("card", Kind.PLACE, "FPA: the device at the line, for a reader of `sgprobe card`'s TCP.",
         "127.0.0.1:35964"),
     Key("vpcd", Kind.PLACE, "FPA: where vpcd listens, into whose slot the device is put.",
@@ -100,6 +102,9 @@ NAMES = (
     Key("smdp", Kind.NAME, "The name of the SM-DP+.", "testsmdpplus1.example.com"),
     Key("smds", Kind.NAME, "The name of the SM-DS.", "testrootsmds.example.com"),
     Key("ipa", Kind.NAME, "The name of an IPA that listens.", "ipa.example.com"),
+    Key("smdpf", Kind.NAME, "The name of the SM-DPf.", "smdpf.example.com"),
+    Key("msp", Kind.NAME, "SM-DPf: the name by which it reaches the simulated MSP.",
+        "msp.example.com"),
 )  # fmt: skip
 
 IDENTITY = (
