@@ -133,7 +133,8 @@ class Associations:
         call = self._calls.get(address)
         if call is None:
             tell_time(self._context, self._settings)
-            session = DtlsSession(self._context, False, address, self._mtu, self._name, self._judge)
+            named = self._name if self._settings.sni else ""
+            session = DtlsSession(self._context, False, address, self._mtu, named, self._judge)
             call = _Call(session, self._now() + self._bounds.patience)
             self._calls[address] = call
             session.receive(b"")

@@ -143,7 +143,7 @@ class HttpsClient:
         if self._context is None or self._settings is None:
             return None
         tell_time(self._context, self._settings)
-        return TlsSession(self._context, False, sni)
+        return TlsSession(self._context, False, sni if self._settings.sni else "")
 
     def make_pipe(self, connection: _Connection) -> Pipe:
         """Return the pipe of a new connection."""

@@ -63,6 +63,7 @@ class TlsSettings:
     alpn: tuple[bytes, ...] = (b"http/1.1",)
     crls: tuple[bytes, ...] = ()  # with any, the leaf must be covered and not revoked
     staple: bytes = b""  # server: the OCSP answer to staple
+    sni: bool = True  # client: name the server in the handshake
     require_staple: bool = False  # client: refuse a server that staples nothing
     check_staple: StapleCheck | None = None  # client: judges what is stapled
     at: Callable[[], float] | None = None  # epoch seconds at which chains have to hold

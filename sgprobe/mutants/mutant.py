@@ -27,7 +27,7 @@ from sgprobe.yamltable import entries, mapping_of, only, text, texts
 
 FOLDER = "mutants"
 _KEYS = ("text", "role", "off", "says", "tls", "serves", "coap", "caught-by")
-_TLS = ("verify", "ciphers", "groups", "signatures", "highest", "overlooks")
+_TLS = ("verify", "ciphers", "groups", "signatures", "highest", "overlooks", "trust", "sni")
 _SAYS = ("mutate", "fields", "status", "after", "nth", "http")
 _ABSENT = "<absent>"
 WORDS = ("silence", "repeat")
@@ -119,6 +119,10 @@ def _client(node: Node | None, problems: Problems) -> dict[str, Any]:
             made[name] = told[name]
     if told["overlooks"]:
         made[OVERLOOKS] = told["overlooks"]
+    if told["trust"] == "none":
+        made["trust"] = ()
+    if told["sni"] == "no":
+        made["sni"] = False
     if told["highest"] == "1.2":
         made["highest"] = TLS12
     return made
