@@ -298,7 +298,7 @@ TRIGGERS: dict[str, str] = {
     "`key-octets` of the secure channel (in hex) what is to differ",
     "smdpf.compromised": "be told by the EUM that the one-time keys of the last batch, or of "
     "`batch`, are known to others",
-    "smdpf.revocation-list": "take a revocation list: `crl` (ci), as in $crls",
+    "smdpf.revocation-list": "take a revocation list: `crl` ($crls.ci)",
     "smdpf.certificate": "bind with another certificate: of a `party` (dppb, dp2pb), perhaps with "
     "a `fault` such as expired",
     "smdpf.protect": "protect `count` profiles of the last order ahead of binding",

@@ -130,7 +130,8 @@ FORMS = (
     Form(
         "each",
         "<each …>",
-        "a list, every element of which matches",
+        "a list, every element of which matches, or has this value in that member: "
+        "<each state enabled>",
         r"each (?P<inner>.+)",
         (asn1.ListOf,),
     ),
@@ -220,6 +221,10 @@ def is_matcher(text: str) -> bool:
     return text.startswith("<") and text.endswith(">") and len(text) > 2
 
 
+# a path, and a value
+_OF_MEMBER = re.compile(r"[A-Za-z][A-Za-z0-9.\[\]]* \S+")
+
+
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Parsed:
     """Return the matcher that a text in angle brackets is; raises MatcherError."""
@@ -248,7 +253,13 @@ def _parse(text: str, depth: int) -> Parsed:
 def _arguments(form: Form, given: dict[str, str | None], depth: int) -> Parsed:
     inner = given.get("inner")
     if inner is not None:
-        return Parsed(form, inner=_parse(inner, depth + 1))
+        try:
+            return Parsed(form, inner=_parse(inner, depth + 1))
+        except MatcherError:
+            # a member of each element and its value, as in <each state enabled>
+            if form.word != "each" or not _OF_MEMBER.fullmatch(inner):
+                raise
+            return Parsed(form, texts=tuple(inner.split(" ", 1)))
     if given.get("from") is not None:
         low, high = (parse_duration(given[name] or "") for name in ("from", "to"))
         if low is None or high is None or low > high:

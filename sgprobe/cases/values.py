@@ -236,7 +236,7 @@ def _bind(parsed: Parsed, node: Scalar, type_: asn1.Type, context: Surroundings)
         if any(one is None for one in made):
             return None
         parts = tuple(one for one in made if one is not None)
-    elif form.word == "contains":
+    elif form.word == "contains" or (form.word == "each" and parsed.texts):
         inner = _item(parsed.texts, node, type_, context)
         if inner is None:
             return None

@@ -134,6 +134,10 @@ VERBS: dict[str, Verb] = {
             "manage": "eIM: manage an EID again, whose association had ended",
             "inject": "eIM: send what waits to an IPA that listens",
             "bind": "SM-DPf: bind a profile to a one-time key of an eUICC",
+            "compromised": "SM-DPf: be told that the one-time keys of a batch are known to others",
+            "revocation-list": "SM-DPf: take a revocation list",
+            "certificate": "SM-DPf: bind with another certificate",
+            "protect": "SM-DPf: protect profiles of an order ahead of binding",
             "import": "FPA: import the delivery at a path; gives `state`, one of accepted, limited "
             "and refused, and a `reason`",
             "load": "FPA: load the device in the reader, to the end of the line; gives `good`, "
@@ -152,6 +156,10 @@ VERBS: dict[str, Verb] = {
             "scanned": "load: the EID on the label",
             "override": "load: send what is for this EID",
             "final": "report: yes for the last one",
+            "batch": "compromised: the name of the batch of eUICC data",
+            "crl": "revocation-list: the list, DER in hex",
+            "fault": "certificate: what is wrong with it, such as expired; none without",
+            "count": "protect: how many",
             "is": "a state: the rows that it has to have",
         },
     ),

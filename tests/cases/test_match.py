@@ -302,3 +302,13 @@ def test_a_list_is_shown_in_bounded_length() -> None:
 def test_a_value_that_is_not_known_yet_stays_a_name() -> None:
     found = compare(RESULT, "counterValue: <integer greater than $eim.association-token>", {})
     assert found.differences[0].expected == "integer greater than $eim.association-token"
+
+
+@pytest.mark.parametrize(
+    ("states", "good"),
+    [(["enabled", "enabled"], True), (["enabled", "disabled"], False), ([], True)],
+)
+def test_a_member_of_each_element_has_a_value(states: list[str], good: bool) -> None:
+    value = {"profileInfoListOk": [{"profileState": one} for one in states]}
+    text = "profileInfoListOk: <each profileState enabled>"
+    assert compare("ProfileInfoListResponse", text, value).good is good
