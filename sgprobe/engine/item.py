@@ -206,7 +206,25 @@ class Item:
 
     # --- the run ---
 
+    def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Take down what a handler or a task did not handle, and whose fault it is."""
+        error = context.get("exception")
+        text = str(context.get("message", "")).replace("Task exception was never retrieved", "")
+        if error is not None:
+            text = f"{text or 'a task failed'}: {type(error).__name__}: {error}"
+        text = text[:500]
+        options = self.options
+        if options.off or options.says or options.serves or options.coap or options.client:
+            self.tally.warnings.append(f"the reference fails with the fault planted in it: {text}")
+        elif error is None or isinstance(error, OSError):
+            # the other side went away
+            self._note("log", text)
+        else:
+            self._note("internal", "".join(traceback.format_exception(error))[-8000:])
+            self.tally.add(Verdict.ERROR, f"the bench failed: {text}")
+
     async def _run(self) -> None:
+        asyncio.get_running_loop().set_exception_handler(self._unhandled)
         compiled, variant = self.plan.compiled, self.plan.variant
         setting = Setting(
             compiled.role,

@@ -255,3 +255,42 @@ def test_a_skipped_item_has_its_two_events(tmp_path: Path) -> None:
     assert result.verdict is Verdict.NOT_APPLICABLE
     assert "EIM_DTLS_CID" in result.reason
     assert [type(one) for one in told] == [e.CaseText, e.ItemStarted, e.ItemEnded]
+
+
+UNREADABLE = """\
+given:
+  - trigger: eim.queue-package
+    with: {eid: $eid, enable: 8949ABCDEF123456789, may-refuse: yes}
+steps:
+  - ipa -> eim: GetEimPackageRequest
+  - eim -> ipa: GetEimPackageResponse
+"""
+
+
+def test_a_reference_that_fails_with_a_planted_fault_is_told_in_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    result, told = play(tmp_path, UNREADABLE, off=frozenset({"EIM.ORDER-VALUES"}))
+    assert result.verdict is Verdict.FAIL
+    (warning,) = result.warnings
+    assert warning.startswith("the reference fails with the fault planted in it: the handler of")
+    assert "\n" not in warning
+    assert not caplog.records
+    assert "internal" not in [one.kind for one in told if isinstance(one, e.Note)]
+
+
+def test_a_handler_that_fails_by_itself_is_a_fault_of_the_bench(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from sgprobe.peers.eim.server import Eim
+
+    def broken(*_: object) -> None:
+        raise ValueError("some fault of ours")
+
+    monkeypatch.setattr(Eim, "answer", broken)
+    result, told = play(tmp_path, f"steps:\n{GOOD}")
+    assert result.verdict is Verdict.ERROR
+    assert result.reason.startswith("the bench failed: the handler of")
+    assert "some fault of ours" in result.reason
+    assert not caplog.records
+    assert [one.kind for one in told if isinstance(one, e.Note)] == ["internal"]
