@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -35,8 +36,11 @@ class Reference:
     help: str = ""
 
 
+_BENCH = "the bench"
+
+
 def _built_in(name: str, kind: Is, text: str) -> Reference:
-    return Reference(name, kind, "the bench", text)
+    return Reference(name, kind, _BENCH, text)
 
 
 # devices, packages and deliveries at a line, by their numbers
@@ -72,14 +76,14 @@ BUILT_IN: dict[str, Reference] = {one.name: one for one in (
     _built_in("smdp.activation-code", Is.TEXT, "the code of the order that came last"),
     _built_in("smdp.matching-id", Is.TEXT, "the matching id of the order that came last"),
     _built_in("smdp.iccid", Is.OCTETS, "the ICCID of the order that came last"),
-    _built_in("otk.1", Is.OCTETS, "the reference of the eUICC's first one-time key"),
-    _built_in("otk.2", Is.OCTETS, "that of the second one"),
     _built_in("usim.authenticate", Is.OCTETS, "the AUTHENTICATE command of the network of that "
               "profile: a challenge that a new USIM takes once"),
     _built_in("usim.authenticate-forged", Is.OCTETS, "the same with a wrong MAC in AUTN"),
     _built_in("usim.response", Is.OCTETS, "RES, CK and IK of that challenge, as a USIM tells them"),
     _built_in("otk.3", Is.OCTETS, "that of the third one"),
     _built_in("otk.4", Is.OCTETS, "that of the fourth one"),
+    _built_in("otk.1", Is.OCTETS, "the reference of the eUICC's first one-time key"),
+    _built_in("otk.2", Is.OCTETS, "that of the second one"),
     _built_in("smdpf.iccid", Is.OCTETS, "the ICCID of the package that the SM-DPf bound last"),
     _built_in("smdpf.transaction", Is.OCTETS, "the transaction of that package"),
     _built_in("smdpf.oid", Is.ANY, "the OID of the SM-DPf"),
@@ -133,6 +137,15 @@ for _name, _text in crl_names().items():
 
 class Scope:
     """The names that are known at one point of a case; later steps know more."""
+# names with parts, whose parts are known
+_DEVICE = ("eid|key[2-9]?|certificate|one-time-keys|iccid|iccid-octets|package|transaction|result|"
+           "evidence")  # fmt: skip
+_PARTED = {
+    "devices": re.compile(rf"devices\.[1-9][0-9]{{0,3}}(\.({_DEVICE}))?"),
+    "reports": re.compile(r"reports\.[1-9][0-9]{0,3}"),
+}
+
+
 
     __slots__ = ("_known", "used")
 
@@ -158,6 +171,8 @@ class Scope:
                 return None
             known = Reference(name, Is.ANY, whole.source)
             self.used.add(head)
+            if head in _PARTED and whole.source == _BENCH and not _PARTED[head].fullmatch(name):
+                return None
         self.used.add(known.name)
         return known
 
@@ -165,6 +180,9 @@ class Scope:
         """Return what an author may have meant by an unknown name."""
         near = did_you_mean(name, self._known)
         if near:
+        if name.partition(".")[0] == "devices":
+            known = _DEVICE.replace("|", ", ").replace("[2-9]?", ", key2")
+            return f"such as $devices.1.eid; known are {known}"
             return near.replace("'", "'$", 1)
         family = name.partition(".")[0] + "."
         known = sorted(one for one in self._known if one.startswith(family))

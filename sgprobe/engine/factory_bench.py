@@ -35,6 +35,7 @@ from sgprobe.host.factory_network import NOBODY, PARTIES, FactoryNetwork, Networ
 from sgprobe.links.clock import Clock
 from sgprobe.peers.delivery.check import Refused, check_delivery
 from sgprobe.peers.delivery.entry import Contents
+from sgprobe.peers.delivery.files import FilesError
 from sgprobe.peers.fpa.outcome import NO_EID, NO_ICCID, NO_PACKAGE, Code, Outcome
 
 Given = Mapping[str, Any]
@@ -214,7 +215,7 @@ class FactoryBench(Corner):
         party = str(given.get("client", party_of("dm")))
         folder = Path(self._home.name) / "fetched" / f"{len(self.fetched)}"
         found = await fetch(
-            name, folder, lambda request: self.ask(party, request), int(given.get("chunk", 0))
+            name, folder, lambda request: self.ask(party, request), _whole_number(given, "chunk")
         )
         self.fetched.append(found)
         by_eid = {one.eid: one for one in self.chips}
@@ -251,7 +252,7 @@ class FactoryBench(Corner):
                 last.files, [self.floor.certificates.anchor], now, packages=True
             )
             faults = "; ".join(str(one) for one in checked.faults)
-        except Refused as error:
+        except (Refused, FilesError) as error:
             faults = str(error)
         iccids = {one.iccid for one in unique}
         row: dict[str, Value] = {
@@ -291,7 +292,7 @@ class FactoryBench(Corner):
     def _attempt(self, chip: Chip, package: Contents, station: str, given: Given) -> None:
         now = self.floor.clock.now()
         if "memory" in given:
-            chip.short_of_memory(int(given["memory"]))
+            chip.short_of_memory(_whole_number(given, "memory"))
         sent = package
         if str(given.get("damage", "no")) in _YES:
             sent = _damaged(package)
@@ -396,7 +397,7 @@ class FactoryBench(Corner):
         _only("smdpf.protect", given, "order", "count")
         smdpf = self._own("smdpf.protect")
         name = str(given.get("order") or self._told("OrderProfiles", "orderId"))
-        smdpf.protect(name, int(given.get("count", 1)))
+        smdpf.protect(name, _whole_number(given, "count"))
         return {}
 
     async def _restart(self, given: Given) -> dict[str, Value]:
@@ -458,6 +459,14 @@ def _only(action: str, given: Given, *known: str) -> None:
     if unknown := set(given) - set(known):
         names = ", ".join(sorted(map(str, unknown)))
         raise Unresolved(f"{action} knows no {names} ({', '.join(known)})")
+
+
+def _whole_number(given: Given, name: str) -> int:
+    """Return a number that a trigger is given, 0 where it is not."""
+    text = str(given.get(name, "0"))
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise Unresolved(f"{name} is {text[:40]}, no number")
+    return int(text)
 
 
 def _damaged(package: Contents) -> Contents:

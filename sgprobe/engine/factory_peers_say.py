@@ -37,6 +37,8 @@ class FactoryPeersSay:
         function = message.function
         if function.interface == ES9:
             return {"pendingNotification": {"profileInstallationResult": self._result()}}
+        # who has no certificate has a name all the same
+        party = party if party in PARTIES else function.sender
         made = self._members(function.name, party, wanted)
         if not message.json:
             return made["report"]
