@@ -12,7 +12,8 @@ from sgprobe.yamlnode import Items, Node, Scalar
 NAMES = {
     "ipa": "IPA", "eim": "eIM", "smdp": "SM-DP+", "smds": "SM-DS", "euicc": "eUICC",
     "eum": "EUM", "smdpf": "SM-DPf", "fpa": "FPA", "msp": "MSP", "system": "system",
-    "dm": "device maker", "device": "device", "bench": "bench", "operator": "operator", "iut": "IUT",
+    "dm": "device maker", "device": "device", "bench": "bench", "operator": "operator",
+    "iut": "IUT",
 }  # fmt: skip
 _MOST_LINES = 12
 
