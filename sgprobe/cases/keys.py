@@ -191,7 +191,8 @@ REPLY = (
     Key("mutate", Kind.MUTATE, "Damage after encoding and signing.",
         "{euiccPackageRequest.eimSignature: remove}"),
     Key("after", Kind.DURATION, "How long the answer takes.", "3 s"),
-    Key("cut", Kind.NUMBER, "The connection breaks after so many octets of the body.", "500"),
+    Key("cut", Kind.NUMBER, "The connection breaks after so many octets of the body, a load into "
+        "the eUICC after so many segments.", "500"),
 )  # fmt: skip
 REPLY_WORDS = ("silence", "reset")
 

@@ -51,8 +51,9 @@ class CardSide:
     impostor: Impostor
     inbox: Inbox
     tell: Tell
-    # segments of a bound package on their way
+    # segments of a bound package on their way, and how many may still come
     _loading: bytes = field(default=b"")
+    _left: int | None = None
 
     @property
     def _card_spec(self) -> Spec | None:
@@ -100,7 +101,16 @@ class CardSide:
 
     def _load(self, tag: bytes, command: bytes, default: Default) -> bytes:
         """Take one segment of a bound package; the whole is heard once the eUICC has answered."""
-        self._loading = command if tag == _BPP else self._loading + command
+        if tag == _BPP:
+            planned = self.script.answer("euicc", "BoundProfilePackage")
+            self._left = planned.answer.cut if planned is not None else None
+            self._loading = b""
+        if self._left is not None:
+            if not self._left:
+                self._loading = b""
+                raise CardFailure(_NOTHING)
+            self._left -= 1
+        self._loading += command
         answer = default(command)
         if not answer:
             return answer

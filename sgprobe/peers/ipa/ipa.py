@@ -105,7 +105,9 @@ class Ipa:
         reports = yield from self._poll(eim_id)
         reached = not reports or any(not one.out_of_reach for one in reports)
         notebook, limit = self.means.notebook, self.config.fallback_after
-        misses = 0 if reached else notebook.now.misses + 1
+        misses = notebook.now.misses + (not reached)
+        if reached and self.rules.on("IPA.FALLBACK-LOSS"):
+            misses = 0
         notebook.note(misses=misses)
         if not limit or misses < limit or notebook.now.fallback:
             return reports

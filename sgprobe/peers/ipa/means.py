@@ -66,7 +66,8 @@ class Means:
             except LinkFailure as lost:
                 failure: Exception = lost
             except ServerFault as fault:
-                if fault.status is None or fault.status < 500:
+                final = fault.status is None or fault.status < 500
+                if final or not self.rules.on("IPA.TRIED-AGAIN"):
                     raise
                 failure = fault
                 if self.rules.on("IPA.RETRY-AFTER"):

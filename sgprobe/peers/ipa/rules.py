@@ -23,6 +23,7 @@ RULES: tuple[Rule, ...] = tuple(
         # asking
         ("PROTOCOLS", "SGP.32 §2.11.1.1.1", "an eIM is asked in a protocol that it offers"),
         ("CYCLE-END", "SGP.32 §5.14.5", "an error to a poll ends the cycle"),
+        ("TRIED-AGAIN", "SGP.32 §6.1.1", "what met an error of the server is tried again"),
         ("BACK-OFF", "SGP.32 §6.1.1", "what failed is tried again after a pause"),
         ("RETRY-AFTER", "RFC 9110 §10.2.3", "a pause is as long as the server wishes"),
         # packages
@@ -30,6 +31,7 @@ RULES: tuple[Rule, ...] = tuple(
         ("ROLLBACK-FLAG", "SGP.32 §3.3.1", "only what permits it is rolled back"),
         ("ROLLBACK-ENDS", "SGP.32 §3.3.1", "what the eIM has acknowledged is not rolled back"),
         ("ROLLBACK-ONCE", "SGP.32 §5.9.16", "a rollback that was refused is not asked for again"),
+        ("FALLBACK-LOSS", "SGP.32 §3.4", "gaps between contacts do not add up to a lost network"),
         ("ACKNOWLEDGED", "SGP.32 §2.11.1.4", "only what was taken is removed from the eUICC"),
         ("THROUGH-EIM", "SGP.32 §5.14.7", "in indirect mode notifications go through the eIM"),
         ("NOTIFICATION-ORDER", "SGP.22 §3.5", "a receiver gets notifications in ascending order"),

@@ -54,6 +54,7 @@ PROFILE_TYPES = {
         ProfileType("small", 0, profile_name="Small"),
         ProfileType("30k", 30_000, profile_name="30 kB"),
         ProfileType("100k", 100_000, profile_name="100 kB"),
+        ProfileType("500k", 500_000, profile_name="500 kB"),
         ProfileType("test", 0, profile_name="Test", profile_class="test"),
         # SGP.22 §2.5.3: metadata that does not fit one segment
         ProfileType("icon", 0, profile_name="With icon", icon=png(1000)),

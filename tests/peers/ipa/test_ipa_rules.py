@@ -15,7 +15,7 @@ from dissectors.asn1.tlv import tlv
 from dissectors.spec.functions import ASN1_MEDIA, ASN1_PATH
 from sgprobe.crypto.signing import SERVER_SIGNATURE1
 from sgprobe.peers.effects import LinkFailure, Request, Response
-from sgprobe.peers.eim.operations import Enable, ListProfiles
+from sgprobe.peers.eim.operations import Enable, ListProfiles, SetFallback
 from sgprobe.peers.esipa import messages as m
 from sgprobe.peers.esipa.wire import elements
 from sgprobe.peers.ipa.config import Patience
@@ -70,6 +70,23 @@ def _(make):
     bench.script(bytes.fromhex("BF4F0302017F"))
     bench.poll()
     return len(bench.requests(m.GetEimPackage)) > 1
+
+
+@scenario("TRIED-AGAIN")
+def _(make):
+    bench = make(ipa={"patience": EXACT})
+    bench.script(Response(500))
+    return not bench.poll().ok
+
+
+@scenario("FALLBACK-LOSS")
+def _(make):
+    bench = make(ipa={"fallback_after": 2, "patience": EXACT})
+    bench.do(SetFallback(B))
+    for down in (True, False, True):
+        bench.link.down = down
+        bench.poll()
+    return bool(bench.card.sent("BF5D"))
 
 
 @scenario("BACK-OFF")
