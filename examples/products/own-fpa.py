@@ -4,6 +4,7 @@
 import asyncio
 import base64
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from sgprobe.links.card_tcp import TcpReader
 from sgprobe.peers.delivery.check import Refused
 from sgprobe.peers.fpa.line import Line
 
-STORE = Path(tempfile.gettempdir()) / "sgprobe-own-fpa"
+STORE = Path(tempfile.gettempdir()) / f"sgprobe-own-fpa-{os.getuid()}"
 READER = ("127.0.0.1", 18480)
 
 

@@ -18,7 +18,7 @@ from dissectors.asn1.model import Value
 from sgprobe.cases.keys import STATES
 from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.ifpp_keys import SPEC
-from sgprobe.engine.corner import Corner, Rows
+from sgprobe.engine.corner import Corner, Rows, whole_number
 from sgprobe.engine.end import Command
 from sgprobe.engine.foreign import Foreign
 from sgprobe.engine.heard import Heard
@@ -193,7 +193,7 @@ class FactoryLine(Corner):
         return {}
 
     async def _damaged(self, given: Mapping[str, Any]) -> dict[str, Value]:
-        await self.product.damaged(self.floor[int(given.get("device", 1))])
+        await self.product.damaged(self.floor[whole_number(given, "device", 1)])
         return {}
 
     async def _restart(self, given: Mapping[str, Any]) -> dict[str, Value]:

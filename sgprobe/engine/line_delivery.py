@@ -20,6 +20,7 @@ from sgprobe.crypto import ifpp
 from sgprobe.crypto.ifpp_issue import binder
 from sgprobe.crypto.pki import CertificateSet
 from sgprobe.durations import parse_duration
+from sgprobe.engine.corner import whole_number
 from sgprobe.engine.line_device import Floor, LineDevice
 from sgprobe.peers.delivery.entry import Prebound
 from sgprobe.peers.delivery.files import MANIFEST, SIGNATURE, Folder, write_tar
@@ -122,8 +123,8 @@ class DeliveryDesk:
 
     def _bind(self, entry: Mapping[str, Any], party: str, kind: str) -> Packed:
         _only(entry, _OF_ENTRY, "an entry of a delivery")
-        device: LineDevice = self._floor[int(entry.get("device", 1))]
-        place = int(entry.get("key", self._used.get(device.number, 0) + 1))
+        device: LineDevice = self._floor[whole_number(entry, "device", 1)]
+        place = whole_number(entry, "key", self._used.get(device.number, 0) + 1)
         self._used[device.number] = max(place, self._used.get(device.number, 0))
         kind = str(entry.get("type", kind))
         if kind not in PROFILE_TYPES:
@@ -143,7 +144,7 @@ class DeliveryDesk:
     def _write(
         self, path: Path, name: str, signer: str, packed: list[Packed], given: Mapping[str, Any]
     ) -> None:
-        writer = DeliveryWriter(Folder(path), None, int(given.get("per-shard", MAX_SHARD)))
+        writer = DeliveryWriter(Folder(path), None, whole_number(given, "per-shard", MAX_SHARD))
         for one in sorted(packed, key=lambda one: one.bound.eid):
             bound = one.bound
             writer.add(Prebound(
@@ -155,7 +156,10 @@ class DeliveryDesk:
         now = self._now()
         seconds = _VALID
         if "expires-in" in given:
-            seconds = parse_duration(str(given["expires-in"])) or 0.0
+            told = parse_duration(str(given["expires-in"]))
+            if told is None:
+                raise Unresolved(f"expires-in is {str(given['expires-in'])[:40]}, no time")
+            seconds = told
         supersedes = given.get("supersedes")
         writer.finish(
             Manifest(
@@ -250,7 +254,7 @@ def _entries(given: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     entries = given.get("entries")
     if isinstance(entries, list):
         return entries
-    return [{"device": number} for number in range(1, int(given.get("devices", 1)) + 1)]
+    return [{"device": number} for number in range(1, whole_number(given, "devices", 1) + 1)]
 
 
 def _only(given: Mapping[str, Any], known: frozenset[str], what: str) -> None:

@@ -14,6 +14,7 @@ from dissectors.trace.recognise import first_tag
 from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.ifpp_keys import SPEC, OneTimeKey, Suite
 from sgprobe.crypto.pki import CertificateSet
+from sgprobe.engine.corner import whole_number
 from sgprobe.engine.end import Command, TappedEuicc
 from sgprobe.links.card import ReaderGone
 from sgprobe.links.clock import Clock
@@ -213,8 +214,8 @@ def trouble_of(given: Mapping[str, Any]) -> Trouble:
     def yes(name: str) -> bool:
         return str(given.get(name, "no")) in ("yes", "true")
 
-    lost = given.get("lost-at", given.get("gone-at"))
+    place = next((one for one in ("lost-at", "gone-at") if one in given), "")
     return Trouble(
-        yes("dead"), None if lost is None else int(lost), "gone-at" in given,
+        yes("dead"), whole_number(given, place) if place else None, "gone-at" in given,
         yes("result-lost"), yes("killed"), str(given.get("refuses", "")),
     )  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from dissectors.spec.identity import iccid_octets
 from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.chain import Anchor
+from sgprobe.engine.corner import whole_number
 from sgprobe.engine.line_device import Killed, LineDevice
 from sgprobe.engine.outcome import Declined
 from sgprobe.host.offline import Watch, watching
@@ -88,7 +89,7 @@ class OwnLine:
         return self._clock.now() + self._ahead
 
     def _line(self, given: Mapping[str, Any]) -> Line:
-        number = int(given.get("line", 1))
+        number = whole_number(given, "line", 1)
         if number not in self._lines:
             self._lines[number] = Line(
                 self._folder / f"line{number}", self._anchors, off=self._off, random=self._random
@@ -111,7 +112,7 @@ class OwnLine:
         scanned, override = (_text(given, name) for name in ("scanned", "override"))
         clock: Any = _Shown(self.now)
         try:
-            station = line.station(f"s{int(given.get('station', 1)):02d}")
+            station = line.station(f"s{whole_number(given, 'station', 1):02d}")
             slot = Slot(device, clock=clock, tape=self._tape)
             with watching(self._watch):
                 done = slot.run(station.process(scanned, override))
@@ -153,7 +154,7 @@ class OwnLine:
         row = rows[0] if rows else {}
         match part:
             case "fpa.clock":
-                self._ahead = float(row.get("ahead", 0))
+                self._ahead = _seconds(row)
             case "fpa.store" if row.get("room") == "none":
                 journal = self._line({}).station("s01").journal
                 # from here on each octet that is written finds the disk full
@@ -177,6 +178,13 @@ class _Shown:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
+
+
+def _seconds(row: Mapping[str, Any]) -> float:
+    try:
+        return float(row.get("ahead", 0))
+    except (TypeError, ValueError):
+        raise Unresolved(f"ahead is {str(row.get('ahead'))[:40]}, no number of seconds") from None
 
 
 def _text(given: Mapping[str, Any], name: str) -> str | None:

@@ -85,6 +85,13 @@ def test_what_a_delivery_does_not_know_is_named(line: FactoryLine) -> None:
                         ({"by": "nobody"}, "no nobody"), ({"type": "x"}, "no type x")):  # fmt: skip
         with pytest.raises(Unresolved, match=text):
             do(line, "smdpf.deliver", **given)
+    for given in ({"devices": "many"}, {"per_shard": "-1"}, {"expires_in": "soon"}):
+        with pytest.raises(Unresolved, match="no number|no time"):
+            do(line, "smdpf.deliver", **given)
+    with pytest.raises(Unresolved, match="lost-at is last, no number"):
+        do(line, "fpa.load", device="1", lost_at="last")
+    with pytest.raises(Unresolved, match="no number of seconds"):
+        asyncio.run(line.bring("fpa.clock", [{"ahead": "a year"}]))
     with pytest.raises(Unresolved, match="knows no colour"):
         do(line, "fpa.load", colour="red")
     with pytest.raises(Unresolved, match="no range"):
