@@ -80,12 +80,12 @@ BUILT_IN: dict[str, Reference] = {one.name: one for one in (
               "profile: a challenge that a new USIM takes once"),
     _built_in("usim.authenticate-forged", Is.OCTETS, "the same with a wrong MAC in AUTN"),
     _built_in("usim.response", Is.OCTETS, "RES, CK and IK of that challenge, as a USIM tells them"),
-    _built_in("otk.3", Is.OCTETS, "that of the third one"),
-    _built_in("otk.4", Is.OCTETS, "that of the fourth one"),
     _built_in("otk.1", Is.OCTETS, "the reference of the eUICC's first one-time key"),
     _built_in("otk.2", Is.OCTETS, "that of the second one"),
     _built_in("smdpf.iccid", Is.OCTETS, "the ICCID of the package that the SM-DPf bound last"),
     _built_in("smdpf.transaction", Is.OCTETS, "the transaction of that package"),
+    _built_in("otk.3", Is.OCTETS, "that of the third one"),
+    _built_in("otk.4", Is.OCTETS, "that of the fourth one"),
     _built_in("smdpf.oid", Is.ANY, "the OID of the SM-DPf"),
     _built_in("fpa.previous-report", Is.OCTETS, "the digest of the station's report before"),
     *(_built_in(f"{name}.{number}{part}", Is.OCTETS if part or name != "delivery" else Is.TEXT,
@@ -135,8 +135,6 @@ for _name, _text in crl_names().items():
     BUILT_IN.setdefault(_name, _built_in(_name, Is.OCTETS, _text))
 
 
-class Scope:
-    """The names that are known at one point of a case; later steps know more."""
 # names with parts, whose parts are known
 _DEVICE = ("eid|key[2-9]?|certificate|one-time-keys|iccid|iccid-octets|package|transaction|result|"
            "evidence")  # fmt: skip
@@ -148,6 +146,8 @@ _PARTED = {
 
 
     __slots__ = ("_known", "used")
+class Scope:
+    """The names that are known at one point of a case; later steps know more."""
 
     def __init__(self, known: Mapping[str, Reference]) -> None:
         self._known = dict(known)
@@ -169,20 +169,20 @@ _PARTED = {
             whole = self._known.get(head)
             if whole is None or whole.kind is not Is.ANY or "." not in name:
                 return None
-            known = Reference(name, Is.ANY, whole.source)
-            self.used.add(head)
             if head in _PARTED and whole.source == _BENCH and not _PARTED[head].fullmatch(name):
                 return None
         self.used.add(known.name)
         return known
+            known = Reference(name, Is.ANY, whole.source)
+            self.used.add(head)
 
     def hint(self, name: str) -> str:
         """Return what an author may have meant by an unknown name."""
         near = did_you_mean(name, self._known)
         if near:
         if name.partition(".")[0] == "devices":
-            known = _DEVICE.replace("|", ", ").replace("[2-9]?", ", key2")
-            return f"such as $devices.1.eid; known are {known}"
+            parts = _DEVICE.replace("|", ", ").replace("[2-9]?", ", key2")
+            return f"such as $devices.1.eid; known are {parts}"
             return near.replace("'", "'$", 1)
         family = name.partition(".")[0] + "."
         known = sorted(one for one in self._known if one.startswith(family))
