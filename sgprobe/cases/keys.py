@@ -214,6 +214,8 @@ DAMAGE: dict[str, str] = {
     "wrapped-in": "hex",
     "grown-to": "number",
     "nested": "number",
+    # so many changes, drawn from the seed of the case: each time others
+    "scramble": "number",
     # of JSON: the text of a member in place of its own, and members written behind it
     "text": "text",
     "beside": "members",

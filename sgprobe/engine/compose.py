@@ -123,6 +123,12 @@ class Composer:
         )  # fmt: skip
 
     def _damage(self, mutation: Mutation) -> Damage:
+        damage = self._written_damage(mutation)
+        if damage.word != "scramble":
+            return damage
+        return Damage(damage.word, f"{damage.argument} {self.names.octets(8).hex()}")
+
+    def _written_damage(self, mutation: Mutation) -> Damage:
         if mutation.damage is not None:
             return mutation.damage
         point = self.names.variant.point(mutation.axis)

@@ -13,6 +13,7 @@ from dissectors.asn1.versions import Spec
 from dissectors.spec.ifpp_paths import DER_MEMBERS
 from dissectors.spec.json_members import MEMBERS
 from sgprobe.cases.planned import Damage, Path
+from sgprobe.engine.scramble import scrambled
 
 Change = Callable[[bytes], bytes]
 # stands for a member while its body is written
@@ -61,6 +62,8 @@ def change_of(damage: Damage) -> Change:
             return with_content(lambda content: _nested(content, int(argument)))
         case "swap-order":
             return with_content(_swapped)
+        case "scramble":
+            return with_content(lambda content: _scrambled(content, argument))
     raise DamageError(f"{damage.word} is no damage of octets")
 
 
@@ -71,6 +74,11 @@ def _flipped(content: bytes, bit: int) -> bytes:
     changed = bytearray(content)
     changed[number // 8] ^= 0x80 >> number % 8
     return bytes(changed)
+
+
+def _scrambled(content: bytes, argument: str) -> bytes:
+    count, _, seed = argument.partition(" ")
+    return scrambled(content, int(count), seed)
 
 
 def _indefinite(element: bytes) -> bytes:
@@ -155,6 +163,8 @@ def _whole(body: bytes, damage: Damage) -> bytes:
             return bytes.fromhex(damage.argument)
         case "flip-bit":
             return _flipped(body, int(damage.argument))
+        case "scramble":
+            return _scrambled(body, damage.argument)
     return change_of(damage)(body)
 
 

@@ -26,6 +26,7 @@ from sgprobe.engine.heartbeat import still_answers
 from sgprobe.engine.models import fields_of, told
 from sgprobe.engine.outcome import CannotJudge, NotHere, StepFailed, Tally, tree
 from sgprobe.engine.rows import read_rows
+from sgprobe.engine.script import replies_of
 from sgprobe.engine.settings import Setting, settings_of
 from sgprobe.engine.steps import Done, Player
 from sgprobe.engine.talk import Talk
@@ -248,11 +249,7 @@ class Item:
         )
         talk = Talk(setting, compiled.peers, self._on_heard)
         self._talk = talk
-        talk.script.replies = [
-            one for one in p.walk((*compiled.given, *compiled.steps))
-            if isinstance(one, p.PlannedMessage) and not one.expect
-            and not one.message.request and one.receiver == compiled.role
-        ]  # fmt: skip
+        talk.script.replies = replies_of((*compiled.given, *compiled.steps), compiled.role)
         async with talk.stage:
             player = Player(talk)
             try:

@@ -8,6 +8,18 @@ from dataclasses import dataclass
 from sgprobe.cases import planned as p
 
 
+def replies_of(steps: tuple[p.Planned, ...], role: str) -> list[p.PlannedMessage]:
+    """Return the answers to the product that steps give themselves, in order."""
+    return [
+        one
+        for one in p.walk(steps)
+        if isinstance(one, p.PlannedMessage)
+        and not one.expect
+        and not one.message.request
+        and one.receiver == role
+    ]
+
+
 @dataclass(slots=True)
 class _Rule:
     """Successive answers of a simulated role to one message; the last one repeats."""

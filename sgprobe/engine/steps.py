@@ -20,11 +20,12 @@ from sgprobe.engine.heard import Heard
 from sgprobe.engine.links import impairment_of_point, link_text
 from sgprobe.engine.names import plain
 from sgprobe.engine.outcome import CannotJudge, Declined, StepFailed
+from sgprobe.engine.script import replies_of
 from sgprobe.engine.talk import Talk
 from sgprobe.links.clock import ScenarioClock, deadline
 
 # how often one step may call a steps file
-_MOST_TIMES = 1000
+_MOST_TIMES = 10_000
 # how long an expected message may take where the case does not say
 _PATIENCE = 30.0
 _LISTED = 6
@@ -342,7 +343,10 @@ class Player:
 
     async def _call(self, step: p.PlannedCall) -> Done:
         done = Done()
-        for _ in range(self._times(step)):
+        for number in range(self._times(step)):
+            if number:
+                # a round gives replies of its own; those of the first were known from the start
+                self.talk.script.replies[:0] = replies_of(step.steps, self.talk.role)
             done = done.and_(await self._call_once(step))
         return done
 
@@ -352,7 +356,7 @@ class Player:
         if name is None:
             return 1
         told = str(self.names.value(name.text.removeprefix("$")))
-        if not (told.isascii() and told.isdigit() and len(told) < 5 and int(told) <= _MOST_TIMES):
+        if not (told.isascii() and told.isdigit() and len(told) < 6 and int(told) <= _MOST_TIMES):
             raise Unresolved(f"{name.text} is {told[:40]}, no number up to {_MOST_TIMES}")
         return int(told)
 

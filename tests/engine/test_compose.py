@@ -230,3 +230,11 @@ def test_what_the_points_of_an_axis_leave_open_is_left_to_the_role() -> None:
         template = t.ByPoint("axis", points, Source("x.yaml"))
         assert needs_default(PACKAGE, SPEC, template) is wanted
         assert "eimSignature" in names_in(template)
+
+
+def test_what_is_scrambled_differs_each_time_and_is_drawn_from_the_seed() -> None:
+    damage = mutations("{eimSignature: {scramble: 2}}", PACKAGE)
+    first, again = composer(), composer()
+    made = [first.compose(PACKAGE, None, package(), damage).body for _ in range(3)]
+    assert len(set(made)) == 3
+    assert made == [again.compose(PACKAGE, None, package(), damage).body for _ in range(3)]
