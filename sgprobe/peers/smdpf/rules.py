@@ -38,6 +38,9 @@ _ROWS = (
     ("ONE-PROFILE", "SGP.41 GENS04", "a profile is bound to one eUICC"),
     ("SIGNER-VALID", "SGP.41 FLOW-07", "no package is signed with an expired certificate"),
     ("SIGNER-READY", "SGP.41 GENS05", "no package leaves unsigned while the HSM is away"),
+    ("CHAIN-SHOWN", "SGP.41 FLOW-07", "a package comes with the certificates up to the CI"),
+    ("KEY-SHOWN", "SGP.41 FLOW-07", "what signs a package is the key of the certificate shown"),
+    ("SECRETS-KEPT", "RB-47, SGP.41 GENS09", "no answer tells what authenticates a subscription"),
     ("SUPERSEDE", "RB-42, SGP.41 GENS06", "a new delivery voids what it supersedes"),
     # withdrawal
     ("WITHDRAW-EDGE", "RB-10", "only what is bound and not installed is withdrawn"),

@@ -14,6 +14,7 @@ from sgprobe.crypto.crl import Crl
 from sgprobe.crypto.ifpp import Binder
 from sgprobe.crypto.ifpp_issue import binder as test_binder
 from sgprobe.crypto.ifpp_keys import Suite, unavailable
+from sgprobe.crypto.keys import Curve, derive_key
 from sgprobe.crypto.pki import CertificateSet, Credential
 from sgprobe.exchange import Request, Response
 from sgprobe.peers.delivery.files import MANIFEST, Folder
@@ -25,7 +26,7 @@ from sgprobe.peers.es9.json_binding import BadMember, NotJson
 from sgprobe.peers.es9.mutual import RandomSource
 from sgprobe.peers.es9.party import Party, smdp_party
 from sgprobe.peers.es9.status import Refusal
-from sgprobe.peers.profiles.library import ProfileType
+from sgprobe.peers.profiles.library import ProfileType, subscription
 from sgprobe.peers.rules import Rules
 from sgprobe.peers.smdpf import intake, outbox, reports
 from sgprobe.peers.smdpf.binder import Press, Runner, one_by_one
@@ -101,7 +102,7 @@ class SmDpf:
         self._requests = Requests(self.rules, self._intake, random)
         self.jobs = Jobs(
             self.rules, store, setup.folder,
-            Press(setup.binder, setup.quantum, setup.party.address, setup.seed),
+            Press(self._binder(setup.binder), setup.quantum, setup.party.address, setup.seed),
             setup.signer, setup.party, setup.types, random, setup.shard_entries,
         )  # fmt: skip
         self._results = Results(self.rules, setup.party.oid)
@@ -109,6 +110,14 @@ class SmDpf:
         # what was refused lately, for people and tests; no secrets
         self.journal: deque[tuple[str, str]] = deque(maxlen=_JOURNAL)
         self._front = Front(self._call, lambda: self.rules.on("SMDPF.REQUESTER"))
+
+    def _binder(self, binder: Binder) -> Binder:
+        """Return what packages are bound with: the fault of one that shows or takes a wrong one."""
+        if not self.rules.on("SMDPF.CHAIN-SHOWN"):
+            binder = replace(binder, certificates=())
+        if not self.rules.on("SMDPF.KEY-SHOWN"):
+            binder = replace(binder, key=derive_key("another key", "DPpb", Curve.P256))
+        return binder
 
     @property
     def address(self) -> str:
@@ -171,7 +180,7 @@ class SmDpf:
             case "request":
                 return self._requests.take(work, requester, given, now)
             case "job":
-                return self._requests.show(work, requester, parts[0])
+                return self._leaking(work, self._requests.show(work, requester, parts[0]))
             case "report":
                 raw = asked.body if asked.members is None else _report(given)
                 return self._reports.take(work, raw, now)
@@ -179,6 +188,15 @@ class SmDpf:
                 return self._reports.gaps(work, parts[0])
             case _:
                 return self._reports.removals(work, _removals(given))
+
+    def _leaking(self, work: Work, shown: Members) -> Members:
+        """Return what is told of a job: the fault of one that tells K of a profile as well."""
+        job = work.job(shown["jobId"])
+        order = work.order(job.order) if job is not None else None
+        if order is None or self.rules.on("SMDPF.SECRETS-KEPT"):
+            return shown
+        known = subscription(self.setup.seed, order.iccid(0), self.setup.types[order.kind])
+        return {**shown, "reason": known.k.hex()}
 
     def _file(self, parts: tuple[str, ...], requester: str) -> Folder:
         name, file = parts
@@ -277,7 +295,7 @@ class SmDpf:
     def sign_with(self, signer: Credential, binder: Binder) -> None:
         """Bind and sign with another certificate from here on. INO5."""
         self.jobs.signer = signer
-        self.jobs.press = replace(self.jobs.press, binder=binder)
+        self.jobs.press = replace(self.jobs.press, binder=self._binder(binder))
 
     def compromised(self, batch: str) -> list[str]:
         """Take an EUM's word that the keys of a batch are known to others. INO1."""
