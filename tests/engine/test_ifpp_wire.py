@@ -7,6 +7,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dissectors.asn1 import codec
 from dissectors.asn1.model import Sequence
@@ -21,6 +23,9 @@ from sgprobe.exchange import Request, Response
 
 SPEC = parse_spec("IFPP@0")
 IFPP = codec.load("IFPP@0")
+# functions that a device maker does not ask for
+_BY_OTHERS = ("orderProfiles", "showOrder", "withdrawProfiles", "deliverEuiccData",
+              "handOverEuiccData")  # fmt: skip
 BATCH = {
     "batchId": "B1",
     "eumCertificates": ["30", "31"],
@@ -146,3 +151,16 @@ def test_an_element_of_a_list_is_taken_out_or_doubled() -> None:
     ]  # fmt: skip
     with pytest.raises(DamageError, match="no entries"):
         damaged(("entries", 2, "eid"), Damage("remove"))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from([name for _, _, name in ROUTES if name not in _BY_OTHERS]),
+    st.sampled_from(["manifest.json", "manifest.sig", "shards/0000.idx", "shards/0000.bin"]),
+    st.binary(max_size=60) | st.from_regex(rb"[\[{\"a:1,}\]\n]{0,60}", fullmatch=True),
+)
+def test_any_octets_are_read_or_told(name: str, file: str, body: bytes) -> None:
+    path = f"/ifpp/v0/esbpp/deliveries/D1/{file}"
+    found = ifpp_wire.read_response(Response(200, "", body), function(name), path)
+    assert found.function.json == name
+    ifpp_wire.read_request(Request("/ifpp/v0/esbpp/reports", "", body))
