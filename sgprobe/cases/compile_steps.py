@@ -20,7 +20,7 @@ from sgprobe.cases.errors import CaseError, Problems, did_you_mean, listed, show
 from sgprobe.cases.fields import Context, compile_fields
 from sgprobe.cases.keys import TRIGGERS
 from sgprobe.cases.messages import Message, arrows, find, messages, schema
-from sgprobe.cases.observables import BINDING
+from sgprobe.cases.observables import BINDING, CONNECT
 from sgprobe.cases.references import Is, Reference, Scope
 from sgprobe.cases.suite import Suite
 from sgprobe.cases.templates import Template
@@ -107,6 +107,9 @@ def _step(step: m.Step, run: Run) -> p.Planned | None:
                 return None
             other = run.resolve(toward.text) if toward is not None else ""
             return p.PlannedQuiet(step, run.resolve(role.text), time, other)
+        case m.ConnectStep(role, told):
+            made = free_members(told, context, CONNECT, "connect") if told is not None else None
+            return p.PlannedConnect(step, run.resolve(role.text), made)
         case m.GroupStep(_, branches):
             return p.PlannedGroup(step, tuple(compile_steps(one, run) for one in branches))
         case m.DoStep():

@@ -82,6 +82,9 @@ def _prose(step: m.Step, case: m.Case) -> str:
         case m.QuietStep(role, amount, toward):
             to = f" to the {_role(toward.text)}" if toward is not None else ""
             return f"Nothing comes from the {_role(role.text)}{to} for {amount.text}.{because}"
+        case m.ConnectStep(role, told):
+            with_ = f" with {inline(told)}" if told is not None else ""
+            return f"A client makes a TLS connection to the {_role(role.text)}{with_}.{because}"
         case m.GroupStep(either, branches):
             word = "One of these" if either else "These, in any order"
             inside = "; ".join(" ".join(_prose(one, case) for one in branch) for branch in branches)
@@ -176,7 +179,7 @@ def _participants(case: m.Case) -> list[str]:
         step = pending.pop(0)
         if isinstance(step, m.MessageStep):
             found[step.arrow.sender] = found[step.arrow.receiver] = None
-        elif isinstance(step, m.QuietStep | m.LinkStep):
+        elif isinstance(step, m.QuietStep | m.LinkStep | m.ConnectStep):
             found[step.role.text] = None
         elif isinstance(step, m.GroupStep):
             pending = [one for branch in step.branches for one in branch] + pending

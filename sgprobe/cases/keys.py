@@ -150,6 +150,11 @@ VERBS: dict[str, tuple[Key, ...]] = {
         Key("for", Kind.DURATION, "How long.", "5 s", required=True),
         Key("toward", Kind.ROLE, "Only what it says to this role counts.", "eim"),
     ),
+    "connect": (
+        Key("connect", Kind.ROLE, "Makes a TLS connection of its own to a server, with a "
+            "handshake and nothing else; `trace` looks at what came of it.", "iut", required=True),
+        Key("with", Kind.VALUES, "How the client speaks TLS in it.", "{highest: 1.2}"),
+    ),
     "any-order": (
         Key("any-order", Kind.STEPS, "All of these, in any order.",
             "[{'ipa -> eim': GetEimPackageRequest}]", required=True),

@@ -132,6 +132,9 @@ def _verb(node: Mapping, verb: str, problems: Problems) -> m.Step | None:
             if toward is not None and not _role(toward.text, toward, problems):
                 return None
             return m.QuietStep(head, amount, toward, common, source) if known and amount else None
+        case "connect":
+            known = _role(head.text, head, problems)
+            return m.ConnectStep(head, reader.mapping("with"), common, source) if known else None
         case "link":
             state = reader.value("is")
             known = _role(head.text, head, problems)

@@ -112,6 +112,16 @@ class QuietStep:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectStep:
+    """A TLS connection to a server, without a request in it."""
+
+    role: Scalar
+    told: Mapping | None
+    common: Common
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
 class GroupStep:
     """All branches in any order, or one of them (`either`)."""
 
@@ -133,8 +143,9 @@ class DoStep:
 
 
 Step: TypeAlias = (
-    MessageStep | TriggerStep | StateStep | LinkStep | TimeStep | QuietStep | GroupStep | DoStep
-)
+    MessageStep | TriggerStep | StateStep | LinkStep | TimeStep | QuietStep | ConnectStep
+    | GroupStep | DoStep
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

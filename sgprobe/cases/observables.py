@@ -56,14 +56,25 @@ SETTINGS: dict[str, dict[str, str]] = {
     "tls": {
         "certificate": "what is wrong with the certificate of the role, such as expired: a word of "
         "`sgprobe pki`",
-        "fault": "what is wrong in its handshake: suite, version, signature, point or finished",
+        "fault": "what is wrong in its handshake: suite, version, signature, point or finished; "
+        "key: the key share of its first handshake comes again",
         "ciphers": "the cipher suites that it takes or, as a client, offers, in OpenSSL's words",
         "groups": "the groups that it takes or offers, in OpenSSL's words",
         "highest": "the highest version that it speaks: 1.1, 1.2 or 1.3",
         "lowest": "the lowest version that it speaks: 1.1 or 1.2",
         "ask-client": "yes: it asks for the certificate of the client",
+        "overlooks": "a fault in the handshakes of clients that it takes for right: finished",
         "staple": "what it staples about its certificate: good, revoked or unknown, as OCSP says",
     },
+}
+
+# how the client of a bare connection speaks TLS
+CONNECT: dict[str, str] = {
+    **{name: SETTINGS["tls"][name] for name in ("ciphers", "groups", "highest", "lowest")},
+    "fault": "finished: one bit of its Finished is wrong",
+    "record": "how many octets of its handshake stand in one record",
+    "leave": "hello: after its ClientHello it says nothing more, and keeps the connection",
+    "copies": "how many such connections are made at once",
 }
 
 # what trace assertions look at; derived ones are computed over the flow

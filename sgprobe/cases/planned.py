@@ -116,6 +116,15 @@ class PlannedQuiet:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedConnect:
+    """A bare TLS connection, with how the client speaks TLS in it."""
+
+    step: m.ConnectStep
+    role: str
+    told: Template | None
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedGroup:
     """Branches, all or one of them."""
 
@@ -135,7 +144,7 @@ class PlannedCall:
 
 Planned: TypeAlias = (
     PlannedMessage | PlannedTrigger | PlannedState | PlannedLink | PlannedTime | PlannedQuiet
-    | PlannedGroup | PlannedCall
+    | PlannedConnect | PlannedGroup | PlannedCall
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from sgprobe.exchange import Request, Response
 from sgprobe.host.serve import Handler, identity
 from sgprobe.host.world import Plan as WorldPlan
 from sgprobe.host.world import World
-from sgprobe.links.handshake_fault import Spoil, spoiler
+from sgprobe.links.handshake_fault import Spoil, key_reuser, mender, spoiler
 from sgprobe.links.tape import Address
 from sgprobe.links.tls import TLS12, Identity, TlsSettings
 from sgprobe.peers.euicc.euicc import Euicc
@@ -33,6 +33,8 @@ Change = Callable[[Request], Awaitable[Request]]
 HTTPS = "https"
 # a planted fault of a client: the fault of a handshake that it does not see
 OVERLOOKS = "overlooks"
+# a fault of a server that is one only when handshakes are compared
+REUSED_KEY = "key"
 # what it may overlook beside that: what the server staples, that it asks for a certificate
 STAPLE, ASKED = "staple", "certificate-request"
 # for clients that offer what no server may take
@@ -83,7 +85,7 @@ class HeardWorld(World):
 
     def _settings(self, role: str, own: Identity) -> TlsSettings:
         settings, told = super()._settings(role, own), self._tls(role)
-        settings = _offering(settings, told)
+        settings = offering(settings, told)
         if "staple" in told:
             settings = replace(settings, staple=self._staple(role, str(told["staple"])))
         if told.get("ask-client") in ("yes", "true"):
@@ -97,7 +99,7 @@ class HeardWorld(World):
         The device knows the CI's list of revoked certificates, looks at what is stapled, and shows
         the certificate of its eUICC to a server that asks for one.
         """
-        trust = _offering(trust, self._tls("ipa"))
+        trust = offering(trust, self._tls("ipa"))
         told = {name: value for name, value in self._client.items() if name != OVERLOOKS}
         if role in _CREDENTIALS:
             missed = self._client.get(OVERLOOKS)
@@ -130,14 +132,23 @@ class HeardWorld(World):
 
     def outside(self, role: str, name: str, address: Address, settings: TlsSettings) -> None:
         """Say where a product is; a simulated client speaks TLS to it as the case says."""
-        super().outside(role, name, address, _offering(settings, self._tls("ipa")))
+        super().outside(role, name, address, offering(settings, self._tls("ipa")))
 
     def _spoil(self, role: str) -> Spoil | None:
         fault = self._tls(role).get("fault")
         if fault is None:
             return None
+        if fault == REUSED_KEY:
+            return key_reuser()
         try:
             return spoiler(str(fault))
+        except ValueError:
+            raise Unresolved(f"{fault} is no fault of a handshake") from None
+
+    def _mend(self, role: str) -> Spoil | None:
+        fault = self._tls(role).get(OVERLOOKS)
+        try:
+            return mender(str(fault)) if fault is not None else None
         except ValueError:
             raise Unresolved(f"{fault} is no fault of a handshake") from None
 
@@ -168,7 +179,7 @@ class HeardWorld(World):
         )
 
 
-def _offering(settings: TlsSettings, told: dict[str, Any]) -> TlsSettings:
+def offering(settings: TlsSettings, told: dict[str, Any]) -> TlsSettings:
     """Return how a simulated role speaks TLS: what a case names in place of the usual."""
     highest = _VERSIONS.get(str(told.get("highest")), settings.highest)
     lowest = _VERSIONS.get(str(told.get("lowest")), settings.lowest)

@@ -489,6 +489,8 @@ def title(step: p.Planned) -> str:
             return f"{'advance' if step.step.virtual else 'wait'}: {step.step.amount.text}"
         case p.PlannedQuiet():
             return f"quiet: {step.role}"
+        case p.PlannedConnect():
+            return f"connect: {step.role}"
         case p.PlannedGroup():
             return "either" if step.step.either else "any-order"
         case p.PlannedCall():

@@ -16,6 +16,7 @@ from sgprobe.engine import exported
 from sgprobe.engine.card_says import CardSays
 from sgprobe.engine.corner import Corner, corner_of
 from sgprobe.engine.corners import corners_of
+from sgprobe.engine.connecting import Connecting
 from sgprobe.engine.device_says import DeviceSays
 from sgprobe.engine.end import (
     ASKED,
@@ -77,6 +78,7 @@ class Stage:
         iot = setting.spec if setting.spec.name == "SGP.32" else parse_spec(f"SGP.32@{_IOT}")
         self.iot = iot
         self._change: Change | None = None
+        self._connecting = Connecting()
         self.foreign: Foreign | None = None
         if setting.product is not None:
             self.foreign = Foreign(setting.product, tokenless=setting.tokenless)
@@ -363,6 +365,10 @@ class Stage:
         directory = world.eim_directory if sender == "eim" else world.directory
         return await directory.ask(url, request)
 
+    async def connect(self, role: str, told: dict[str, Any]) -> str:
+        """Make TLS connections to a role that carry nothing; return what became of them."""
+        return await self._connecting.connect(self.world.directory, self.url(role), told)
+
     async def _relay(self, request: Request) -> Request:
         """Remember what the simulated eIM asks others: it is not the product that asks."""
         self.relayed.add(request.body)
@@ -390,6 +396,7 @@ class Stage:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._connecting.close()
         await self.references.stop()
         if self.line is not None:
             await self.line.close()

@@ -76,6 +76,8 @@ class Player:
                 return await self._time(step)
             case p.PlannedQuiet():
                 return await self._quiet(step)
+            case p.PlannedConnect():
+                return await self._connect(step)
             case p.PlannedGroup():
                 return await (self._either(step) if step.step.either else self._any_order(step))
             case p.PlannedCall():
@@ -425,6 +427,11 @@ class Player:
         stage = self.talk.stage
         stage.link(step.role, wanted)
         return Done(notes=(("link", f"{step.role}: {link_text(wanted)}"),))
+
+    async def _connect(self, step: p.PlannedConnect) -> Done:
+        told = {} if step.told is None else Filler(self.names).fill(step.told, {})
+        outcome = await self.talk.stage.connect(step.role, told)
+        return Done(notes=(("tls", f"connection to {step.role}: {outcome}"),))
 
     async def _time(self, step: p.PlannedTime) -> Done:
         seconds = self.talk.seconds(step.amount)

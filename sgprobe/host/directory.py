@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -16,6 +16,7 @@ from sgprobe.links.coap_binding import Binding
 from sgprobe.links.coap_client import CoapClient
 from sgprobe.links.coap_link import CoapKnobs, CoapLink
 from sgprobe.links.dtls_peers import Bounds
+from sgprobe.links.handshake_fault import Spoil
 from sgprobe.links.https_client import HttpsClient, Unreachable
 from sgprobe.links.impairment import Impairment
 from sgprobe.links.tape import Address, Tape
@@ -81,7 +82,7 @@ class Directory:
         self._tape = tape
         self._key_line = key_line
         self._timeout = timeout
-        self._clock = clock or WallClock()
+        self.clock = clock or WallClock()
         self._coap = coap or Coap()
         self._clients: dict[str, Client] = {}
         self.asked: set[str] = set()  # hosts, for those who want to know who spoke to whom
@@ -96,7 +97,19 @@ class Directory:
             self._clients[address] = self._make(address)
         return self._clients[address]
 
-    def _make(self, address: str) -> Client:
+    def bare(
+        self, address: str, change: Callable[[TlsSettings], TlsSettings], spoil: Spoil | None
+    ) -> HttpsClient:
+        """Return a client for connections of their own, which nobody keeps."""
+        client = self._make(address, change)
+        if not isinstance(client, HttpsClient):
+            raise Unreachable(f"{address}: only https:// has bare connections here")
+        client.spoil = spoil
+        return client
+
+    def _make(
+        self, address: str, change: Callable[[TlsSettings], TlsSettings] | None = None
+    ) -> Client:
         parts = urlsplit(address if "://" in address else f"{HTTPS}://{address}")
         if parts.scheme not in PORTS or not parts.hostname:
             schemes = ", ".join(f"{name}://" for name in PORTS)
@@ -107,6 +120,8 @@ class Directory:
             port = parts.port or PORTS[parts.scheme]
             settings = self._default if parts.scheme in _SECURE else None
             place = Place((parts.hostname, port), settings)
+        if change is not None and place.settings is not None:
+            place = replace(place, settings=change(place.settings))
         name = parts.hostname if not _is_address(parts.hostname) else ""
         if parts.scheme.startswith("coap"):
             return self._coap_client(place, name)
@@ -116,7 +131,7 @@ class Directory:
             name=name,
             tape=self._tape,
             impairment=place.impairment,
-            clock=self._clock,
+            clock=self.clock,
             key_line=self._key_line,
             timeout=self._timeout,
         )
@@ -132,7 +147,7 @@ class Directory:
                 host=host,
                 name=name,
                 mtu=self._coap.mtu,
-                clock=self._clock,
+                clock=self.clock,
                 tape=self._tape,
                 impairment=place.impairment,
                 binding=self._coap.binding,
@@ -143,7 +158,7 @@ class Directory:
                 peer=peer,
             )
 
-        return CoapClient(place.address, link, self._clock)
+        return CoapClient(place.address, link, self.clock)
 
     def certificate(self, address: str) -> bytes | None:
         """Return the certificate that the server at an address has shown in TLS."""

@@ -255,6 +255,7 @@ class World:
             server = HttpsServer(handler, settings, host=host, port=port, faults=faults,
                                  spoil=self._spoil(role),
                                  clock=self.clock, tape=tape, impairment=line)  # fmt: skip
+            server.mend = self._mend(role)
         await server.start()
         self._servers.append(server)
         self._urls[name] = url(binding, server.address)
@@ -268,6 +269,10 @@ class World:
 
     def _spoil(self, role: str) -> Spoil | None:
         """Return the fault that a role commits in handshakes."""
+        return None
+
+    def _mend(self, role: str) -> Spoil | None:
+        """Return what takes the fault out of handshakes that a role overlooks."""
         return None
 
     async def __aexit__(self, *_: object) -> None:

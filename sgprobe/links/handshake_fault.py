@@ -13,7 +13,7 @@ from enum import StrEnum
 Spoil = Callable[[bytes], bytes]
 
 _CHANGE_CIPHER, _HANDSHAKE = 20, 22
-_SERVER_HELLO, _KEY_EXCHANGE = 2, 12
+_CLIENT_HELLO, _SERVER_HELLO, _KEY_EXCHANGE = 1, 2, 12
 # an X25519 key has no point that is wrong
 _X25519 = 0x001D
 
@@ -46,6 +46,54 @@ def spoiler(fault: HandshakeFault | str) -> Spoil:
         return bytes(data)
 
     return spoil
+
+
+def key_reuser() -> Spoil:
+    """Return what offers the key share of the first handshake in all that follow.
+
+    The library signs the share that it has made: clients refuse, and who looks on sees it twice.
+    """
+    first: list[bytes] = []
+
+    def spoil(flight: bytes) -> bytes:
+        data = bytearray(flight)
+        for message, places in _messages(data):
+            if message == _KEY_EXCHANGE and len(places) > 8:
+                point = places[4 : 4 + data[places[3]]]
+                if not first:
+                    first.append(bytes(data[place] for place in point))
+                for place, octet in zip(point, first[0], strict=False):
+                    data[place] = octet
+        return bytes(data)
+
+    return spoil
+
+
+def in_records(size: int) -> Spoil:
+    """Return what puts so many octets of a handshake into one record, while it is in the clear."""
+    changed: list[bool] = []
+
+    def spoil(flight: bytes) -> bytes:
+        made = bytearray()
+        for kind, begin, end, _ in _records(flight):
+            head, content = flight[begin - 5 : begin - 2], flight[begin:end]
+            if kind == _CHANGE_CIPHER:
+                changed.append(True)
+            whole = kind != _HANDSHAKE or bool(changed)
+            step = len(content) if whole else max(1, size)
+            for at in range(0, len(content), step or 1):
+                part = content[at : at + step]
+                made += head + len(part).to_bytes(2, "big") + part
+        return bytes(made)
+
+    return spoil
+
+
+def hello_alone(flight: bytes) -> bytes:
+    """Let a ClientHello go, and nothing that comes after it."""
+    records = _records(flight)
+    is_hello = bool(records) and flight[records[0][1]] == _CLIENT_HELLO
+    return flight if is_hello and records[0][0] == _HANDSHAKE else b""
 
 
 def mender(fault: HandshakeFault | str) -> Spoil:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 import h11
 from cryptography import x509
@@ -28,6 +29,7 @@ from sgprobe.links.tls import (
 )
 
 _KEPT = 4
+_T = TypeVar("_T")
 
 
 class Unreachable(Exception):
@@ -78,10 +80,30 @@ class HttpsClient:
 
     async def ask(self, request: Request) -> Response:
         """Send a request and return its answer; raises Unreachable."""
+        return await self._reaching(self._ask(request))
+
+    async def greet(self, *, stay: bool = False) -> None:
+        """Make a connection with its handshake, and close it or let the server do so.
+
+        Raises Unreachable.
+        """
+        await self._reaching(self._greet(stay=stay))
+
+    async def _greet(self, *, stay: bool) -> None:
+        connection = await self._connect()
+        try:
+            if stay:
+                await connection.gone
+        finally:
+            connection.close()
+        await asyncio.wait([connection.gone], timeout=1.0)
+
+    async def _reaching(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Do what needs the server, and say in one way why it cannot be had."""
         self._clock.touch()
         try:
             async with deadline(self._clock, self._timeout):
-                return await self._ask(request)
+                return await work
         except TimeoutError:
             raise Unreachable(f"no answer within {self._timeout:g} s") from None
         except OSError as error:

@@ -51,6 +51,16 @@ def test_wrong_named_number(told: Told) -> None:
     )
 
 
+def test_connect(told: Told) -> None:
+    text = (SUITES / "tls/server/PKI-SRV-TLS-005.case.yaml").read_text(encoding="utf-8")
+    assert told(text) == ""
+    wrong = told(changed(text, "with: {highest", "with: {hihgest"))
+    assert "'hihgest' is not" in wrong
+    assert "did you mean 'highest'?" in wrong
+    assert "'ium' is not a role" in told(changed(text, "connect: iut", "connect: ium"))
+    assert "'to' is not a key" in told(changed(text, "    with: {", "    to: {"))
+
+
 def test_unknown_matcher(told: Told) -> None:
     text = changed(GEP, "<absent or 1..16 bytes>", "<abscent>")
     assert told(text, "ESIPA-EIM-GEP-006.case.yaml") == (

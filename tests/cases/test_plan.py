@@ -120,6 +120,7 @@ KEYS = [
     "assert",
     "for",
     "quiet",
+    "connect",
     "either",
     "any-order",
     "do",

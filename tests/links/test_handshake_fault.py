@@ -24,7 +24,14 @@ from links_kit import (
 
 from sgprobe.links.coap_link import CoapKnobs, CoapLink
 from sgprobe.links.dtls_peers import Bounds
-from sgprobe.links.handshake_fault import HandshakeFault, spoiler
+from sgprobe.links.handshake_fault import (
+    HandshakeFault,
+    hello_alone,
+    in_records,
+    key_reuser,
+    mender,
+    spoiler,
+)
 from sgprobe.links.https_client import HttpsClient, Unreachable
 from sgprobe.links.https_server import HttpsServer
 from sgprobe.links.tls import TLS12, TLS13
@@ -75,6 +82,60 @@ def test_a_server_refuses_a_client_with_a_bad_finished() -> None:
             return [alert.description for alert in eim.alerts if alert.sent]
 
     assert run(work())[0] in EXPECTED[HandshakeFault.FINISHED]
+
+
+def test_a_server_that_overlooks_a_bad_finished() -> None:
+    async def work() -> bytes:
+        async with HttpsServer(Answers(), server(highest=TLS12)) as eim:
+            eim.mend = mender(HandshakeFault.FINISHED)
+            ipa = HttpsClient(eim.address, client(), name=EIM,
+                              spoil=spoiler(HandshakeFault.FINISHED))  # fmt: skip
+            try:
+                return (await ipa.ask(POLL)).body
+            finally:
+                await ipa.close()
+
+    assert run(work()) == NOTHING.body
+
+
+def test_a_handshake_in_records_of_one_octet_is_done() -> None:
+    async def work() -> None:
+        async with HttpsServer(Answers(), server(highest=TLS12)) as eim:
+            await HttpsClient(eim.address, client(), name=EIM, spoil=in_records(1)).greet()
+
+    run(work())
+    hello = b"\x16\x03\x01\x00\x03abc"
+    assert in_records(2)(hello) == b"\x16\x03\x01\x00\x02ab\x16\x03\x01\x00\x01c"
+    changed = b"\x14\x03\x03\x00\x01\x01\x16\x03\x03\x00\x03abc"
+    assert in_records(1)(changed) == changed
+
+
+def test_after_its_hello_a_client_that_leaves_says_nothing() -> None:
+    hello, key = b"\x16\x03\x01\x00\x02\x01x", b"\x16\x03\x03\x00\x02\x10x"
+    assert [hello_alone(one) for one in (hello, key, b"")] == [hello, b"", b""]
+
+
+def test_a_key_that_is_used_again_is_seen_and_refused() -> None:
+    seen: list[bytes] = []
+    reuse = key_reuser()
+
+    def spoil(flight: bytes) -> bytes:
+        made = reuse(flight)
+        at = made.find(b"\x41\x04")  # 65 octets, an uncompressed point
+        if at >= 0:
+            seen.append(made[at : at + 66])
+        return made
+
+    async def work() -> None:
+        async with HttpsServer(Answers(), server(highest=TLS12, groups="P-256"),
+                               spoil=spoil) as eim:  # fmt: skip
+            await HttpsClient(eim.address, client(), name=EIM).greet()
+            with pytest.raises(Unreachable, match="TLS"):
+                await HttpsClient(eim.address, client(), name=EIM).greet()
+
+    run(work())
+    assert len(seen) == 2
+    assert seen[0] == seen[1]
 
 
 @pytest.mark.parametrize("mtu", [256, 1200])
