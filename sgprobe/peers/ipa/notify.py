@@ -139,7 +139,8 @@ def _due(means: Means, address: str) -> Procedure[bool]:
 def _put_off(means: Means, address: str) -> Procedure[None]:
     now = yield Now()
     tries, _ = means.paces.get(address, (0, 0.0))
-    means.paces[address] = (tries + 1, now + means.config.patience.pause(tries, means.chance()))
+    pause = means.config.patience.pause(tries, means.chance())
+    means.paces[address] = (tries + 1, now + (pause if means.rules.on("IPA.BACK-OFF") else 0.0))
 
 
 def _through_eim(party: Party, pending: bytes, server: Indirect | None) -> Procedure[None]:
