@@ -72,7 +72,10 @@ BUILT_IN: dict[str, Reference] = {one.name: one for one in (
     _built_in("eim.address", Is.TEXT, "the name of the eIM in TLS and DTLS"),
     _built_in("smdp.address", Is.TEXT, "the address of the SM-DP+"),
     _built_in("smdp.address-capitals", Is.TEXT, "the same in capital letters"),
+    _built_in("smdp.other-address", Is.TEXT, "the address of a second simulated SM-DP+"),
     _built_in("smds.address", Is.TEXT, "the address of the SM-DS"),
+    _built_in("event.id", Is.TEXT, "the id of an event that nobody has registered before"),
+    _built_in("event.other-id", Is.TEXT, "that of another one"),
     _built_in("smdp.activation-code", Is.TEXT, "the code of the order that came last"),
     _built_in("smdp.matching-id", Is.TEXT, "the matching id of the order that came last"),
     _built_in("smdp.iccid", Is.OCTETS, "the ICCID of the order that came last"),
@@ -82,10 +85,10 @@ BUILT_IN: dict[str, Reference] = {one.name: one for one in (
     _built_in("usim.response", Is.OCTETS, "RES, CK and IK of that challenge, as a USIM tells them"),
     _built_in("otk.1", Is.OCTETS, "the reference of the eUICC's first one-time key"),
     _built_in("otk.2", Is.OCTETS, "that of the second one"),
-    _built_in("smdpf.iccid", Is.OCTETS, "the ICCID of the package that the SM-DPf bound last"),
-    _built_in("smdpf.transaction", Is.OCTETS, "the transaction of that package"),
     _built_in("otk.3", Is.OCTETS, "that of the third one"),
     _built_in("otk.4", Is.OCTETS, "that of the fourth one"),
+    _built_in("smdpf.iccid", Is.OCTETS, "the ICCID of the package that the SM-DPf bound last"),
+    _built_in("smdpf.transaction", Is.OCTETS, "the transaction of that package"),
     _built_in("smdpf.oid", Is.ANY, "the OID of the SM-DPf"),
     _built_in("fpa.previous-report", Is.OCTETS, "the digest of the station's report before"),
     *(_built_in(f"{name}.{number}{part}", Is.OCTETS if part or name != "delivery" else Is.TEXT,
@@ -103,6 +106,8 @@ BUILT_IN: dict[str, Reference] = {one.name: one for one in (
     *(_built_in(f"parties.{name}", Is.TEXT, f"the name of {text} in TLS and in messages")
       for name, text in _PARTIES.items()),
     _built_in("eum", Is.ACTOR, "the simulated EUM"),
+    _built_in("count", Is.ANY, "a count by the scale of the plan: $count.200 is of 200, "
+              "$count.200.5 at least 5"),
     _built_in("euicc", Is.ACTOR, "the simulated eUICC"),
     _built_in("ipa", Is.ACTOR, "the simulated IPA"),
     _built_in("smdp", Is.ACTOR, "the simulated SM-DP+"),
@@ -144,10 +149,10 @@ _PARTED = {
 }
 
 
-
-    __slots__ = ("_known", "used")
 class Scope:
     """The names that are known at one point of a case; later steps know more."""
+
+    __slots__ = ("_known", "used")
 
     def __init__(self, known: Mapping[str, Reference]) -> None:
         self._known = dict(known)
@@ -171,18 +176,18 @@ class Scope:
                 return None
             if head in _PARTED and whole.source == _BENCH and not _PARTED[head].fullmatch(name):
                 return None
-        self.used.add(known.name)
-        return known
             known = Reference(name, Is.ANY, whole.source)
             self.used.add(head)
+        self.used.add(known.name)
+        return known
 
     def hint(self, name: str) -> str:
         """Return what an author may have meant by an unknown name."""
-        near = did_you_mean(name, self._known)
-        if near:
         if name.partition(".")[0] == "devices":
             parts = _DEVICE.replace("|", ", ").replace("[2-9]?", ", key2")
             return f"such as $devices.1.eid; known are {parts}"
+        near = did_you_mean(name, self._known)
+        if near:
             return near.replace("'", "'$", 1)
         family = name.partition(".")[0] + "."
         known = sorted(one for one in self._known if one.startswith(family))
