@@ -204,6 +204,8 @@ class ItemEnded:
     deviation: dict[str, str] | None = None
     # of an item that did not pass: frames of the capture by the n of their message
     frames: dict[str, Any] = field(default_factory=dict)
+    # what was measured, for whoever reads the results; no verdict rests on it
+    figures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -252,6 +252,9 @@ STATES: dict[str, str] = {
     "it refused, used or missed; one row for each evidence, by its name",
     "bench.vectors": "how often the bench's own ML-KEM and ML-DSA disagree with the vectors of "
     "others; a case does not apply where these are not at hand",
+    "scale.figures": "what came of a load: how much was `asked`, how many were `good`, `refused`, "
+    "`short` (good ones that should be), `lost` (of whom nothing was told) and loaded or bound "
+    "`twice`",
     "eim.queue": "what became of the order that the case queued last",
     "eim.configuration": "what the eIM hands out for devices that are to know it; `differs` says "
     "where its EimConfigurationData is not as its ICS says: nothing, or what",
@@ -332,5 +335,12 @@ TRIGGERS: dict[str, str] = {
     "fpa.report": "write the reports; with `final: yes` the last ones",
     "fpa.damaged": "take down that a device broke at a later step",
     "fpa.restart": "start again, as after a loss of power",
+    "scale.stations": "have the line load devices at 64 `stations` at once: `count` by the scale "
+    "of the plan, never less than `at-least`; each `takes` so long, and in per mille are `dead`, "
+    "`refused` or `slow` (`slow-takes`); limits that warn are `per-second` and `at-most`",
+    "scale.look-up": "look one EID up in a delivery of `count` entries; limits that warn are "
+    "`at-most` and `warm`",
+    "bench.lap": "publish the time since the last lap under a `name`; limits that warn are "
+    "`per-second` and `at-most`; without a name begin one",
     "euicc.reset": "cut the power and reset",
 }

@@ -232,6 +232,10 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
         "network": ("NOT_NEEDED", "NEEDED", "UNKNOWN"), "parties": (), "refused": (),
         "absent": (), "used": (), "missing": (), "because": (), "remarks": ()},
     "bench.vectors": {"vectors": (), "tried": (), "wrong": ()},
+    "scale.figures": {
+        "asked": (), "items": (), "good": (), "short": (), "refused": (), "lost": (), "twice": (),
+        "stations": (), "found": (), "right": ("yes", "no"), "foreign": (), "reports": (),
+        "batches": (), "gaps": ()},
     "eim.queue": {"eid": (), "order": (), "state": ("open", "done", "failed")},
     "eim.configuration": {"eimId": (), "protocols": (), "differs": ()},
     "smdp.order": {"iccid": (), "eid": (), "matchingId": (), "confirmationCode": (),

@@ -10,16 +10,25 @@ from sgprobe.engine.factory_floor import FactoryFloor
 from sgprobe.engine.foreign import Foreign
 from sgprobe.engine.one_time_keys import KeyDrawer
 from sgprobe.engine.quantum_vectors import VectorShelf
+from sgprobe.engine.scale import Laps, Published
+from sgprobe.engine.scale_line import LineLoad
 from sgprobe.engine.settings import Setting
+from sgprobe.host.world import World
 
 
 def corners_of(
-    setting: Setting, foreign: Foreign | None, floor: FactoryFloor | None
+    setting: Setting,
+    world: World,
+    foreign: Foreign | None,
+    floor: FactoryFloor | None,
+    published: Published,
 ) -> tuple[Corner, ...]:
     """Return the corners of an item."""
-    found: list[Corner] = []
+    found: list[Corner] = [Laps(published, setting.scale)]
     if setting.role == "system":
         found.append(_evidence(setting))
+    if setting.role == "fpa":
+        found.append(LineLoad(setting, world, published))
     if setting.role == "bench":
         found.append(VectorShelf())
     if floor is not None and foreign is None:

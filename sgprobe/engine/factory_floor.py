@@ -85,7 +85,10 @@ class FactoryFloor:
         draft = state.draft()
         for known in draft.all(FactoryKey):
             draft.remove(known)
-        draft.put(Factory(sorted({int(Suite.C1), *map(int, suites)})))
+        has = sorted({int(Suite.C1), *map(int, suites)})
+        known = draft.find(Factory)
+        draft.put(replace(known, suites=has) if known is not None else Factory(has))
+        self._bound_keys, self._announced = 0, True
         for place, one in enumerate(self.keys):
             draft.put(FactoryKey(one.ref.hex(), int(one.suite), one.seed.hex(), place=place))
         state.commit(draft)

@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dissectors.asn1.model import Value
 from dissectors.asn1.writer import EncodeError
 from sgprobe.cases import planned as p
 from sgprobe.cases.match import Unresolved
+from sgprobe.cases.runsets import ORDINARY_SCALE
 from sgprobe.cases.suite import Suite
 from sgprobe.engine.association import injects, tokenless
 from sgprobe.engine.card_view import UNSEEN, about_card
@@ -28,7 +30,7 @@ from sgprobe.engine.outcome import CannotJudge, NotHere, StepFailed, Tally, tree
 from sgprobe.engine.rows import read_rows
 from sgprobe.engine.script import replies_of
 from sgprobe.engine.settings import Setting, settings_of
-from sgprobe.engine.steps import Done, Player
+from sgprobe.engine.steps import FIGURES, Done, Player
 from sgprobe.engine.talk import Talk
 from sgprobe.engine.trace import judge as judge_trace
 from sgprobe.events import (
@@ -52,6 +54,8 @@ Emit = Callable[[Event], None]
 # kinds of cases after which a product may have stopped answering
 _BITING = ("negative", "robustness", "robust")
 _MOST_VALUE = 65_536
+# longest real time of one item, where a plan has throughput in its ordinary part
+LIMIT = 120.0
 # real time for the clean-up, and for all that comes after the limit of an item
 _CLEANUP, _LATEST = 20.0, 40.0
 
@@ -90,7 +94,9 @@ class Options:
     # and CoAP
     coap: dict[str, str] = field(default_factory=dict)
     # longest real time of one item
-    limit: float = 120.0
+    limit: float = LIMIT
+    # how much of the counts and durations of throughput
+    scale: Fraction = ORDINARY_SCALE
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,8 @@ class Item:
         self.options = options
         self.emit = emit
         self.tally = Tally()
+        # what was measured: published, and no verdict rests on it
+        self.figures: list[str] = []
         self.capture = self._capture_path()
         self._step = ""
         # asked after a failed negative case
@@ -246,6 +254,7 @@ class Item:
             tokenless(compiled),
             self.told_of_itself,
             fields_of(self.model) if self.model is not None else {},
+            self.options.scale,
         )
         talk = Talk(setting, compiled.peers, self._on_heard)
         self._talk = talk
@@ -328,6 +337,8 @@ class Item:
             reason = f"preamble: {reason}"
         for kind, text in done.notes:
             self._note(kind, text)
+            if kind == FIGURES:
+                self.figures.append(text)
         self.tally.warnings += done.warnings
         if section == "steps":
             self.tally.checks += done.checks
@@ -442,6 +453,7 @@ class Item:
             deviation=self.deviation,
             reach="memory" if self.plan.compiled.role == "euicc" else "sockets",
             frames=self._frames(result.verdict),
+            figures=tuple(self.figures),
         )
 
     def _frames(self, verdict: Verdict) -> dict[str, list[int]]:

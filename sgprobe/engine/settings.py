@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from dissectors.link.coap.server import SUPPORTED, ServerKnobs
 from dissectors.link.coap.transmission import MessageKnobs, Transmission
 from sgprobe.cases import planned as p
 from sgprobe.cases.match import Unresolved
+from sgprobe.cases.runsets import ORDINARY_SCALE
 from sgprobe.cases.suite import Suite
 from sgprobe.cases.variants import Variant
 from sgprobe.durations import parse_duration
@@ -70,6 +72,8 @@ class Setting:
     answers: Mapping[str, bool | str] = field(default_factory=dict)
     # fields of the configuration of the reference under test
     model: dict[str, Any] = field(default_factory=dict)
+    # of counts and durations of throughput
+    scale: Fraction = ORDINARY_SCALE
 
     @property
     def roles(self) -> dict[str, Settings]:

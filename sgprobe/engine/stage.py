@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, TypeVar
 
 from dissectors.asn1.model import Value
@@ -41,6 +42,7 @@ from sgprobe.engine.known import Known
 from sgprobe.engine.links import impairment_of
 from sgprobe.engine.references import References
 from sgprobe.engine.row import Roles
+from sgprobe.engine.scale import Published, counted
 from sgprobe.engine.settings import Setting, coap_knobs
 from sgprobe.engine.slot import Slot
 from sgprobe.exchange import Request, Response
@@ -104,6 +106,7 @@ class Stage:
             tape=self.world.tape,
             basic=basic,
         )
+        self.published = Published()
         self.floor: FactoryFloor | None = None
         self.line: FactoryLine | None = None
         self.factory: FactoryBench | None = None
@@ -128,7 +131,10 @@ class Stage:
         if self.line is not None:
             self.names.lazy |= self.line.called()
             self.names.lazy["fpa.previous-report"] = self._previous_report
-        self.corners: tuple[Corner, ...] = corners_of(setting, self.foreign, self.floor)
+        self.names.families["count"] = partial(counted, setting.scale)
+        self.corners: tuple[Corner, ...] = corners_of(
+            setting, self.world, self.foreign, self.floor, self.published
+        )
         self.corners += (self.line,) if self.line is not None else ()
         if setting.role == "smdpf":
             self.factory = factory_of(setting, self.world, history, self.names, self.foreign, serve)

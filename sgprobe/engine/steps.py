@@ -29,6 +29,8 @@ _MOST_TIMES = 10_000
 # how long an expected message may take where the case does not say
 _PATIENCE = 30.0
 _LISTED = 6
+# the kind of note that has a figure of throughput
+FIGURES = "figures"
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,7 +392,9 @@ class Player:
                 raise
             return Done(notes=(("trigger", f"{step.step.action.text}: refused, {declined}"),))
         self.names.history.captured |= outputs
-        return Done(notes=(("trigger", step.step.action.text),))
+        figures, warnings = self.talk.stage.published.take()
+        notes = (("trigger", step.step.action.text), *((FIGURES, one) for one in figures))
+        return Done(notes=notes, warnings=warnings)
 
     async def _state(self, step: p.PlannedState) -> Done:
         stage, part = self.talk.stage, step.step.part.text

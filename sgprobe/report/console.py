@@ -152,6 +152,9 @@ class Console:
         quiet = verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE)
         if self._all or not quiet:
             self._line(self._item(event, verdict, title, reference), event.at)
+        for text in event.figures:
+            # what was measured is a result, whether anybody asked for every line or not
+            self._line(f"      {plain(event.item)}  {plain(text)}")
         if not quiet:
             self._failures.append(failure_text([*events, event], self._paint))
             case = started.case if isinstance(started, e.ItemStarted) else event.item

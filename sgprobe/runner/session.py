@@ -17,11 +17,11 @@ from typing import Any, TextIO
 import sgprobe
 from dissectors.asn1.versions import SPECS, Spec, parse_spec
 from sgprobe import events as e
-from sgprobe.cases.runsets import load_runsets
+from sgprobe.cases.runsets import ORDINARY_SCALE, load_runsets
 from sgprobe.cases.suite import near, suite_root
 from sgprobe.data import data_dir
 from sgprobe.engine.bench import Bench, Choice, Ready
-from sgprobe.engine.item import Options, Result
+from sgprobe.engine.item import LIMIT, Options, Result
 from sgprobe.events import Event, Verdict
 from sgprobe.fileerror import FileError, Problem
 from sgprobe.mutants.rules import all_rules
@@ -88,7 +88,14 @@ class Session:
         for name in sorted(off - set(known)):
             hint = did_you_mean(name, known)
             raise FileError([Problem(_here("--off"), f"no role has a rule {shown(name)}", hint)])
-        return Options(self.options.seed, self.options.out, off, ixit, product)
+        scale = ORDINARY_SCALE
+        if self.options.plan:
+            scale = load_runsets().named(self.options.plan).scale
+        # throughput in full takes as many times longer
+        limit = LIMIT * max(1, float(scale / ORDINARY_SCALE))
+        return Options(
+            self.options.seed, self.options.out, off, ixit, product, limit=limit, scale=scale
+        )
 
     # --- items ---
 

@@ -1,0 +1,354 @@
+"""A line under load: devices at 64 stations at once, reports of many items, one EID among many."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dissectors.asn1 import codec
+from dissectors.asn1.model import Value
+from dissectors.asn1.versions import parse_spec
+from dissectors.spec.identity import eid_octets, iccid_octets, make_eid
+from sgprobe.cases.match import Unresolved
+from sgprobe.crypto import ifpp
+from sgprobe.crypto.ifpp_issue import binder
+from sgprobe.crypto.ifpp_keys import SPEC, Suite
+from sgprobe.engine.corner import Corner, Rows
+from sgprobe.engine.outcome import NotHere
+from sgprobe.engine.scale import Published, Share, only, publish, seconds, share
+from sgprobe.engine.settings import Setting
+from sgprobe.host.loading import Source, load_all
+from sgprobe.host.station import Slot
+from sgprobe.host.world import World
+from sgprobe.links.card import ReaderGone
+from sgprobe.peers.delivery.entry import Prebound
+from sgprobe.peers.delivery.files import Folder
+from sgprobe.peers.delivery.manifest import Manifest
+from sgprobe.peers.delivery.writer import DeliveryWriter
+from sgprobe.peers.euicc.card import Card
+from sgprobe.peers.eum.personalisation import Eum, Kind, Personalised
+from sgprobe.peers.fpa.line import MAX_STATIONS, Line
+from sgprobe.peers.fpa.outcome import NO_PACKAGE, is_success
+from sgprobe.peers.profiles.library import PROFILE_TYPES, make_iccid, package
+from sgprobe.peers.smdp.metadata import store_metadata
+
+STATIONS, LOOK_UP, FIGURES = "scale.stations", "scale.look-up", "scale.figures"
+# serial numbers of profiles, and numbers of eUICCs, apart from those of other corners
+_FIRST, _CHIPS = 61_000_000, 500_000
+_VALID = timedelta(days=90)
+_STORE_DATA = 0xE2
+# seconds until the last of all stations has begun
+_LATEST = 30.0
+_PACKED = "small"
+
+
+@dataclass(slots=True)
+class Slow:
+    """A device in a reader: dead, or with an eUICC that takes its time."""
+
+    chip: Personalised
+    seconds: float
+    dead: bool = False
+    refuses: bool = False
+    # from contact to the first command, and where it was loaded
+    waited: float = 0.0
+    _card: Card | None = None
+    _contact: float = 0.0
+
+    def apdu(self, command: bytes) -> bytes:
+        """Answer a command."""
+        if self._contact:
+            self.waited, self._contact = time.monotonic() - self._contact, 0.0
+        assert self._card is not None
+        if command[1] == _STORE_DATA and self.seconds:
+            # once for a device: the whole of what its eUICC takes
+            time.sleep(self.seconds)
+            self.seconds = 0.0
+        return self._card.apdu(command, time.time())
+
+    def reset(self) -> bytes:
+        """Power off and on."""
+        if self.dead:
+            raise ReaderGone("no device answers")
+        if self._card is None:
+            self._card = Card(self.chip.euicc(entropy=random.Random(self.chip.eid)))
+        self._contact = time.monotonic()
+        return self._card.reset()
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What comes to the stations: how many devices, and the shares of those with a fault."""
+
+    devices: int
+    stations: int
+    seconds: float
+    slow: float
+    dead: int
+    slowed: int
+    refused: int
+
+
+@dataclass(slots=True)
+class Floor:
+    """Devices and one delivery for them, in a folder that goes when all is over."""
+
+    world: World
+    folder: Path
+    seed: str
+    chips: list[Personalised] = field(default_factory=list)
+
+    def personalise(self, count: int) -> None:
+        """Make eUICCs with one key each."""
+        eum = Eum(self.world.set, entropy=random.Random(f"{self.seed} scale"))
+        kind = Kind(keys=(Suite.C1,))
+        self.chips = [eum.personalise(_CHIPS + number, kind) for number in range(count)]
+
+    def deliver(self, refused: frozenset[int]) -> Path:
+        """Bind a profile to each eUICC; those that refuse have one that is for another chip."""
+        path = self.folder / "delivery"
+        signer = binder(self.world.set)
+        kind = PROFILE_TYPES[_PACKED]
+        writer = DeliveryWriter(Folder(path))
+        order = sorted(range(len(self.chips)), key=lambda number: self.chips[number].eid)
+        for number in order:
+            chip, iccid = self.chips[number], make_iccid(_FIRST + number)
+            content = ifpp.Content(
+                iccid_octets(iccid),
+                store_metadata(parse_spec("SGP.22@2.5"), iccid, kind, "smdpf.example.com"),
+                package(self.seed, iccid, kind),
+            )
+            other = self.chips[number - 1] if number in refused else chip
+            public = chip.one_time_keys[0].public
+            bound = ifpp.bind(signer, eid_octets(other.eid), public, content)
+            name = os.urandom(16)
+            writer.add(
+                Prebound(
+                    name.hex(), chip.eid, public.ref.hex(), iccid, bound.transaction.hex(), 1,
+                    replaced(bound.encoded(name), other.eid, chip.eid),
+                )
+            )  # fmt: skip
+        self._finish(writer)
+        return path
+
+    def _finish(self, writer: DeliveryWriter) -> None:
+        now = datetime.now(UTC)
+        own = self.world.set["dppb"]
+        manifest = Manifest("D-scale", "O1", "R1", "dm.example.com", "F1",
+                            own.certificate.oid or "", 1, now, now + _VALID)  # fmt: skip
+        writer.finish(manifest, own)
+
+    def fill(self, count: int) -> tuple[Path, str]:
+        """Write a delivery of so many entries that nobody opens; return the EID in its middle."""
+        path = self.folder / "delivery"
+        writer = DeliveryWriter(Folder(path))
+        middle = ""
+        for number in range(1, count + 1):
+            name, eid = f"{number:032x}", make_eid(f"8904903212345{number:017d}")
+            writer.add(Prebound(name, eid, name[16:], make_iccid(number), name, 1, os.urandom(512)))
+            if number == count // 2 + 1:
+                middle = eid
+        self._finish(writer)
+        return path, middle
+
+
+def replaced(der: bytes, was: str, now: str) -> bytes:
+    """Return a package under the EID of another device: its context stays for the first."""
+    if was == now:
+        return der
+    value: Any = codec.load(SPEC).decode("PreboundPackage", der).value
+    return codec.load(SPEC).encode("PreboundPackage", {**value, "eid": now})
+
+
+class LineLoad(Corner):
+    """Has the line under test do much at once, and counts what came of it."""
+
+    names = frozenset({STATIONS, LOOK_UP, FIGURES})
+
+    def __init__(self, setting: Setting, world: World, published: Published) -> None:
+        self._setting, self._world, self._published = setting, world, published
+        self._rows: Rows = []
+
+    async def trigger(self, action: str, given: dict[str, Value]) -> dict[str, Value]:
+        """Run a load to its end; a product of others has one reader here, and no 64."""
+        if self._setting.product is not None:
+            raise NotHere("the bench has one reader for a line of others, and no 64 stations")
+        work = self._stations if action == STATIONS else self._look_up
+        with tempfile.TemporaryDirectory(prefix="line-load-") as name:
+            floor = Floor(self._world, Path(name), f"{self._setting.seed}")
+            self._rows = [await work(floor, given)]
+        return {}
+
+    async def read(self, part: str) -> Rows:
+        """Return what was counted."""
+        if not self._rows:
+            raise Unresolved("nothing was done yet whose figures there could be")
+        return self._rows
+
+    def _line(self, floor: Floor) -> Line:
+        off = frozenset(name for name in self._setting.off if name.startswith("FPA."))
+        return Line(floor.folder / "line", [self._world.set.anchor], off=off)
+
+    # --- stations ---
+
+    async def _stations(self, floor: Floor, given: dict[str, Value]) -> dict[str, Value]:
+        only(STATIONS, given, "count", "at-least", "stations", "takes", "slow-takes",
+             "dead", "slow", "refused")  # fmt: skip
+        scale = self._setting.scale
+        done = share(given, scale)
+        stations = int(str(given.get("stations", MAX_STATIONS)))
+        wish = Wish(
+            done.count, stations,
+            seconds(given, "takes") * float(scale), seconds(given, "slow-takes") * float(scale),
+            *(_part(given, name, done.count) for name in ("dead", "slow", "refused")),
+        )  # fmt: skip
+        floor.personalise(done.count)
+        devices = _devices(floor, wish)
+        refused = frozenset(number for number, one in enumerate(devices) if one.refuses)
+        path = floor.deliver(refused)
+        line = self._line(floor)
+        try:
+            line.import_delivery(path, time.time())
+            parties = min(stations, len(devices))
+            gate = Gate(threading.Barrier(parties))
+            sources: list[Source] = [partial(gate.put, device) for device in devices]
+            begun = time.monotonic()
+            await asyncio.to_thread(_load, line, sources, parties)
+            took = time.monotonic() - begun
+            written = time.monotonic()
+            reports = [one.octets() for one in line.reports(time.time(), final=True)]
+            wrote = time.monotonic() - written
+        finally:
+            line.close()
+        self._publish(done, wish, devices, took, wrote, given)
+        return _counted(devices, refused, reports, gate.at)
+
+    def _publish(
+        self, done: Share, wish: Wish, devices: list[Slow], took: float, wrote: float, given: Any
+    ) -> None:
+        # stations wait for their eUICCs side by side: what the line does itself is the limit
+        limits = {name: given[name] for name in ("per-second",) if name in given}
+        publish(self._published, f"{wish.stations} stations", done, took, limits)
+        waited = max((one.waited for one in devices), default=0.0)
+        slowest = {name: given[name] for name in ("at-most",) if name in given}
+        publish(self._published, "slowest first command after contact", None, waited, slowest)
+        publish(self._published, "reports", None, wrote, {})
+
+    # --- one among many ---
+
+    async def _look_up(self, floor: Floor, given: dict[str, Value]) -> dict[str, Value]:
+        only(LOOK_UP, given, "count", "at-least", "warm")
+        done = share(given, self._setting.scale)
+        path, eid = floor.fill(done.count)
+        line = self._line(floor)
+        try:
+            found = line.import_delivery(path, time.time())
+            begun = time.monotonic()
+            cold = list(line.stock.find(eid))
+            between = time.monotonic()
+            warm = list(line.stock.find(eid))
+            ended = time.monotonic()
+            right = [one.place.entry.matches(one.stocked.book.package(one.place)) for one in cold]
+            floor.personalise(1)
+            device = Slot(Slow(floor.chips[0], 0.0)).run(line.station("s01").process())
+            strangers = [one for one in device.loads if one.package_id != NO_PACKAGE]
+        finally:
+            line.close()
+        limit = {"at-most": given["at-most"]} if "at-most" in given else {}
+        publish(self._published, f"cold ({done})", None, between - begun, limit)
+        warmly = {"at-most": given["warm"]} if "warm" in given else {}
+        publish(self._published, "warm", None, ended - between, warmly)
+        return {
+            "asked": str(done.count), "items": str(found.entries),
+            "found": str(len([one for one in (*cold, *warm) if one.entry.eid == eid])),
+            "right": "yes" if right and all(right) else "no", "foreign": str(len(strangers)),
+        }  # fmt: skip
+
+
+def _part(given: dict[str, Value], name: str, count: int) -> int:
+    """Return how many of the devices a share in per mille is; of a share at least one."""
+    told = str(given.get(name, "0"))
+    if not (told.isascii() and told.isdigit() and int(told) <= 1000):
+        raise Unresolved(f"{name} is a share in per mille, not {told[:40]}")
+    return max(1, round(count * int(told) / 1000)) if int(told) else 0
+
+
+def _devices(floor: Floor, wish: Wish) -> list[Slow]:
+    """Return devices, those with a fault strewn among the others."""
+    devices = [Slow(chip, wish.seconds) for chip in floor.chips]
+    places = list(range(len(devices)))
+    random.Random(floor.seed).shuffle(places)
+    chosen: Iterator[int] = iter(places)
+    if wish.dead + wish.slowed + wish.refused > len(devices):
+        raise Unresolved("more devices with a fault than there are")
+    for _ in range(wish.dead):
+        devices[next(chosen)].dead = True
+    for _ in range(wish.slowed):
+        devices[next(chosen)].seconds = wish.slow
+    for _ in range(wish.refused):
+        devices[next(chosen)].refuses = True
+    return devices
+
+
+@dataclass(slots=True)
+class Gate:
+    """Where devices come to the stations, which all begin in the same moment."""
+
+    start: threading.Barrier
+    # how many devices each station has had
+    at: dict[str, int] = field(default_factory=dict)
+
+    def put(self, device: Slow) -> Slow:
+        """Put a device in the reader of a station, which the name of its thread tells."""
+        name = threading.current_thread().name
+        self.at[name] = self.at.get(name, 0) + 1
+        if self.at[name] == 1:
+            self.start.wait(_LATEST)
+        return device
+
+
+def _load(line: Line, sources: list[Source], stations: int) -> None:
+    load_all(line, sources, stations)
+
+
+def _counted(
+    devices: list[Slow], refused: frozenset[int], reports: list[bytes], at: dict[str, int]
+) -> dict[str, Value]:
+    """Return what the reports tell of the devices, against what was there."""
+    outcomes: Counter[str] = Counter()
+    loaded: Counter[str] = Counter()
+    told: set[str] = set()
+    items = 0
+    for octets in reports:
+        value: Any = codec.load(SPEC).decode("ProfileLoadingReport", octets).value
+        for item in value["items"]:
+            items += 1
+            told.add(item["eid"])
+            result = bytes.fromhex(item["outcome"].get("euiccResult", ""))
+            if result and is_success(result):
+                outcomes["success"] += 1
+                loaded[item["packageId"]] += 1
+            else:
+                outcomes["error"] += 1
+    good = [one for number, one in enumerate(devices) if not one.dead and number not in refused]
+    silent = sum(one.dead for one in devices)
+    answering = {one.chip.eid for one in devices if not one.dead}
+    # a dead device tells no EID: its items are counted
+    lost = len(answering - told) + max(0, silent - (items - len(answering & told)))
+    return {
+        "asked": str(len(devices)), "items": str(items), "good": str(outcomes["success"]),
+        "short": str(len(good) - outcomes["success"]), "refused": str(outcomes["error"]),
+        "lost": str(lost),
+        "twice": str(sum(count - 1 for count in loaded.values())), "stations": str(len(at)),
+    }  # fmt: skip
