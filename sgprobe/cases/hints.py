@@ -36,10 +36,26 @@ def show(value: Value, names: Mapping[str, int]) -> str:
         return str(value)
     if isinstance(value, list):
         return f"a list of {len(value)}"
+    if isinstance(value, dict) and value.keys() == {"value", "length"}:
+        return _bits(str(value["value"]), names)
     if isinstance(value, dict):
         shown = ", ".join(map(str, list(value)[:4])) + (", …" if len(value) > 4 else "")
         return f"{{{shown}}}"
     return str(value)[:_SHOWN]
+
+
+def _bits(octets: str, names: Mapping[str, int]) -> str:
+    """Return the bits of a BIT STRING that are set, by their names or numbers."""
+    if not _is_hex(octets) or len(octets) > _SHOWN:
+        return f"bits {octets[:_SHOWN]}"
+    by_number = {number: name for name, number in names.items()}
+    found = [bit for at, octet in enumerate(bytes.fromhex(octets)) for bit in _set(at, octet)]
+    return ", ".join(by_number.get(at, f"bit {at}") for at in found) or "no bit"
+
+
+def _set(place: int, octet: int) -> list[int]:
+    """Return the numbers of the bits set in an octet, the highest first. X.690 §8.6."""
+    return [8 * place + bit for bit in range(8) if octet & 0x80 >> bit]
 
 
 def show_list(value: list[Value]) -> str:

@@ -76,9 +76,8 @@ def _literal(node: Scalar, text: str, type_: asn1.Type, context: Surroundings) -
     except LiteralError as error:
         context.problems.add(node.source, str(error), error.hint)
         return None
-    names = (
-        {name: number for number, name in shape.names} if isinstance(shape, asn1.Integer) else {}
-    )
+    listed = shape.names if isinstance(shape, asn1.Integer | asn1.Bits) else ()
+    names = {name: number for number, name in listed}
     return Literal(value, text, node.source, names)
 
 

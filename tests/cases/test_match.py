@@ -293,6 +293,21 @@ def test_a_failure_shows_the_values_looked_for_and_found(
     assert (one.expected, one.actual) == (expected, actual)
 
 
+def test_bits_are_shown_by_their_names() -> None:
+    found = compare("EUICCInfo2", "forbiddenProfilePolicyRules: ppr1, ppr2",
+                    {"forbiddenProfilePolicyRules": {"value": "c880", "length": 9}})  # fmt: skip
+    (one,) = found.differences
+    assert one.expected == "ppr1, ppr2"
+    assert one.actual == "pprUpdateControl, ppr1, bit 4, bit 8"
+    none = compare("EUICCInfo2", "forbiddenProfilePolicyRules: ppr1",
+                   {"forbiddenProfilePolicyRules": {"value": "", "length": 0}})  # fmt: skip
+    assert none.differences[0].actual == "no bit"
+    many = {"value": "ff" * 5000, "length": 40000}
+    long = compare("EUICCInfo2", "forbiddenProfilePolicyRules: ppr1",
+                   {"forbiddenProfilePolicyRules": many})  # fmt: skip
+    assert len(long.differences[0].actual) < 100
+
+
 def test_a_list_is_shown_in_bounded_length() -> None:
     found = compare(RESULT, "euiccResult: <contains rollbackResult ok>",
                     {"euiccResult": [{"x" * 5000: "y" * 5000}] * 5000})  # fmt: skip
