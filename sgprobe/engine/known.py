@@ -25,9 +25,8 @@ from sgprobe.engine.names import Key, Names
 from sgprobe.engine.references import References
 from sgprobe.engine.settings import Setting
 from sgprobe.engine.usim import Network
-from sgprobe.host.world import ICCID_A, ICCID_B, World
+from sgprobe.host.world import ICCID_A, ICCID_B, OTHER_SMDP, SECOND, World
 from sgprobe.peers.euicc.records import Eim
-from sgprobe.product.announced import differences
 from sgprobe.peers.profiles.library import subscription
 from sgprobe.product.announced import differences
 
@@ -94,6 +93,7 @@ class Known:
             "spki.eim": lambda: spki(names.key("keys.eim")).hex(),
             "spki.eim-next": lambda: spki(names.key("keys.eim-next")).hex(),
             "smdp.address-capitals": self.addresses["smdp"].upper,
+            "smdp.other-address": self._other_smdp,
             "smdp.matching-id": lambda: self.ordered("matchingId"),
             "smdp.iccid": lambda: self.ordered("iccid"),
             "smdp.activation-code": lambda: self.references.activation_code(),
@@ -202,13 +202,12 @@ class Known:
 
     # --- of the SM-DP+ ---
 
-    def ordered(self, name: str) -> str:
-        """Return a member of what the SM-DP+, under test or simulated, gave for its last order."""
-        if self.foreign is not None and self.setting.role == "smdp":
-            return _told(self.foreign, name)
-        references = self.references
-        if name == "iccid":
-            return iccid_octets(references.iccid).hex() if references.iccid else ""
+    def _other_smdp(self) -> str:
+        """Return the address of a second simulated SM-DP+."""
+        if self.world.plan.second:
+            return OTHER_SMDP
+        raise Unresolved(f"the bench has one SM-DP+; `listen: {{{SECOND}: HOST:PORT}}` adds one")
+
     def _network(self) -> Network:
         """Return the home network of the profile that the simulated SM-DP+ gave last."""
         server = self.world.smdp
@@ -218,6 +217,13 @@ class Known:
         kind = server.setup.types[order.kind]
         return Network(subscription(server.setup.seed, order.iccid, kind))
 
+    def ordered(self, name: str) -> str:
+        """Return a member of what the SM-DP+, under test or simulated, gave for its last order."""
+        if self.foreign is not None and self.setting.role == "smdp":
+            return _told(self.foreign, name)
+        references = self.references
+        if name == "iccid":
+            return iccid_octets(references.iccid).hex() if references.iccid else ""
         return references.matching_id
 
 

@@ -46,7 +46,7 @@ from sgprobe.engine.scale import Published, counted
 from sgprobe.engine.settings import Setting, coap_knobs
 from sgprobe.engine.slot import Slot
 from sgprobe.exchange import Request, Response
-from sgprobe.host.world import IPA_NAME
+from sgprobe.host.world import IPA_NAME, OTHER_SMDP, SECOND
 from sgprobe.host.world import Plan as WorldPlan
 from sgprobe.links.card_slot import Reader
 from sgprobe.links.clock import WallClock
@@ -195,6 +195,8 @@ class Stage:
             off=setting.off,
             binding=self.binding,
             injects=setting.injects,
+            # who passes notifications on may have two receivers
+            second=setting.role in ("eim", "ipa") and (foreign is None or SECOND in foreign.places),
             eim_knobs=self._knobs("eim"),
             ipa_knobs=self._knobs("ipa"),
             models={setting.role: setting.model},
@@ -231,7 +233,7 @@ class Stage:
         return Roles(servers, relays)
 
     def _named(self) -> list[tuple[str, str]]:
-        return [*self.addresses.items(), ("ipa", IPA_NAME)]
+        return [*self.addresses.items(), ("smdp", OTHER_SMDP), ("ipa", IPA_NAME)]
 
     def url(self, role: str) -> str:
         """Return where a role is asked; raises Unresolved where it has no address."""

@@ -63,6 +63,8 @@ BINDINGS = (HTTPS, COAPS)
 IPA_NAME = "ipa.example.com"
 # by binding: the bits of EimSupportedProtocol and ipaSupportedProtocols
 _RETRIEVAL = {HTTPS: RETRIEVE_HTTPS, COAPS: RETRIEVE_COAPS}
+# the second SM-DP+, and where it listens in Plan.places
+OTHER_SMDP, SECOND = "testsmdpplus2.example.com", "other-smdp"
 _INJECTION = {HTTPS: INJECT_HTTPS, COAPS: INJECT_COAPS}
 
 
@@ -96,6 +98,8 @@ class Plan:
     # where roles listen, others than on a free port of loopback; who is not simulated at all
     places: Mapping[str, Address] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
+    # the SM-DP+ has a second name, with a certificate and a port of its own
+    second: bool = False
     # by role ("eim", "euicc", "ipa"): fields of its configuration that are not the usual ones
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     say: Callable[[Say], None] = field(default=lambda said: None)
@@ -213,6 +217,9 @@ class World:
                            thoughtful(self.eim, self.eim_conductor), self.plan.binding)  # fmt: skip
         await self._listen(SMDP, self.smdp.setup.party.address, identity(self.set["dptls"]), trust,
                            prompt(self.smdp, self.clock))  # fmt: skip
+        if self.plan.second:
+            await self._listen(SMDP, OTHER_SMDP, identity(self.set["dp2tls"]), trust,
+                               prompt(self.smdp, self.clock))  # fmt: skip
         await self._listen(SMDS, self.smds.setup.party.address, identity(self.set["dstls"]), trust,
                            prompt(self.smds, self.clock))  # fmt: skip
         if self.plan.injects:
@@ -238,7 +245,8 @@ class World:
         if role in self.plan.absent:
             return
         settings = self._settings(role, own)
-        host, port = self.plan.places.get(role, ("127.0.0.1", 0))
+        place = SECOND if name == OTHER_SMDP else role
+        host, port = self.plan.places.get(place, ("127.0.0.1", 0))
         faults, line = self._eim_fault if role == EIM else None, self.lines[role]
         # a client that is not ours has no tape
         tape = self.tape if self.plan.absent else None
@@ -259,9 +267,9 @@ class World:
         await server.start()
         self._servers.append(server)
         self._urls[name] = url(binding, server.address)
-        place = Place(server.address, trust, carries=line.carries)
-        self.directory.add(name, place)
-        self.eim_directory.add(name, place)
+        end = Place(server.address, trust, carries=line.carries)
+        self.directory.add(name, end)
+        self.eim_directory.add(name, end)
 
     def _settings(self, role: str, own: Identity) -> TlsSettings:
         """Return how a role speaks TLS as a server."""

@@ -88,6 +88,7 @@ LISTEN = (
     Key("eim", Kind.PLACE, "The simulated eIM, over HTTPS.", "127.0.0.1:8443"),
     Key("eim-coap", Kind.PLACE, "The simulated eIM, over CoAP.", "127.0.0.1:5684"),
     Key("smdp", Kind.PLACE, "The simulated SM-DP+.", "127.0.0.1:8444"),
+    Key("other-smdp", Kind.PLACE, "A second one, testsmdpplus2.example.com.", "127.0.0.1:8447"),
     Key("smds", Kind.PLACE, "The simulated SM-DS.", "127.0.0.1:8445"),
     Key("msp", Kind.PLACE, "SM-DPf: the simulated MSP, which is told of results.",
         "127.0.0.1:8446"),

@@ -27,6 +27,8 @@ from sgprobe.peers.esipa.wire import contents, elements, parts
 from sgprobe.peers.euicc.values import places
 from sgprobe.peers.rules import Rules
 
+_FIRST_ADDRESS = "eim/first-address"
+
 
 class NotBelieved(Exception):
     """A notification is not taken; the text says why."""
@@ -178,7 +180,12 @@ class Notifications:
         new = self.results.first_time(work, eid, seq, pending)
         if not new and self.rules.on("EIM.NOTIFICATION-DUPLICATE"):
             return False
-        entry = self.outbox.put(work, metadata["notificationAddress"], pending, now)
+        address = metadata["notificationAddress"]
+        if not self.rules.on("EIM.NOTIFICATION-ADDRESS"):
+            # one server for all: that of the first
+            address = work.get(_FIRST_ADDRESS) or address
+            work.put(_FIRST_ADDRESS, address)
+        entry = self.outbox.put(work, address, pending, now)
         if entry is None:
             taken.numbers.remove(seq)
             raise NotBelieved("the outbox is full")

@@ -54,6 +54,7 @@ RULES: tuple[Rule, ...] = tuple(
         ("RESULT-DUPLICATE", "SGP.32 §3.3.1", "a result that comes again has no second effect"),
         # notifications
         ("NOTIFICATION-SIGNATURE", "SGP.32 §5.14.7", "a notification is signed by the eUICC"),
+        ("NOTIFICATION-ADDRESS", "SGP.32 §5.14.7", "a notification goes to the server it names"),
         ("NOTIFICATION-DUPLICATE", "SGP.32 §3.6", "a notification is forwarded once"),
         # indirect download
         ("TRIGGER-KNOWN", "SGP.32 §5.14.1", "eimTransactionId is that of a download ordered"),

@@ -12,20 +12,23 @@ from dataclasses import replace
 import pytest
 
 from dissectors.asn1.tlv import tlv
-from dissectors.spec.identity import make_eid
+from dissectors.spec.identity import iccid_octets, make_eid
 from sgprobe.crypto import keys
 from sgprobe.crypto.signing import EIM_SIGNATURE, association_token, signature_value
+from sgprobe.engine.euicc_state import bring
+from sgprobe.peers.eim.config import association
 from sgprobe.peers.eim.forms import OrderError
 from sgprobe.peers.eim.operations import Download, Enable, GetData, GetRat
 from sgprobe.peers.eim.rules import RULES
 from sgprobe.peers.esipa import messages as m
 from sgprobe.peers.esipa.wire import contents, elements, parts
+from sgprobe.peers.euicc.values import places
 from sgprobe.peers.rules import RuleError
 from tests.peers.eim import test_eim_download as downloads
 from tests.peers.eim.eim_bench import OTHER_KEY, Bench
 from tests.peers.eim.test_eim_notifications import forged, sent
 from tests.peers.test_whole import KNOWN
-from tests.peers.world import PKI, B, World
+from tests.peers.world import PKI, A, B, World
 
 OTHER = make_eid("890490321234512345123456789077")
 OK = [{"enableResult": "ok"}]
@@ -266,6 +269,29 @@ def _(make):
     for _ in range(2):
         bench.ask(m.HandleNotification(listed[0]))
     return "once" if len(sent(bench)) == 1 else ""
+
+
+@scenario("PROTOCOLS-TOLD", "CoAP too")
+def _(make):
+    bench = make(eim={"protocols": (0, 1)})
+    told = association(bench.setup)["eimSupportedProtocol"]
+    return "CoAP too" if places(told) == {0, 1} else ""
+
+
+@scenario("NOTIFICATION-ADDRESS", "each its own")
+def _(make):
+    elsewhere = {"operation": "enable", "address": "elsewhere.example.com"}
+    bench = make()
+    rows = [{"iccid": iccid_octets(A).hex(), "state": "enabled"},
+            {"iccid": iccid_octets(B).hex(), "notify": [elsewhere]}]  # fmt: skip
+    bring(bench.euicc, "euicc.profiles", rows)
+    bench.order(Enable(B))
+    bench.provide(bench.execute())
+    bench.euicc.refresh_done(True, 0)
+    for one in bench.driver.run(bench.ipa.means.es10.notifications()):
+        bench.ask(m.HandleNotification(one))
+    # of the two the SM-DP+ of the first gets its own alone
+    return "each its own" if len(sent(bench)) == 1 else ""
 
 
 def first(bench: Bench, name: str) -> str:
