@@ -79,11 +79,22 @@ def damaged(given):
     return {}
 
 
+def search(given):
+    wanted = bytes.fromhex(given["octets"])
+    kept = (path.read_bytes().lower() for path in STORE.rglob("*") if path.is_file())
+    return {
+        "found": any(
+            one in octets for octets in kept for one in (wanted.lower(), wanted.hex().encode())
+        )
+    }
+
+
 ACTIONS = {
     "import": take,
     "load": load,
     "report": report,
     "damaged": damaged,
+    "octets": search,
     "product": lambda given: {},
 }
 

@@ -278,6 +278,8 @@ STATES: dict[str, str] = {
     "fpa.stations": "how many items each station has reported, and whether their numbers are whole",
     "fpa.network": "how often the line asked for the network while it loaded, and how often the "
     "bench proved that it would have seen that",
+    "fpa.secrets": "how many secrets were looked for in what the line keeps, and which are there: "
+    "private keys, K, OPc and IMSI of each package",
     "fpa.clock": "how many seconds the clock of the line is ahead",
     "fpa.store": "whether the line has room for reports",
 }

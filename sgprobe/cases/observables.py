@@ -257,6 +257,7 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
                     "result": ()},
     "fpa.stations": {"station": (), "items": (), "sequence": ("whole", "broken")},
     "fpa.network": {"attempts": (), "canaries": ()},
+    "fpa.secrets": {"searched": (), "found": ()},
     "fpa.clock": {"ahead": ()},
     "fpa.store": {"room": ("none",)},
 }  # fmt: skip

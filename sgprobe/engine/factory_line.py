@@ -32,6 +32,8 @@ from sgprobe.host.world import World
 # how many devices, packages and deliveries have names of their own
 NAMED = 4
 _FIRST_DIGEST = bytes(32)
+# as PEM has it, whatever kind of key it is
+_PRIVATE_KEY = b"PRIVATE KEY-----"
 _RANGE = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?", re.ASCII)
 _LOAD = frozenset(
     {"devices", "device", "station", "line", "scanned", "override", "dead", "lost-at", "gone-at",
@@ -227,6 +229,8 @@ class FactoryLine(Corner):
                 ]  # fmt: skip
             case "fpa.stations":
                 return self._stations()
+            case "fpa.secrets":
+                return await self._secrets()
             case "fpa.network":
                 return await self.product.network()
         raise Unresolved(f"the bench cannot see {part}")
@@ -237,6 +241,20 @@ class FactoryLine(Corner):
         whole = device.was_told(own)
         return {**device.row(), "verdict": verdict.word, "reason": verdict.reason,
                 "told": "as bound" if whole else "otherwise"}  # fmt: skip
+
+    async def _secrets(self) -> Rows:
+        """Return how many secrets were looked for in what the line keeps, and which are there."""
+        wanted = {"a private key": _PRIVATE_KEY}
+        for device in self.floor.known:
+            for place, key in enumerate(device.chip.one_time_keys, 1):
+                name = f"one-time key {place} of device {device.number}"
+                scalar = key.private.private_numbers().private_value
+                wanted |= {name: scalar.to_bytes(32, "big"), f"the seed of {name}": key.seed}
+        for number, one in enumerate(self.desk.packages, 1):
+            names = zip(("K", "OPc", "IMSI"), one.secrets, strict=True)
+            wanted |= {f"{name} of package {number}": octets for name, octets in names}
+        found = [name for name, octets in wanted.items() if await self.product.holds(octets)]
+        return [{"searched": str(len(wanted)), "found": ", ".join(found) or "none"}]
 
     def _stations(self) -> Rows:
         """Return how many items each station has reported, and whether none is missing."""

@@ -216,6 +216,11 @@ class Foreign:
         outputs = await self._do(actions.of_outcome(part, self.given))
         return [outputs]
 
+    async def keeps(self, octets: bytes) -> bool:
+        """Say whether octets stand in what the product stores and logs, as its operator tells."""
+        told = await self._do(actions.Call("search_store", "octets", {"octets": octets.hex()}))
+        return str(told.get("found")).lower() in ("true", "yes")
+
     async def bring(self, part: str, rows: list[dict[str, Value]]) -> None:
         """Have the operator bring a state about."""
         for row in rows:

@@ -32,7 +32,8 @@ from sgprobe.peers.delivery.manifest import (
     sign_manifest,
 )
 from sgprobe.peers.delivery.writer import DeliveryWriter, file_names
-from sgprobe.peers.profiles.library import PROFILE_TYPES, make_iccid, package
+from sgprobe.peers.profiles.library import PROFILE_TYPES, make_iccid, package, subscription
+from sgprobe.peers.profiles.package import imsi_octets
 from sgprobe.peers.smdp.metadata import store_metadata
 
 _METADATA = parse_spec("SGP.22@2.5")
@@ -73,6 +74,8 @@ class Packed:
     device: int
     package_id: str
     bound: ifpp.Bound = field(repr=False)
+    # what nobody but the eUICC may see of the profile: K, OPc, IMSI
+    secrets: tuple[bytes, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,9 @@ class DeliveryDesk:
             binder(self._own, PARTIES[party][0]), eid_octets(device.eid),
             device.key(place).public, content, random=self._random.randbytes,
         )  # fmt: skip
-        return Packed(device.number, self._random.randbytes(16).hex(), bound)
+        person = subscription(self._seed, iccid, PROFILE_TYPES[kind])
+        secrets = (person.k, person.opc, imsi_octets(person.imsi))
+        return Packed(device.number, self._random.randbytes(16).hex(), bound, secrets)
 
     def _write(
         self, path: Path, name: str, signer: str, packed: list[Packed], given: Mapping[str, Any]

@@ -129,5 +129,8 @@ class ForeignLine:
             text = "the operator counts no `attempts` and `canaries` of packets"
             raise Unresolved(text) from None
 
+    async def holds(self, octets: bytes) -> bool:
+        return await self._foreign.keeps(octets)
+
     async def close(self) -> None:
         self._device = None

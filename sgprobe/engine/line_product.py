@@ -14,6 +14,7 @@ from dissectors.spec.identity import iccid_octets
 from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.chain import Anchor
 from sgprobe.engine.corner import whole_number
+from sgprobe.engine.factory_witness import leaks
 from sgprobe.engine.line_device import Killed, LineDevice
 from sgprobe.engine.outcome import Declined
 from sgprobe.host.offline import Watch, watching
@@ -60,6 +61,9 @@ class LineProduct(Protocol):
 
     async def network(self) -> list[dict[str, Any]]:
         """Return how often it asked for the network, and whether that would be seen."""
+
+    async def holds(self, octets: bytes) -> bool:
+        """Say whether octets stand in what it keeps, as they are or in hex."""
 
     async def close(self) -> None:
         """Let go of what it holds."""
@@ -166,6 +170,10 @@ class OwnLine:
 
     async def network(self) -> list[dict[str, Any]]:
         return [{"attempts": str(len(self._watch.attempts)), "canaries": str(self._watch.canaries)}]
+
+    async def holds(self, octets: bytes) -> bool:
+        files = (path for path in self._folder.rglob("*") if path.is_file())
+        return any(leaks([octets], [path.read_bytes()]) for path in files)
 
     async def close(self) -> None:
         for line in list(self._lines.values()):

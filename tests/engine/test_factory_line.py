@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from sgprobe.cases.match import Unresolved
+from sgprobe.crypto.ifpp import open_package
 from sgprobe.crypto.pki import TestPki
 from sgprobe.engine.factory_line import FactoryLine
 from sgprobe.engine.line_delivery import FAULTS, DeliveryDesk
@@ -174,3 +176,30 @@ def test_a_full_store_stops_the_line(line: FactoryLine) -> None:
     with pytest.raises(Unresolved, match="the line stops"):
         do(line, "fpa.load", device="1")
     assert rows(line, "fpa.devices", "contexts") == [("0",)]
+
+
+def test_secrets_are_found_where_the_line_keeps_them(line: FactoryLine) -> None:
+    do(line, "smdpf.deliver")
+    do(line, "fpa.import")
+    do(line, "fpa.load", device="1")
+    (row,) = asyncio.run(line.read("fpa.secrets"))
+    # a private key, four one-time keys with their seeds, and K, OPc and IMSI
+    assert row == {"searched": "12", "found": "none"}
+    store = Path(line._temporary.name) / "line"
+    (store / "trace.txt").write_text(line.desk.packages[0].secrets[0].hex().upper())
+    (store / "own.pem").write_text("-----BEGIN EC PRIVATE KEY-----")
+    (row,) = asyncio.run(line.read("fpa.secrets"))
+    assert row["found"] == "a private key, K of package 1"
+
+
+def test_what_is_looked_for_is_in_the_package() -> None:
+    own, clock = TestPki.load()["p256"], ScenarioClock()
+    floor = Floor(own, "1", frozenset(), clock, lambda command, default: default(command))
+    with TemporaryDirectory() as folder:
+        desk = DeliveryDesk(own, floor, Path(folder), "1", clock.now)
+        (packed,) = desk.deliver({}).packages
+    bound = packed.bound
+    opened = open_package(floor[1].key(1), bound.eid, bound.context, bound.package)
+    for secret in packed.secrets:
+        assert secret in opened.elements
+        assert secret not in bound.package

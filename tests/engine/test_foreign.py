@@ -159,6 +159,15 @@ def ready(folder: Path, case: str, *changes: tuple[str, str]) -> list[Any]:
     return Bench(Choice(product(folder, *changes))).ready(case_paths()[case])
 
 
+def test_what_it_keeps_its_operator_tells(tmp_path: Path) -> None:
+    for told, kept in (("true", True), ("false", False)):
+        way = f"operator:\n  search_store: {{fixed: {{found: {told}}}}}\n"
+        one = Foreign(product(tmp_path, ("operator:\n", way)))
+        assert asyncio.run(one.keeps(b"\x01")) is kept
+    with pytest.raises(Unresolved, match="no way to search_store"):
+        asyncio.run(Foreign(product(tmp_path)).keeps(b"\x01"))
+
+
 def test_both_is_a_sample_for_each_value(tmp_path: Path) -> None:
     """Only where the condition of a case asks for it: other cases run once."""
     both = (COAPS, "EIM_COAPS: both")

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from sgprobe.crypto import keys
 from sgprobe.crypto.chain import Anchor
 from sgprobe.peers.delivery.check import Checked
 from sgprobe.peers.fpa.claims import Claims
@@ -45,6 +46,10 @@ class Line:
         self._random = random
         self._stations: dict[str, Station] = {}
         self._id = _identity(folder / "line.id")
+        if not self.rules.on("FPA.NO-KEYS"):
+            # the fault of a line that wants to sign something itself
+            made = keys.derive_key(random(32).hex(), "line", keys.Curve.P256)
+            (folder / "line.key").write_text(keys.key_pem(made))
 
     def import_delivery(
         self, path: Path, now: float, told: Callable[[int], None] = lambda entries: None

@@ -22,6 +22,7 @@ _ROWS = (
     ("RESULT-FETCHED", "SGP.41 FLOW-12", "a result that was lost on its way is fetched again"),
     ("LEFTOVERS", "SGP.41 DMF03", "no one-time key is left on a device that goes on as good"),
     ("KEYS-DELETED", "SGP.41 EUICCF03", "what is left of one-time keys is deleted"),
+    ("NO-KEYS", "SGP.41 GENS01, GENS02", "a line has no private key"),
     ("OFFLINE", "SGP.41 FLOW-OFF", "a load asks nobody over a network"),
     ("CHAIN", "RB-09", "a report names the digest of the one before"),
 )
