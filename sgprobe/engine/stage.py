@@ -15,9 +15,9 @@ from sgprobe.crypto import identities
 from sgprobe.crypto.keys import spki
 from sgprobe.engine import exported
 from sgprobe.engine.card_says import CardSays
+from sgprobe.engine.connecting import Connecting
 from sgprobe.engine.corner import Corner, corner_of
 from sgprobe.engine.corners import corners_of
-from sgprobe.engine.connecting import Connecting
 from sgprobe.engine.device_says import DeviceSays
 from sgprobe.engine.end import (
     ASKED,
@@ -153,6 +153,7 @@ class Stage:
             lambda: self.known.ordered("matchingId"),
             lambda: self.code,
             self._collect,
+            str(self.names.facts["event.id"]),
         )
         device = CardSays(
             iot if setting.spec.name == IFPP else setting.spec,
@@ -235,11 +236,13 @@ class Stage:
     def _named(self) -> list[tuple[str, str]]:
         return [*self.addresses.items(), ("smdp", OTHER_SMDP), ("ipa", IPA_NAME)]
 
-    def url(self, role: str) -> str:
+    def url(self, role: str, sender: str = "") -> str:
         """Return where a role is asked; raises Unresolved where it has no address."""
         if self.factory is not None:
             return self.factory.url(role)
         name = self.addresses.get(role)
+        if self.foreign is not None and (sender, role) == ("smdp", self.setting.role):
+            return self.foreign.beside(self.world)
         if role == "ipa" and self.setting.injects and self.foreign is None:
             name = IPA_NAME
         if name is None:
@@ -359,14 +362,14 @@ class Stage:
     def speak_through(self, change: Change) -> None:
         """Have what the product asks servers pass through a planted fault."""
         self._change = change
+        if self.factory is not None:
+            self.factory.network.disguise = lambda spoken: DisguisedDirectory(spoken, change)
 
     async def ask(self, url: str, request: Request, sender: str = "") -> Response:
         """Ask a server; a party of the factory flow with its own certificate.
 
         An eIM has connections of its own.
         """
-        if self.factory is not None:
-            self.factory.network.disguise = lambda spoken: DisguisedDirectory(spoken, change)
         if self.factory is not None and isinstance(request, PartyRequest):
             return await self.factory.ask(request.party, request)
         world = self.world

@@ -9,7 +9,7 @@ from typing import Any
 
 from dissectors.asn1.model import Value
 from dissectors.finding import Finding
-from dissectors.spec.functions import ES9, ES11, FUNCTIONS, Function
+from dissectors.spec.functions import Function
 from dissectors.trace.message import Recognised
 from sgprobe.cases import planned as p
 from sgprobe.cases.match import Unresolved
@@ -193,7 +193,7 @@ class Talk:
     async def _ask_server(self, planned: p.PlannedMessage, asked: Request, value: Value) -> None:
         sender, receiver, function = planned.sender, planned.receiver, planned.message.function
         try:
-            url = self.stage.url(receiver)
+            url = self.stage.url(receiver, sender)
         except Unresolved as error:
             self.inbox.put(Trouble(error))
             return
@@ -250,7 +250,7 @@ class Talk:
         version = self.spec if role in ("eim", "ipa") else wire.rsp_of(self.spec)
         # what an IoT eUICC tells a server of SGP.22 has members of SGP.32 inside
         pinned = version if role in ("eim", "ipa") else None
-        found = _at_server(role, wire.read_request(request, pinned))
+        found = wire.at_server(role, wire.read_request(request, pinned))
         if found is None:
             return await default()
         sender = self._client_of(role)
@@ -412,15 +412,6 @@ class _Sent:
     value: Value
     is_json: bool
     problems: tuple[Finding, ...] = field(default=())
-
-
-def _at_server(role: str, found: Recognised | None) -> Recognised | None:
-    """Return what a server was asked: an SM-DS is asked with the paths and messages of ES9+."""
-    if found is None or role != "smds" or found.function.interface != ES9:
-        return found
-    name = found.function.name
-    same = (one for one in FUNCTIONS if one.interface == ES11 and one.name == name)
-    return found._replace(function=next(same, found.function))
 
 
 def _status(answer: Response) -> int | str:
