@@ -149,7 +149,9 @@ def compile_damage(node: Node, context: Context) -> Damage | None:
         return None
     wrong = _wrong_argument(takes, text, argument, context)
     if wrong:
-        context.problems.add(place, f"'{word.text}' takes {takes or 'nothing'}{wrong}")
+        context.problems.add(
+            place, f"'{word.text}' takes {takes.partition(',')[0] or 'nothing'}{wrong}"
+        )
         return None
     return Damage(word.text, text)
 

@@ -130,7 +130,7 @@ class Suite:
     def _named(self, case: m.Case, problems: Problems) -> tuple[Spec, ...]:
         cited: dict[Spec, None] = {}
         for one in case.clauses:
-            if one.spec in ("SGP.22", "SGP.32") and one.version:
+            if one.spec in ("SGP.22", "SGP.32", "IFPP") and one.version:
                 written = Scalar(f"{one.spec} v{one.version}", one.source)
                 spec = _version(written, problems)
                 if spec is not None:
@@ -146,7 +146,9 @@ class Suite:
         if first is None:
             if not problems.errors:
                 place = case.clauses[0].source if case.clauses else case.source
-                problems.add(place, "no clause of SGP.22 or SGP.32 says which version is meant")
+                problems.add(
+                    place, "no clause of SGP.22, SGP.32 or IFPP says which version is meant"
+                )
             return ()
         return tuple(spec for spec in cited if spec.name == first.name)
 
