@@ -63,6 +63,13 @@ def _is_iut(role: str, case: m.Case) -> bool:
     return role == m.IUT or role in case.roles
 
 
+def _actor(action: str, case: m.Case) -> str:
+    role = action.partition(".")[0]
+    if _is_iut(role, case):
+        return "The product"
+    return f"The simulated {_role(role)}" if role in NAMES else "The bench"
+
+
 def _prose(step: m.Step, case: m.Case) -> str:
     because = f" Because: {step.common.because}." if step.common.because else ""
     match step:
@@ -70,7 +77,7 @@ def _prose(step: m.Step, case: m.Case) -> str:
             return _message(step, arrow, case) + because
         case m.TriggerStep(action):
             given = f" with {inline(step.given)}" if step.given is not None else ""
-            return f"The product is made to act: {action.text}{given}.{because}"
+            return f"{_actor(action.text, case)} is made to act: {action.text}{given}.{because}"
         case m.StateStep(part, value):
             word = "has to be" if step.compare else "is made to be"
             return f"{part.text} {word} {inline(value)}.{because}"

@@ -16,6 +16,7 @@ from dissectors.asn1.model import Value
 from dissectors.asn1.writer import EncodeError
 from sgprobe.cases import planned as p
 from sgprobe.cases.match import Unresolved
+from sgprobe.cases.model import faces as faces_of
 from sgprobe.cases.runsets import ORDINARY_SCALE
 from sgprobe.cases.suite import Suite
 from sgprobe.engine.association import injects, tokenless
@@ -235,8 +236,9 @@ class Item:
     async def _run(self) -> None:
         asyncio.get_running_loop().set_exception_handler(self._unhandled)
         compiled, variant = self.plan.compiled, self.plan.variant
+        role, *faces = faces_of(compiled.role)
         setting = Setting(
-            compiled.role,
+            role,
             compiled.spec,
             variant,
             self.options.seed,
@@ -255,10 +257,11 @@ class Item:
             self.told_of_itself,
             fields_of(self.model) if self.model is not None else {},
             self.options.scale,
+            tuple(faces),
         )
         talk = Talk(setting, compiled.peers, self._on_heard)
         self._talk = talk
-        talk.script.replies = replies_of((*compiled.given, *compiled.steps), compiled.role)
+        talk.script.replies = replies_of((*compiled.given, *compiled.steps), role)
         async with talk.stage:
             player = Player(talk)
             try:
@@ -281,7 +284,7 @@ class Item:
                 if await self._section(player, "given", compiled.given, Verdict.INCONCLUSIVE):
                     await self._section(player, "steps", compiled.steps, Verdict.FAIL)
                     if self.tally.verdict is Verdict.FAIL and self.facts.kind in _BITING:
-                        self.answers = await still_answers(talk.stage, compiled.role)
+                        self.answers = await still_answers(talk.stage, talk.role)
         except TimeoutError:
             if not scope.expired():
                 raise
@@ -367,7 +370,7 @@ class Item:
         assert self.capture is not None
         rows = read_rows(self.capture, talk.stage.roles)
         for number, outcome in enumerate(
-            judge_trace(self.plan.compiled.trace, rows, talk.names, self.plan.compiled.role), 1
+            judge_trace(self.plan.compiled.trace, rows, talk.names, talk.role), 1
         ):
             rule = outcome.rule.rule
             step = f"trace.{number}"
@@ -451,7 +454,7 @@ class Item:
             rerun=f"sgprobe run '{self.name}' --seed {self.options.seed}",
             still_answers=self.answers,
             deviation=self.deviation,
-            reach="memory" if self.plan.compiled.role == "euicc" else "sockets",
+            reach="memory" if self.plan.compiled.role in ("euicc", "fpa") else "sockets",
             frames=self._frames(result.verdict),
             figures=tuple(self.figures),
         )
