@@ -51,7 +51,7 @@ def _shape(name: str, value: Any) -> dict[str, Any]:
         case "block1.order":
             return {"uploads": _order(value, name)}
         case "block2.order":
-            return {"downloads": _order(value, name)}
+            return {"downloads": tuple(_number(one, name) for one in _pieces(value))}
         case "token":
             return {"token": _octets(value, name)}
         case "tokens" if value in ("one", "each"):
@@ -75,8 +75,11 @@ def _method(code: str) -> str:
 
 
 def _order(value: Any, name: str) -> tuple[int, ...]:
-    pieces = str(value).replace(",", " ").split()
-    return tuple(REST if one == _REST else _number(one, name) for one in pieces)
+    return tuple(REST if one == _REST else _number(one, name) for one in _pieces(value))
+
+
+def _pieces(value: Any) -> list[str]:
+    return str(value).replace(",", " ").split()
 
 
 def _number(value: Any, name: str) -> int:

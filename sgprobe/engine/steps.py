@@ -338,6 +338,7 @@ class Player:
         except TimeoutError:
             if quiet is None:
                 raise StepFailed("none of the alternatives came") from None
+            self._forget_lost()
             return await self._rest(quiet[1:], Done(checks=1))
 
     async def _rest(self, steps: tuple[p.Planned, ...], done: Done) -> Done:
@@ -466,7 +467,13 @@ class Player:
                     if step.toward in ("", heard.receiver):
                         raise StepFailed(f"{step.role} sent {heard.shown} within {seconds:g} s")
         except TimeoutError:
+            self._forget_lost()
             return Done(checks=1)
+
+    def _forget_lost(self) -> None:
+        """Forget the answers that did not come: that was the quiet, and no later step's answer."""
+        heard = self.talk.inbox.heard
+        heard[self.cursor :] = [one for one in heard[self.cursor :] if not isinstance(one, Lost)]
 
 
 def _is_answer(step: p.PlannedMessage, lost: Lost) -> bool:

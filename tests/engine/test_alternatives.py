@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from play_helpers import play
 
 from sgprobe.cases.suite import load_suite
 from sgprobe.data import data_dir
 from sgprobe.engine.bench import Bench, Choice
 from sgprobe.engine.item import Options
+from sgprobe.engine.stage import Stage
 from sgprobe.events import Verdict
+from sgprobe.exchange import Request, Response
+from sgprobe.links.https_client import Unreachable
 from sgprobe.peers.effects import Procedure
 from sgprobe.peers.esipa import messages as m
 from sgprobe.peers.ipa import notify, packages
@@ -85,3 +89,36 @@ def test_a_notification_that_is_never_told_fails(
 ) -> None:
     no_notification(monkeypatch)
     assert verdicts(case, tmp_path) == {Verdict.FAIL}
+
+
+POLL, ANSWER = "  - ipa -> eim: GetEimPackageRequest\n", "  - eim -> ipa: GetEimPackageResponse\n"
+QUIET = "  - quiet: eim\n    for: 5 s\n"
+EITHER = """  - either:
+      - eim -> ipa: GetEimPackageResponse
+        http: {status: 400}
+      - quiet: eim
+        for: 5 s
+"""
+
+
+@pytest.mark.parametrize("between", [QUIET, EITHER])
+def test_an_answer_that_was_lost_is_not_the_answer_to_a_later_request(
+    between: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A connection that is closed is as good as silence, and the next one is another matter."""
+    asked = 0
+    ask = Stage.ask
+
+    async def closed_once(self: Stage, url: str, request: Request, *more: str) -> Response:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise Unreachable("closed")
+        return await ask(self, url, request, *more)
+
+    monkeypatch.setattr(Stage, "ask", closed_once)
+    result, _ = play(tmp_path, f"steps:\n{POLL}{between}{POLL}{ANSWER}")
+    assert result.verdict is Verdict.PASS, result.reason
+    asked = 0
+    result, _ = play(tmp_path, f"steps:\n{POLL}{ANSWER}")
+    assert result.verdict is Verdict.FAIL

@@ -41,6 +41,7 @@ def test_a_content_format_is_left_out() -> None:
     [
         {"code": "2.04"}, {"type": "ACK"}, {"block1.size": "63"}, {"token": "x"},
         {"message-id": "-1"}, {"tokens": "none"}, {"block1.order": "0 x"}, {"option.x": "00"},
+        {"block2.order": "1 rest"},
     ],
 )  # fmt: skip
 def test_what_cannot_be_sent_is_told(told: dict[str, str]) -> None:
