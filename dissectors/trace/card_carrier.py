@@ -53,14 +53,19 @@ def _by_tag() -> dict[bytes, tuple[Candidate, ...]]:
 def _choose(
     candidates: tuple[Candidate, ...], command: bytes, spec: Spec | None
 ) -> tuple[Function, tuple[str, ...], Read]:
-    """Return the function that a command fits best, with its decoding."""
-    tried: list[tuple[int, int, Candidate, Read]] = []
+    """Return the function that a command fits best, with its decoding.
+
+    Of those that it fits alike, one of the specification that is spoken comes first: LpaeActivation
+    of SGP.22 and IpaeActivation of SGP.32 have the same octets.
+    """
+    tried: list[tuple[tuple[int, bool, int], Candidate, Read]] = []
     for candidate in candidates:
         function, names = candidate
         assert function.request is not None
         found = decode_fitting(function.request, command, names, spec)
-        tried.append((len(found[0].findings), len(tried), candidate, found))
-    _, _, (function, names), found = min(tried, key=lambda one: one[:2])
+        other = spec is not None and spec.name not in names
+        tried.append(((len(found[0].findings), other, len(tried)), candidate, found))
+    _, (function, names), found = min(tried, key=lambda one: one[0])
     return function, names, found
 
 

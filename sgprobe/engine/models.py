@@ -12,7 +12,7 @@ from sgprobe.product.references import Model
 
 # rounds without a network after which the IPA goes to the fallback profile by itself
 _LOST = 3
-# by question and answer: fields of the configuration of the role
+# by question and answer: fields of a configuration
 _FIELDS: Mapping[tuple[str, bool | str], Mapping[str, Any]] = {
     ("EIM_TRID", False): {"transaction_ids": False},
     ("EIM_JSON", False): {"json": False},
@@ -27,19 +27,22 @@ _FIELDS: Mapping[tuple[str, bool | str], Mapping[str, Any]] = {
     ("IPA_COMPACT", True): {"features": frozenset({DIRECT, INDIRECT, COMPACT})},
     ("IPA_FALLBACK", True): {"fallback_after": _LOST},
     ("IPA_IMMEDIATE", True): {"immediate_enable": True},
+    ("IPAE", True): {"ipae": True},
 }
+# questions of one role that another one is configured for
+_BESIDE = {"IPAE": "euicc"}
 
 
-def fields_of(model: Model) -> dict[str, Any]:
-    """Return what is otherwise in the configuration of a model; raises FileError."""
-    made: dict[str, Any] = {}
+def fields_of(model: Model) -> dict[str, dict[str, Any]]:
+    """Return what is otherwise in the configurations of a model, by role; raises FileError."""
+    made: dict[str, dict[str, Any]] = {}
     for name, answer in model.answers.items():
         fields = _FIELDS.get((name, answer))
         if fields is None:
             text = f"the reference {model.role} cannot be made with {name}: {word_of(answer)}"
             hint = "those that it can be made with stand in sgprobe/engine/models.py"
             raise FileError([Problem(model.source, text, hint)])
-        made |= fields
+        made.setdefault(_BESIDE.get(name, model.role), {}).update(fields)
     return made
 
 

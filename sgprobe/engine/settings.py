@@ -70,8 +70,8 @@ class Setting:
     tokenless: bool = False
     # the ICS of the product, or of the reference that stands for it
     answers: Mapping[str, bool | str] = field(default_factory=dict)
-    # fields of the configuration of the reference under test
-    model: dict[str, Any] = field(default_factory=dict)
+    # by role: fields of its configuration that are not the usual ones
+    model: dict[str, dict[str, Any]] = field(default_factory=dict)
     # of counts and durations of throughput
     scale: Fraction = ORDINARY_SCALE
 

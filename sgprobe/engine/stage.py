@@ -200,7 +200,7 @@ class Stage:
             second=setting.role in ("eim", "ipa") and (foreign is None or SECOND in foreign.places),
             eim_knobs=self._knobs("eim"),
             ipa_knobs=self._knobs("ipa"),
-            models={setting.role: setting.model},
+            models=setting.model,
             **own,
         )
 

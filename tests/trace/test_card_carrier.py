@@ -12,6 +12,7 @@ from trace_bench import codes, read_wire
 from dissectors.asn1.versions import parse_spec
 from dissectors.link.apdu import store_data
 from dissectors.spec import functions
+from dissectors.trace.card_carrier import recognise_command
 from dissectors.trace.message import Message
 
 CARD_ROWS = [
@@ -65,6 +66,17 @@ def test_commands_with_their_answers(rows) -> None:
         assert (request.status, answer.status) == (None, "9000")
         assert request.transport == answer.transport == "apdu"
         assert codes(request) == codes(answer) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [("SGP.32@1.2", "IpaeActivation"), ("SGP.22@2.5", "LpaeActivation"), (None, "LpaeActivation")],
+)
+def test_of_functions_with_the_same_octets_the_spec_that_is_spoken_decides(spec, name) -> None:
+    asked = parse_spec(spec) if spec is not None else None
+    found = recognise_command(bytes.fromhex("BF420480020780"), asked)
+    assert found is not None
+    assert found.function.name == name
 
 
 def test_a_loaded_package_is_one_message() -> None:

@@ -100,7 +100,7 @@ class Ipa:
         When no eIM was reached often enough, the IPA goes to the fallback profile and polls again.
         While the IPA in the eUICC is active, this one is silent.
         """
-        if self.means.notebook.now.ipae:
+        if self.means.notebook.now.ipae and self.rules.on("IPA.IPAE-ACTIVE"):
             return []
         reports = yield from self._poll(eim_id)
         reached = not reports or any(not one.out_of_reach for one in reports)
@@ -169,12 +169,13 @@ class Ipa:
         if wanted is None:
             return Stopped("the activation code is none")
         asked = Wanted(wanted.matching_id, wanted.oid, code or self.config.confirmation_code)
-        outcome = yield from direct(self.means, wanted.address, asked)
-        if isinstance(outcome, Loaded):
-            self.means.notebook.note(download=None)
-            yield from switching.after_download(self.means, outcome.result)
-            yield from notify.deliver(self.means, None)
-        return outcome
+        outcomes = yield from direct(self.means, wanted.address, asked)
+        for outcome in outcomes:
+            if isinstance(outcome, Loaded):
+                self.means.notebook.note(download=None)
+                yield from switching.after_download(self.means, outcome.result)
+                yield from notify.deliver(self.means, None)
+        return outcomes[-1]
 
     def notify(self) -> Procedure[int]:
         """Deliver the notifications that wait, each on its way; return how many are left."""

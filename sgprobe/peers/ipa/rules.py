@@ -26,6 +26,7 @@ RULES: tuple[Rule, ...] = tuple(
         ("TRIED-AGAIN", "SGP.32 §6.1.1", "what met an error of the server is tried again"),
         ("BACK-OFF", "SGP.32 §6.1.1", "what failed is tried again after a pause"),
         ("RETRY-AFTER", "RFC 9110 §10.2.3", "a pause is as long as the server wishes"),
+        ("IPAE-ACTIVE", "SGP.32 §3.8.4", "while the IPA in the eUICC is active, this one rests"),
         # packages
         ("PACKAGE-FORM", "SGP.32 §2.1.3", "a package that is broken never meets the eUICC"),
         ("ROLLBACK-FLAG", "SGP.32 §3.3.1", "only what permits it is rolled back"),
@@ -42,6 +43,7 @@ RULES: tuple[Rule, ...] = tuple(
         # downloads
         ("GIVES-UP", "SGP.22 §5.6.1", "what a server refuses is not asked for again"),
         ("CARD-REFUSAL", "SGP.22 §3.0.1", "what the eUICC refuses is not gone on with"),
+        ("EVENTS", "SGP.22 §3.6.2", "each event of a list is followed"),
         ("CASCADE", "SGP.22 §3.6", "SM-DS that refer to one another are followed three times"),
         ("TRANSACTION-ID", "SGP.22 §3.0.1", "the transaction id stays the same"),
         ("CHALLENGE", "SGP.22 §3.0.1", "the server signed the challenge of the eUICC"),

@@ -72,6 +72,14 @@ def _(make):
     return len(bench.requests(m.GetEimPackage)) > 1
 
 
+@scenario("IPAE-ACTIVE")
+def _(make):
+    bench = make(euicc={"ipae": True})
+    bench.driver.run(bench.ipa.activate_ipae())
+    bench.script(NONE)
+    return bool(bench.driver.run(bench.ipa.poll()))
+
+
 @scenario("TRIED-AGAIN")
 def _(make):
     bench = make(ipa={"patience": EXACT})
@@ -217,6 +225,16 @@ def _(make):
     bench.download(indirect=True)
     tampered(bench, m.IAU, lambda told: replace(told, signature1=tlv("5F37", bytes(64))))
     return reached(bench, m.AuthenticateClient)
+
+
+@scenario("EVENTS")
+def _(make):
+    bench = make(ipa=DIRECT)
+    for name in ("ONE", "TWO"):
+        bench.smdp.order("30k", eid=bench.eid, matching_id=name)
+        bench.smds.register_event(bench.eid, name, bench.host, bench.clock.now)
+    bench.driver.run(bench.ipa.download(f"1${bench.ds_host}$"))
+    return sum(one.path.endswith("/initiateAuthentication") for one in bench.dp_link.seen) < 2
 
 
 @scenario("CASCADE")
