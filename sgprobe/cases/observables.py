@@ -56,8 +56,8 @@ SETTINGS: dict[str, dict[str, str]] = {
     "tls": {
         "certificate": "what is wrong with the certificate of the role, such as expired: a word of "
         "`sgprobe pki`",
-        "fault": "what is wrong in its handshake: suite, version, signature, point or finished; "
-        "key: the key share of its first handshake comes again",
+        "fault": "what is wrong in its handshake: suite, version, compression, signature, point "
+        "or finished; key: the key share of its first handshake comes again",
         "ciphers": "the cipher suites that it takes or, as a client, offers, in OpenSSL's words",
         "groups": "the groups that it takes or offers, in OpenSSL's words",
         "highest": "the highest version that it speaks: 1.1, 1.2 or 1.3",
@@ -72,6 +72,7 @@ SETTINGS: dict[str, dict[str, str]] = {
 CONNECT: dict[str, str] = {
     **{name: SETTINGS["tls"][name] for name in ("ciphers", "groups", "highest", "lowest")},
     "fault": "finished: one bit of its Finished is wrong",
+    "compression": "yes: it offers DEFLATE before no compression",
     "record": "how many octets of its handshake stand in one record",
     "leave": "hello: after its ClientHello it says nothing more, and keeps the connection",
     "copies": "how many such connections are made at once",

@@ -10,7 +10,13 @@ from typing import Any
 from sgprobe.cases.match import Unresolved
 from sgprobe.engine.end import offering
 from sgprobe.host.directory import Directory
-from sgprobe.links.handshake_fault import Spoil, hello_alone, in_records, spoiler
+from sgprobe.links.handshake_fault import (
+    Spoil,
+    hello_alone,
+    in_records,
+    offering_compression,
+    spoiler,
+)
 from sgprobe.links.https_client import HttpsClient, Unreachable
 
 MOST = 500
@@ -70,6 +76,8 @@ def _spoil(told: Mapping[str, Any]) -> Spoil | None:
     """Return what the client does to its own flights."""
     if "leave" in told:
         return hello_alone
+    if "compression" in told:
+        return offering_compression
     if "record" in told:
         return in_records(int(told["record"]))
     if "fault" not in told:

@@ -14,6 +14,8 @@ Spoil = Callable[[bytes], bytes]
 
 _CHANGE_CIPHER, _HANDSHAKE = 20, 22
 _CLIENT_HELLO, _SERVER_HELLO, _KEY_EXCHANGE = 1, 2, 12
+# RFC 3749
+_DEFLATE = 1
 # an X25519 key has no point that is wrong
 _X25519 = 0x001D
 
@@ -24,6 +26,7 @@ class HandshakeFault(StrEnum):
     SUITE = "suite"  # server: a cipher suite that nobody offers
     VERSION = "version"  # server: TLS 1.1, DTLS 1.0
     SIGNATURE = "signature"  # server: one bit of the key exchange's signature
+    COMPRESSION = "compression"  # server: DEFLATE, where a client has not offered it
     POINT = "point"  # server: a key share that is not on its curve
     FINISHED = "finished"  # either side: one bit of the protected Finished
 
@@ -89,6 +92,24 @@ def in_records(size: int) -> Spoil:
     return spoil
 
 
+def offering_compression(flight: bytes) -> bytes:
+    """Put DEFLATE before the null method in a ClientHello of TLS. RFC 5246 §7.4.1.2.
+
+    The library does not know of it: the handshake ends at Finished, long after the choice is made.
+    """
+    if hello_alone(flight) != flight or not flight:
+        return flight
+    body = bytearray(flight[5:])
+    # type and length, version, random, then session id and suites with their lengths
+    at = 4 + 2 + 32
+    at += 1 + body[at]
+    at += 2 + int.from_bytes(body[at : at + 2], "big")
+    methods = bytes([_DEFLATE]) + body[at + 1 : at + 1 + body[at]]
+    body[at : at + 1 + body[at]] = bytes([len(methods)]) + methods
+    body[1:4] = (len(body) - 4).to_bytes(3, "big")
+    return flight[:3] + len(body).to_bytes(2, "big") + bytes(body)
+
+
 def hello_alone(flight: bytes) -> bytes:
     """Let a ClientHello go, and nothing that comes after it."""
     records = _records(flight)
@@ -102,7 +123,7 @@ def mender(fault: HandshakeFault | str) -> Spoil:
     The suite is put back as ECDHE_ECDSA with AES-128-GCM, which the client has to offer alone.
     """
     kind = HandshakeFault(fault)
-    if kind not in (HandshakeFault.SUITE, HandshakeFault.VERSION):
+    if kind in (HandshakeFault.SIGNATURE, HandshakeFault.POINT, HandshakeFault.FINISHED):
         # one bit was turned, and is turned back
         return spoiler(kind)
 
@@ -114,8 +135,11 @@ def mender(fault: HandshakeFault | str) -> Spoil:
                 continue
             if kind is HandshakeFault.VERSION:
                 data[places[1]] = 0x03 if body[0] == 0x03 else 0xFD
+                continue
+            suite = 35 + body[34]
+            if kind is HandshakeFault.COMPRESSION:
+                data[places[suite + 2]] = 0
             else:
-                suite = 35 + body[34]
                 data[places[suite]], data[places[suite + 1]] = 0xC0, 0x2B
         return bytes(data)
 
@@ -128,6 +152,8 @@ def _in_hello(kind: HandshakeFault, data: bytearray, body: bytes, places: list[i
     if kind is HandshakeFault.SUITE and suite + 1 < len(body):
         # TLS_NULL_WITH_NULL_NULL, which must not be negotiated
         data[places[suite]] = data[places[suite + 1]] = 0
+    elif kind is HandshakeFault.COMPRESSION and suite + 2 < len(body):
+        data[places[suite + 2]] = _DEFLATE
     elif kind is HandshakeFault.VERSION:
         data[places[1]] = 0x02 if body[0] == 0x03 else 0xFF
 

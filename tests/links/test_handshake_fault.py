@@ -30,6 +30,7 @@ from sgprobe.links.handshake_fault import (
     in_records,
     key_reuser,
     mender,
+    offering_compression,
     spoiler,
 )
 from sgprobe.links.https_client import HttpsClient, Unreachable
@@ -41,6 +42,7 @@ ILLEGAL, DECODE, DECRYPT, VERSION, BAD_MAC, UNEXPECTED = 47, 50, 51, 70, 20, 10
 EXPECTED = {
     HandshakeFault.SUITE: {ILLEGAL},
     HandshakeFault.VERSION: {VERSION, ILLEGAL},
+    HandshakeFault.COMPRESSION: {ILLEGAL},
     HandshakeFault.SIGNATURE: {DECRYPT},
     # the signature covers the point: either may be seen first
     HandshakeFault.POINT: {ILLEGAL, DECRYPT, DECODE},
@@ -108,6 +110,26 @@ def test_a_handshake_in_records_of_one_octet_is_done() -> None:
     assert in_records(2)(hello) == b"\x16\x03\x01\x00\x02ab\x16\x03\x01\x00\x01c"
     changed = b"\x14\x03\x03\x00\x01\x01\x16\x03\x03\x00\x03abc"
     assert in_records(1)(changed) == changed
+
+
+def test_compression_is_offered_and_not_taken() -> None:
+    seen: list[bytes] = []
+
+    def spoil(flight: bytes) -> bytes:
+        made = offering_compression(flight)
+        seen.append(made)
+        assert len(made) in (len(flight), len(flight) + 1)
+        return made
+
+    async def work() -> None:
+        async with HttpsServer(Answers(), server(highest=TLS12)) as eim:
+            with pytest.raises(Unreachable, match="TLS"):
+                # the server has read another hello than the client's library has made
+                await HttpsClient(eim.address, client(), name=EIM, spoil=spoil).greet()
+
+    run(work())
+    assert b"\x02\x01\x00" in seen[0]
+    assert len(seen) > 1, "the server went on"
 
 
 def test_after_its_hello_a_client_that_leaves_says_nothing() -> None:
