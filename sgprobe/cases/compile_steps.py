@@ -180,7 +180,7 @@ def _message(step: m.MessageStep, run: Run) -> p.PlannedMessage | None:
     if message is None or type_ is None:
         _forgive_captures(step, run)
         return None
-    expect = sender == run.role
+    expect = sender in m.faces(run.role)
     context = run.context(sending=not expect, of=message)
     template: Template | None = None
     if step.fields is not None:

@@ -12,8 +12,15 @@ ROLES = (
     "ipa", "eim", "smdp", "smds", "euicc",
     "eum", "smdpf", "fpa", "msp", "system", "device", "bench",
 )  # fmt: skip
+# whom a product speaks as, where that is not its role alone; the first one asks others
+FACES = {"device": ("ipa", "euicc")}
 # who may stand in an arrow beside the roles: who orders profiles, and the device maker
 ENDS = (*ROLES, "operator", "dm")
+
+
+def faces(role: str) -> tuple[str, ...]:
+    """Return the roles whose messages are those of a product: a device is an IPA with its eUICC."""
+    return FACES.get(role, (role,))
 
 
 @dataclass(frozen=True, slots=True)

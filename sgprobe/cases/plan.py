@@ -156,7 +156,8 @@ def _checks(case: m.Case, suite: Suite) -> bool:
 def _is_check(step: m.Step, roles: tuple[str, ...], suite: Suite, depth: int = 0) -> bool:
     match step:
         case m.MessageStep(arrow):
-            return arrow.sender == m.IUT or arrow.sender in roles
+            own = {face for role in roles for face in m.faces(role)}
+            return arrow.sender == m.IUT or arrow.sender in own
         case m.StateStep():
             return step.compare
         case m.QuietStep():

@@ -86,8 +86,8 @@ class FactoryFloor:
         for known in draft.all(FactoryKey):
             draft.remove(known)
         has = sorted({int(Suite.C1), *map(int, suites)})
-        known = draft.find(Factory)
-        draft.put(replace(known, suites=has) if known is not None else Factory(has))
+        factory = draft.find(Factory)
+        draft.put(replace(factory, suites=has) if factory is not None else Factory(has))
         self._bound_keys, self._announced = 0, True
         for place, one in enumerate(self.keys):
             draft.put(FactoryKey(one.ref.hex(), int(one.suite), one.seed.hex(), place=place))

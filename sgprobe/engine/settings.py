@@ -74,6 +74,8 @@ class Setting:
     model: dict[str, dict[str, Any]] = field(default_factory=dict)
     # of counts and durations of throughput
     scale: Fraction = ORDINARY_SCALE
+    # whom the product speaks as besides its role
+    faces: tuple[str, ...] = ()
 
     @property
     def roles(self) -> dict[str, Settings]:

@@ -93,7 +93,7 @@ class Stage:
         self.references = References(self.world, self.log.append)
         self.history = history
         # an eUICC under test is heard over the card link; only a planted fault changes what it says
-        if setting.role != "euicc" or setting.says:
+        if not setting.faces and (setting.role != "euicc" or setting.says):
             tapped: Any = TappedEuicc(self.world.euicc, command)
             self.world.card.euicc = tapped
         basic = _label(variant, "channel", "logical") == "basic"

@@ -13,7 +13,7 @@ from dissectors.spec.functions import Function
 from dissectors.trace.message import Recognised
 from sgprobe.cases import planned as p
 from sgprobe.cases.match import Unresolved
-from sgprobe.cases.messages import Message
+from sgprobe.cases.messages import IFPP, Message
 from sgprobe.durations import parse_duration
 from sgprobe.engine import card_talk, wire
 from sgprobe.engine.card_side import CardSide
@@ -61,7 +61,7 @@ class Talk:
     def __init__(
         self, setting: Setting, peers: tuple[p.PlannedPeer, ...], on_heard: Callable[[Heard], None]
     ) -> None:
-        self.role = setting.role
+        self.role, self.faces = setting.role, setting.faces
         self.spec = setting.spec
         self.history = History()
         self.inbox = Inbox()
@@ -123,7 +123,7 @@ class Talk:
             status,
             tuple(found.problems) if found is not None else (),
             carrier,
-            sender == self.role,
+            sender in (self.role, *self.faces),
         )
         self.history.said.append(heard)
         self.on_heard(heard)
@@ -247,7 +247,9 @@ class Talk:
     ) -> Response:
         if role == self.role:
             return await self.impostor.answer(role, request, default)
-        version = self.spec if role in ("eim", "ipa") else wire.rsp_of(self.spec)
+        # in the field a device of a factory speaks as any other one
+        spec = self.stage.iot if self.spec.name == IFPP else self.spec
+        version = spec if role in ("eim", "ipa") else wire.rsp_of(spec)
         # what an IoT eUICC tells a server of SGP.22 has members of SGP.32 inside
         pinned = version if role in ("eim", "ipa") else None
         found = wire.at_server(role, wire.read_request(request, pinned))

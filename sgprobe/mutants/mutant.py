@@ -11,7 +11,7 @@ from sgprobe.cases.compile_parts import compile_mutations
 from sgprobe.cases.errors import Problems
 from sgprobe.cases.fields import Context, compile_fields
 from sgprobe.cases.messages import Message, arrows, find, schema
-from sgprobe.cases.model import ROLES
+from sgprobe.cases.model import ROLES, faces
 from sgprobe.cases.observables import SETTINGS
 from sgprobe.cases.references import Scope
 from sgprobe.cases.suite import Suite, near
@@ -140,8 +140,8 @@ def compile_says(mutant: Mutant, suite: Suite, spec: Spec) -> tuple[Says, ...]:
 
 def _messages(role: str, name: str, spec: Spec) -> list[Message]:
     """Return the messages of a name that a role sends, whoever gets them."""
-    receivers = [receiver for sender, receiver in arrows() if sender == role]
-    found = [find(role, receiver, name, spec) for receiver in receivers]
+    pairs = [(sender, receiver) for sender, receiver in arrows() if sender in faces(role)]
+    found = [find(sender, receiver, name, spec) for sender, receiver in pairs]
     return list(dict.fromkeys(one for one in found if one is not None))
 
 
