@@ -62,11 +62,19 @@ def _choose(
     for candidate in candidates:
         function, names = candidate
         assert function.request is not None
-        found = decode_fitting(function.request, command, names, spec)
         other = spec is not None and spec.name not in names
+        found = _read(function.request, command, names, spec)
         tried.append(((len(found[0].findings), other, len(tried)), candidate, found))
     _, (function, names), found = min(tried, key=lambda one: one[0])
     return function, names, found
+
+
+def _read(type_name: str, octets: bytes, names: tuple[str, ...], spec: Spec | None) -> Read:
+    """Decode in the version that is spoken; what that does not have, in those that have it."""
+    try:
+        return decode_fitting(type_name, octets, names, spec)
+    except KeyError:
+        return decode_fitting(type_name, octets, names)
 
 
 def recognise_command(command: bytes, spec: Spec | None = None) -> Recognised | None:
@@ -84,7 +92,7 @@ def recognise_answer(
     """Read the answer to a command; None where the card answered a status word alone."""
     if not answer or function.response is None:
         return None
-    decoded, specs = decode_fitting(function.response, answer, function.specs, spec)
+    decoded, specs = _read(function.response, answer, function.specs, spec)
     return Recognised(function, RESPONSE, decoded.type, specs, decoded.value, decoded.findings)
 
 

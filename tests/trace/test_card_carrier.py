@@ -12,7 +12,7 @@ from trace_bench import codes, read_wire
 from dissectors.asn1.versions import parse_spec
 from dissectors.link.apdu import store_data
 from dissectors.spec import functions
-from dissectors.trace.card_carrier import recognise_command
+from dissectors.trace.card_carrier import recognise_answer, recognise_command
 from dissectors.trace.message import Message
 
 CARD_ROWS = [
@@ -77,6 +77,16 @@ def test_of_functions_with_the_same_octets_the_spec_that_is_spoken_decides(spec,
     found = recognise_command(bytes.fromhex("BF420480020780"), asked)
     assert found is not None
     assert found.function.name == name
+
+
+def test_a_command_that_the_version_spoken_does_not_have_is_recognised() -> None:
+    found = recognise_command(bytes.fromhex("BF58030101FF"), parse_spec("SGP.22@2.5"))
+    assert found is not None
+    assert found.function.name == "ProfileRollback"
+    refused = bytes.fromhex("BF5803020101")
+    answer = recognise_answer(found.function, refused, parse_spec("SGP.22@2.5"))
+    assert answer is not None
+    assert answer.type == "ProfileRollbackResponse"
 
 
 def test_a_loaded_package_is_one_message() -> None:
