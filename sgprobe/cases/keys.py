@@ -274,8 +274,11 @@ STATES: dict[str, str] = {
     "keys their eUICCs have, how many contexts and segments they were sent, and whether as bound",
     "fpa.outcomes": "how many items all reports have, by their outcome: success, error, deleted, "
     "or what the line says",
-    "fpa.results": "the items of all reports that have a result of an eUICC",
-    "fpa.stations": "how many items each station has reported, and whether their numbers are whole",
+    "fpa.packages": "what all reports say of each package: its place in their order, the outcomes "
+    "of its first and last item, how many successes, and the result of the eUICC; of the first "
+    "item the segment that was not taken, and the error of the eUICC",
+    "fpa.stations": "what each station has reported: how many items, how many of them loaded "
+    "something, whether their numbers, and the chain of reports, are whole",
     "fpa.network": "how often the line asked for the network while it loaded, and how often the "
     "bench proved that it would have seen that",
     "fpa.secrets": "how many secrets were looked for in what the line keeps, and which are there: "

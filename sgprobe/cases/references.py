@@ -90,7 +90,6 @@ BUILT_IN: dict[str, Reference] = {one.name: one for one in (
     _built_in("smdpf.iccid", Is.OCTETS, "the ICCID of the package that the SM-DPf bound last"),
     _built_in("smdpf.transaction", Is.OCTETS, "the transaction of that package"),
     _built_in("smdpf.oid", Is.ANY, "the OID of the SM-DPf"),
-    _built_in("fpa.previous-report", Is.OCTETS, "the digest of the station's report before"),
     *(_built_in(f"{name}.{number}{part}", Is.OCTETS if part or name != "delivery" else Is.TEXT,
                 text.format(number))
       for name, part, text in _OF_LINE for number in range(1, 5)),

@@ -8,7 +8,7 @@ import re
 import secrets
 import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from sgprobe.crypto.ifpp_keys import SPEC
 from sgprobe.engine.corner import Corner, Rows, whole_number
 from sgprobe.engine.end import Command
 from sgprobe.engine.foreign import Foreign
-from sgprobe.engine.heard import Heard
 from sgprobe.engine.line_delivery import DeliveryDesk, Packed
 from sgprobe.engine.line_device import Floor, LineDevice, trouble_of
 from sgprobe.engine.line_foreign import ForeignLine
@@ -31,7 +30,7 @@ from sgprobe.host.world import World
 
 # how many devices, packages and deliveries have names of their own
 NAMED = 4
-_FIRST_DIGEST = bytes(32)
+SUCCESS, WHOLE, BROKEN = "success", "whole", "broken"
 # as PEM has it, whatever kind of key it is
 _PRIVATE_KEY = b"PRIVATE KEY-----"
 _RANGE = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?", re.ASCII)
@@ -129,19 +128,6 @@ class FactoryLine(Corner):
             raise Unresolved(f"there is no delivery {number}: smdpf.deliver makes them")
         return self.desk.made[number - 1].name
 
-    def previous(self, current: Heard | None) -> str:
-        """Return the digest that a report has to name: of its station's last one before it."""
-        if current is None:
-            raise Unresolved("this is no report")
-        station = _of(current.octets)
-        digest = _FIRST_DIGEST
-        for octets in self._reports:
-            if octets == current.octets:
-                break
-            if _of(octets) == station:
-                digest = hashlib.sha256(octets).digest()
-        return digest.hex()
-
     # --- what steps ask for ---
 
     async def trigger(self, action: str, given: dict[str, Value]) -> dict[str, Value]:
@@ -220,13 +206,8 @@ class FactoryLine(Corner):
             case "fpa.outcomes":
                 counted = Counter(_outcome(item) for one in self._reports for item in _items(one))
                 return [{"outcome": name, "items": str(number)} for name, number in counted.items()]
-            case "fpa.results":
-                return [
-                    {"eid": item["eid"], "iccid": item["iccid"], "outcome": _outcome(item),
-                     "result": item["outcome"]["euiccResult"]}
-                    for one in self._reports for item in _items(one)
-                    if "euiccResult" in item["outcome"]
-                ]  # fmt: skip
+            case "fpa.packages":
+                return _packages(item for one in self._reports for item in _items(one))
             case "fpa.stations":
                 return self._stations()
             case "fpa.secrets":
@@ -257,17 +238,11 @@ class FactoryLine(Corner):
         return [{"searched": str(len(wanted)), "found": ", ".join(found) or "none"}]
 
     def _stations(self) -> Rows:
-        """Return how many items each station has reported, and whether none is missing."""
-        found: dict[tuple[str, str], list[int]] = {}
+        """Return what each station has reported, and whether none of it is missing."""
+        found: dict[tuple[str, str], list[bytes]] = {}
         for octets in self._reports:
-            found.setdefault(_of(octets), []).extend(
-                int(item["sequence"]) for item in _items(octets)
-            )
-        return [
-            {"station": station, "items": str(len(numbers)),
-             "sequence": "whole" if numbers == _consecutive(numbers) else "broken"}
-            for (_, station), numbers in found.items()
-        ]  # fmt: skip
+            found.setdefault(_of(octets), []).append(octets)
+        return [_station(name, reports) for (_, name), reports in found.items()]
 
     async def close(self) -> None:
         """Let go of the line and of all files."""
@@ -305,7 +280,47 @@ def _outcome(item: dict[str, Any]) -> str:
         final = value["profileInstallationResultData"]["finalResult"]
     except (TypeError, KeyError):
         return "unreadable"
-    return "success" if "successResult" in final else "error"
+    return SUCCESS if "successResult" in final else "error"
+
+
+def _station(name: str, reports: list[bytes]) -> dict[str, Value]:
+    items = [item for one in reports for item in _items(one)]
+    numbers = [int(item["sequence"]) for item in items]
+    # what the first one names may be older than this item
+    digests = [hashlib.sha256(one).hexdigest() for one in reports[:-1]]
+    named = [_value(one)["header"].get("previousDigest") for one in reports[1:]]
+    return {
+        "station": name,
+        "items": str(len(items)),
+        "loaded": str(sum(_outcome(item) == SUCCESS for item in items)),
+        "sequence": WHOLE if numbers == _consecutive(numbers) else BROKEN,
+        "chain": WHOLE if named == digests else BROKEN,
+    }
+
+
+def _packages(items: Iterable[dict[str, Any]]) -> Rows:
+    """Return what items say of each package, in the order of its first one."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for item in items:
+        found.setdefault(str(item["packageId"]), []).append(item)
+    return [_package(place, name, told) for place, (name, told) in enumerate(found.items(), 1)]
+
+
+def _package(place: int, name: str, items: list[dict[str, Any]]) -> dict[str, Value]:
+    outcomes = [_outcome(item) for item in items]
+    results = [item["outcome"]["euiccResult"] for item, outcome in zip(items, outcomes, strict=True)
+               if outcome == SUCCESS]  # fmt: skip
+    error = items[0]["outcome"].get("fpaError", {})
+    return {
+        "package": name,
+        "place": str(place),
+        "first": outcomes[0],
+        "last": outcomes[-1],
+        "successes": str(len(results)),
+        "result": results[0] if results else "",
+        "segment": str(error.get("segmentIndex", "")),
+        "refused": str(error.get("euiccError", "")),
+    }
 
 
 def _consecutive(numbers: list[int]) -> list[int]:

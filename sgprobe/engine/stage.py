@@ -130,7 +130,6 @@ class Stage:
         self.names = self.known.names
         if self.line is not None:
             self.names.lazy |= self.line.called()
-            self.names.lazy["fpa.previous-report"] = self._previous_report
         self.names.families["count"] = partial(counted, setting.scale)
         self.corners: tuple[Corner, ...] = corners_of(
             setting, self.world, self.foreign, self.floor, self.published
@@ -265,10 +264,6 @@ class Stage:
         draft.set(seq=int(self.world.clock.now() * 1000) % _SEQUENCE)
         state.commit(draft)
         self.world.euicc.reset()
-
-    def _previous_report(self) -> str:
-        assert self.line is not None
-        return self.line.previous(self.names.current)
 
     @property
     def sees_card(self) -> bool:

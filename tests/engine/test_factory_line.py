@@ -113,11 +113,16 @@ def test_devices_are_loaded_and_reported(line: FactoryLine) -> None:
     assert rows(line, "fpa.outcomes", "outcome", "items") == [
         ("success", "2"), ("noAnswerToReset", "1")
     ]  # fmt: skip
-    assert rows(line, "fpa.stations", "items", "sequence") == [("3", "whole")]
+    assert rows(line, "fpa.stations", "items", "loaded", "sequence", "chain") == [
+        ("3", "2", "whole", "whole")
+    ]  # fmt: skip
     assert rows(line, "fpa.deliveries", "state", "escaped") == [("accepted", "no")]
-    results = [one["result"] for one in asyncio.run(line.read("fpa.results"))]
     names = line.called()
-    assert results == [names["device.1.result"](), names["device.2.result"]()]
+    assert rows(line, "fpa.packages", "place", "package", "successes", "last", "result") == [
+        ("1", names["package.1"](), "1", "success", names["device.1.result"]()),
+        ("2", names["package.2"](), "1", "success", names["device.2.result"]()),
+        ("3", "00" * 16, "0", "noAnswerToReset", ""),
+    ]
     with pytest.raises(Unresolved, match="has given no result"):
         names["device.3.result"]()
 
@@ -129,7 +134,22 @@ def test_a_report_that_is_lost_leaves_a_gap(line: FactoryLine) -> None:
         do(line, "fpa.load", device=number)
         line.tell = (lambda octets: None) if number == "2" else (lambda octets: octets)
         do(line, "fpa.report")
-    assert rows(line, "fpa.stations", "items", "sequence") == [("2", "broken")]
+    assert rows(line, "fpa.stations", "items", "sequence", "chain") == [("2", "broken", "broken")]
+
+
+def test_what_reports_say_of_a_package_that_was_tried_twice(line: FactoryLine) -> None:
+    do(line, "smdpf.deliver")
+    do(line, "fpa.import")
+    do(line, "fpa.load", device="2", override=line.floor[1].eid)
+    do(line, "fpa.load", device="1", gone_at="3")
+    do(line, "fpa.report")
+    do(line, "fpa.load", device="1")
+    do(line, "fpa.report")
+    columns = ("first", "refused", "segment", "last", "successes")
+    assert rows(line, "fpa.packages", *columns) == [
+        ("loadContextRefused", "eidMismatch", "", "success", "1")
+    ]  # fmt: skip
+    assert rows(line, "fpa.stations", "items", "chain") == [("3", "whole")]
 
 
 @pytest.mark.parametrize(
