@@ -216,6 +216,7 @@ DAMAGE: dict[str, str] = {
     "swap-order": "",
     "followed-by": "hex",
     "twice": "",
+    "repeated": "number",
     "wrapped-in": "hex",
     "grown-to": "number",
     "nested": "number",

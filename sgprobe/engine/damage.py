@@ -52,6 +52,8 @@ def change_of(damage: Damage) -> Change:
             return lambda element: element + bytes.fromhex(argument)
         case "twice":
             return lambda element: element + element
+        case "repeated":
+            return lambda element: element * int(argument)
         case "long-length":
             return _long
         case "wrapped-in":

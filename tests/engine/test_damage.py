@@ -45,6 +45,7 @@ def test_damage_of_what_is_written_in_json(at: str, word: str, argument: str, wa
     [
         ("followed-by", "9F7F0101", "BF4F1B5A10…820362F2109F7F0101"),
         ("twice", "", "BF4F1C5A10…820362F210820362F210"),
+        ("repeated", "3", "BF4F215A10…820362F210820362F210820362F210"),
         ("long-length", "", "BF4F185A10…82810362F210"),
         ("wrapped-in", "A2", "BF4F195A10…A205820362F210"),
         ("grown-to", "5", "BF4F195A10…820562F2107F7F"),
@@ -66,7 +67,8 @@ def test_damage_of_the_whole() -> None:
 
 WORDS = {"flip-bit": "9", "replace": "00", "remove": "", "truncate": "2", "append": "00",
          "indefinite-length": "", "followed-by": "00", "twice": "", "long-length": "",
-         "wrapped-in": "A2", "grown-to": "9", "nested": "3", "swap-order": ""}  # fmt: skip
+         "repeated": "3", "scramble": "2 x", "wrapped-in": "A2",
+         "grown-to": "9", "nested": "3", "swap-order": ""}  # fmt: skip
 _SPEC = parse_spec("SGP.32@1.2")
 _JSON_PATHS = ((), ("transactionId",), ("authenticateServerResponse",),
                ("authenticateServerResponse", "authenticateResponseError"),
