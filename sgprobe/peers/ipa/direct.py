@@ -8,7 +8,7 @@ from sgprobe.crypto.certificates import read_certificate, same_oid
 from sgprobe.crypto.chain import host_matches
 from sgprobe.crypto.errors import CertificateError
 from sgprobe.peers import es9client
-from sgprobe.peers.effects import Procedure
+from sgprobe.peers.effects import LinkFailure, Procedure
 from sgprobe.peers.es9 import messages as es9
 from sgprobe.peers.es9client import Es9Client, ServerFault
 from sgprobe.peers.esipa import messages as m
@@ -19,6 +19,8 @@ from sgprobe.peers.rules import Rules
 
 # an SM-DS that leads to an SM-DS that leads …
 _DEPTH = 3
+# of one list; what is more is there the next time
+_EVENTS = 8
 # where the rule is off, the chain has an end nevertheless
 _NO_END = 20
 
@@ -116,19 +118,25 @@ def direct(
     wanted: Wanted,
     asked: Asked | None = None,
     depth: int = _DEPTH,
-) -> Procedure[Outcome]:
-    """Download from an SM-DP+, or from where the first event of an SM-DS leads."""
+) -> Procedure[list[Outcome]]:
+    """Download from an SM-DP+, or from where the events of an SM-DS lead, one after the other."""
     if not address:
-        return Stopped("no address of a server is known")
+        return [Stopped("no address of a server is known")]
     server = _Direct(means, client_of(means, address), wanted.oid)
     outcome = yield from download(means, server, wanted, asked)
     if not isinstance(outcome, Events):
-        return outcome
+        return [outcome]
     if not outcome.events:
-        return Stopped("the SM-DS has no event")
+        return [Stopped("the SM-DS has no event")]
     most = 0 if means.rules.on("IPA.CASCADE") else -_NO_END
     if depth <= most:
-        return Stopped("one SM-DS leads to another without end")
-    first = outcome.events[0]
-    further = Wanted(first.event_id, None, wanted.code)
-    return (yield from direct(means, first.address, further, asked, depth - 1))
+        return [Stopped("one SM-DS leads to another without end")]
+    outcomes: list[Outcome] = []
+    for event in outcome.events[: _EVENTS if means.rules.on("IPA.EVENTS") else 1]:
+        further = Wanted(event.event_id, None, wanted.code)
+        try:
+            outcomes += yield from direct(means, event.address, further, asked, depth - 1)
+        except LinkFailure as failure:
+            # one server that is down stops no download from another
+            outcomes.append(Stopped(f"{event.address}: {failure or 'no link'}"))
+    return outcomes

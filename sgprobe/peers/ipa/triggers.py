@@ -123,17 +123,18 @@ def _direct(party: Party, wanted: Trigger) -> Procedure[None]:
     address = yield from _address(party, wanted)
     try:
         asked = Asked(party.association.eim_id, wanted.transaction_id)
-        outcome = yield from direct(means, address, _wanted(party, wanted), asked)
+        outcomes = yield from direct(means, address, _wanted(party, wanted), asked)
     except LinkFailure as failure:
         # that the server cannot be reached is for the eIM to know
-        outcome = Stopped(f"{address}: {failure or 'no link'}")
-    if isinstance(outcome, Loaded):
-        told = tlv("BF54", optional("82", wanted.transaction_id), outcome.result)
-        yield from _report(party, wanted, told)
-        yield from switching.after_download(means, outcome.result)
-        yield from notify.deliver(means, None)
-    else:
-        yield from _refused(party, wanted, outcome)
+        outcomes = [Stopped(f"{address}: {failure or 'no link'}")]
+    for outcome in outcomes:
+        if isinstance(outcome, Loaded):
+            told = tlv("BF54", optional("82", wanted.transaction_id), outcome.result)
+            yield from _report(party, wanted, told)
+            yield from switching.after_download(means, outcome.result)
+            yield from notify.deliver(means, None)
+        else:
+            yield from _refused(party, wanted, outcome)
 
 
 # --- indirect ---
