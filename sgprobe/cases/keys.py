@@ -344,6 +344,11 @@ TRIGGERS: dict[str, str] = {
     "scale.stations": "have the line load devices at 64 `stations` at once: `count` by the scale "
     "of the plan, never less than `at-least`; each `takes` so long, and in per mille are `dead`, "
     "`refused` or `slow` (`slow-takes`); limits that warn are `per-second` and `at-most`",
+    "scale.import": "give the SM-DPf the data of `count` eUICCs by the scale of the plan, in "
+    "batches of 1000, and in each one more with the key of another",
+    "scale.bind": "have it bind profiles of a `type` to `count` eUICCs in a `suite`, each package "
+    "opened with its key; limits that warn are `per-second` and `at-most`",
+    "scale.report": "the same, and report the result of each, the reports in any order",
     "scale.look-up": "look one EID up in a delivery of `count` entries; limits that warn are "
     "`at-most` and `warm`",
     "bench.lap": "publish the time since the last lap under a `name`; limits that warn are "

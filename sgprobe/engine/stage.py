@@ -43,6 +43,7 @@ from sgprobe.engine.links import impairment_of
 from sgprobe.engine.references import References
 from sgprobe.engine.row import Roles
 from sgprobe.engine.scale import Published, counted
+from sgprobe.engine.scale_smdpf import SmdpfLoad
 from sgprobe.engine.settings import Setting, coap_knobs
 from sgprobe.engine.slot import Slot
 from sgprobe.exchange import Request, Response
@@ -138,6 +139,12 @@ class Stage:
         if setting.role == "smdpf":
             self.factory = factory_of(setting, self.world, history, self.names, self.foreign, serve)
             self.corners += (self.factory,)
+            self.corners += (SmdpfLoad(setting, self.factory, self.published),)
+        self.card_states: CardStates | None = None
+        if self.foreign is not None and self.reader is not None:
+            self.card_states = CardStates(self.foreign, self.known, self.command)
+            self.corners += (self.card_states,)
+            self.references.iccids = fresh_iccids()
         # another device of the eIM's: what is for one goes to no other
         self.world.eim.enrol(identities.EIDS[1])
         if self.foreign is not None and setting.role == "eim":

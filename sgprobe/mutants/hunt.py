@@ -12,6 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from sgprobe.cases.load import CASE_ENDING
+from sgprobe.cases.runsets import ORDINARY_SCALE
 from sgprobe.cases.suite import Suite, load_suite
 from sgprobe.data import data_dir
 from sgprobe.engine.bench import Bench, Choice
@@ -21,6 +22,8 @@ from sgprobe.fileerror import FileError, render
 from sgprobe.mutants.mutant import Mutant, compile_says, load_mutants
 
 CAUGHT, SURVIVED, BROKEN = "caught", "survived", "broken"
+# of throughput: as much as a fault needs to show
+_SCALE = ORDINARY_SCALE / 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def try_one(name: str, case: str, out: Path) -> Kill:
 
 def _try(mutant: Mutant, case: str, path: Path, out: Path) -> Kill:
     suite = _suite()
-    plain = Options(out=out / mutant.name, off=mutant.off,
+    plain = Options(out=out / mutant.name, off=mutant.off, scale=_SCALE,
                     ixit={name: one.default for name, one in suite.catalogue.settings.items()
                           if one.default})  # fmt: skip
     bench = Bench(Choice(options=plain))
