@@ -10,9 +10,10 @@ from typing import Any
 from dissectors.asn1 import codec
 from dissectors.asn1.model import Value
 from dissectors.asn1.tlv import tlv
-from dissectors.spec.identity import eid_octets, iccid_octets
+from dissectors.spec.identity import eid_octets, iccid_octets, make_eid
 from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.faults import FAULTS
+from sgprobe.crypto.identities import FOREIGN_EIN
 from sgprobe.crypto.ifpp_data import write_batch
 from sgprobe.crypto.ifpp_keys import SPEC, OneTimePublic, Suite, prove, unavailable
 from sgprobe.crypto.pki import CertificateSet
@@ -29,12 +30,19 @@ from sgprobe.peers.fpa.es10f import Broken, Unreadable
 from sgprobe.peers.fpa.outcome import Code, Outcome
 
 _GET_INFO2 = bytes.fromhex("BF2200")
-_GIVEN = frozenset({"count", "keys", "suite", "eum", "check-digits", "point", "same-key"})
-# one-time keys that are none: no point of the curve, and what stands for the point at infinity
+_GIVEN = frozenset({"count", "keys", "suite", "eum", "euicc", "check-digits", "point", "same-key"})
+# one-time keys that are none; the point at infinity as SEC 1 §2.3.3 has it
 _POINTS = {
     "off-curve": bytes.fromhex("04" + "11" * 64),
-    "infinity": bytes.fromhex("04" + "00" * 64),
+    "zero": bytes.fromhex("04" + "00" * 64),
+    "infinity": b"\0",
 }
+# faults of an eUICC's certificate that are no matter of its issuer or its curve
+_EUICC_FAULTS = tuple(
+    name for name, fault in FAULTS.items()
+    if "euicc" in fault.parties and not (fault.curve or fault.other_serial or fault.issuer)
+)  # fmt: skip
+_OUTSIDE = "eid-outside-eum-range"
 _MOST = 2_000
 _YES = ("yes", "true")
 
@@ -172,6 +180,9 @@ class Manufacture:
         fault = str(given["eum"]) if "eum" in given else None
         if fault is not None and (fault not in FAULTS or "eum" not in FAULTS[fault].parties):
             raise Unresolved(f"{fault} is no fault of an EUM's certificate")
+        own = str(given["euicc"]) if "euicc" in given else None
+        if own is not None and own not in _EUICC_FAULTS:
+            raise Unresolved(f"euicc is one of {', '.join(_EUICC_FAULTS)}")
         point = str(given.get("point", ""))
         if point and point not in _POINTS:
             raise Unresolved(f"point is one of {', '.join(_POINTS)}")
@@ -179,9 +190,10 @@ class Manufacture:
         kind = Kind(config=Config(local_management=True), keys=(suite,) * keys)
         made = [self._one(eum, kind, _POINTS.get(point, b""), given) for _ in range(wanted)]
         if str(given.get("same-key", "no")) in _YES:
-            first = made[0].made.one_time_keys[0]
+            # one key under many names
+            same = made[0].publics()[0].point
             for chip in made:
-                chip.made = replace(chip.made, one_time_keys=(first,) * keys)
+                chip.point = same
         return made
 
     def _one(self, eum: Eum, kind: Kind, point: bytes, given: Mapping[str, Any]) -> Chip:
@@ -189,9 +201,13 @@ class Manufacture:
         entropy = random.Random(f"{self.seed} chip {self.count}")
         eum._random = entropy
         eid = eid_of(self.count)
+        fault = given.get("euicc")
+        if fault == _OUTSIDE:
+            # all that is its own names this EID
+            eid, fault = make_eid(f"{FOREIGN_EIN}{self.count:022d}"), None
         if given.get("check-digits") == "wrong":
             eid = eid[:-2] + f"{(int(eid[-2:]) + 1) % 100:02d}"
-        return Chip(self.count, eum.personalise(self.count, kind, eid), eum, point)
+        return Chip(self.count, eum.personalise(self.count, kind, eid, fault=fault), eum, point)
 
 
 def batch(name: str, chips: Iterable[Chip]) -> bytes:

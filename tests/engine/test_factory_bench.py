@@ -13,7 +13,8 @@ from dissectors.asn1 import codec
 from dissectors.asn1.versions import parse_spec
 from dissectors.spec.identity import eid_octets, iccid_octets, is_eid
 from sgprobe.cases.match import Unresolved
-from sgprobe.crypto import ifpp
+from sgprobe.crypto import ifpp, rules
+from sgprobe.crypto.chain import Need, verify
 from sgprobe.crypto.ifpp_data import read_batch
 from sgprobe.crypto.ifpp_issue import binder
 from sgprobe.crypto.ifpp_keys import ProofError, check_proof
@@ -71,12 +72,42 @@ def test_faults_of_euiccs_are_there() -> None:
     with pytest.raises(ProofError):
         check_proof(read_batch(batch("B", [off])).items[0].one_time_keys[0], off.eid, key)
     first, second = chips(count="2", same_key="yes")
-    assert first.publics() == second.publics()
+    assert first.publics()[0].point == second.publics()[0].point
+    assert first.publics()[0].ref != second.publics()[0].ref
+    one, other = chips(keys="2", same_key="yes")[0].publics()
+    assert (one.point, one.ref != other.ref) == (other.point, True)
     assert chips(eum="expired")[0].eum.chain != chips()[0].eum.chain
 
 
 @pytest.mark.parametrize(
-    "given", [{"count": "0"}, {"count": "x"}, {"suite": "c9"}, {"eum": "no"}, {"colour": "red"}]
+    ("fault", "rule"),
+    [
+        ("expired", rules.VALIDITY),
+        ("wrong-signature", rules.SIGNATURE),
+        ("eid-outside-eum-range", rules.NAME_CONSTRAINT),
+    ],
+)
+def test_an_euicc_may_have_a_certificate_that_does_not_hold(fault: str, rule: rules.Rule) -> None:
+    chip = chips(euicc=fault)[0]
+    path = (chip.made.certificate, chip.made.ecasd.identities[0].eum)
+    report = verify(path, [OWN.anchor], Need("euicc"), now=NOW)
+    assert [one.rule for one in report.failures] == [rule.name]
+    assert chip.made.certificate.serial_number == chip.eid
+    assert not verify(
+        (chips()[0].made.certificate, path[1]), [OWN.anchor], Need("euicc"), now=NOW
+    ).failures
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"count": "0"},
+        {"count": "x"},
+        {"suite": "c9"},
+        {"eum": "no"},
+        {"euicc": "no"},
+        {"colour": "red"},
+    ],
 )
 def test_what_the_eum_cannot_make_is_nobodys_fault(given: dict[str, str]) -> None:
     with pytest.raises(Unresolved):

@@ -13,6 +13,7 @@ from dissectors.spec.identity import eid_octets, make_eid
 from sgprobe.crypto import ifpp_keys, ifpp_quantum, keys
 from sgprobe.crypto.certificates import Certificate, read_certificate
 from sgprobe.crypto.crl import read_crl
+from sgprobe.crypto.faults import FAULTS
 from sgprobe.crypto.identities import COUNTRY, EIN, EUM_ORGANIZATION, PARTIES
 from sgprobe.crypto.ifpp_keys import SPEC, OneTimeKey, Suite
 from sgprobe.crypto.issuing import END_OF_TIME, Plan, issue
@@ -136,11 +137,17 @@ class Eum:
         return tuple(one.der for one in self._credential.path)
 
     def personalise(
-        self, number: int, kind: Kind | None = None, eid: str | None = None
+        self,
+        number: int,
+        kind: Kind | None = None,
+        eid: str | None = None,
+        *,
+        fault: str | None = None,
     ) -> Personalised:
         """Make the eUICC with a number of this EUM's range; another call makes other keys.
 
-        `eid` is one that the EUM should not have given, such as one with wrong check digits.
+        `eid` is one that the EUM should not have given, such as one with wrong check digits;
+        `fault` is one of the eUICC's certificate.
 
         QuantumUnavailable says that a suite cannot be used here.
         """
@@ -150,7 +157,7 @@ class Eum:
                 raise ifpp_quantum.QuantumUnavailable(why)
         eid = eid or eid_of(number)
         private = keys.derive_key(self._random.randbytes(_SEED).hex(), eid, self._curve)
-        certificate = read_certificate(self._issue(eid, number, private))
+        certificate = read_certificate(self._issue(eid, number, private, fault))
         identity = Identity(self._ci, private, certificate, self.certificate)
         made = tuple(
             OneTimeKey(
@@ -160,28 +167,27 @@ class Eum:
         )
         return Personalised(eid, chosen, Ecasd((identity,), (self._anchor,)), made)
 
-    def _issue(self, eid: str, number: int, private: keys.PrivateKey) -> bytes:
+    def _issue(self, eid: str, number: int, private: keys.PrivateKey, fault: str | None) -> bytes:
         profile = PROFILES["euicc"]
         serial = int.from_bytes(self._random.randbytes(20), "big")
-        return issue(
-            Plan(
-                subject=(
-                    ("C", COUNTRY),
-                    ("O", EUM_ORGANIZATION),
-                    ("serialNumber", eid),
-                    ("CN", f"Test eUICC {number}"),
-                ),
-                issuer=PARTIES[self._credential.name].subject,
-                public=private.public_key(),
-                signer=self._credential.key,
-                # RFC 5280 §4.1.2.2: positive, 20 octets at most
-                serial=serial >> 2 | 1 << 157,
-                not_before=self._start,
-                not_after=END_OF_TIME,
-                key_usage=profile.key_usage,
-                policy=profile.policy,
-            )
+        plan = Plan(
+            subject=(
+                ("C", COUNTRY),
+                ("O", EUM_ORGANIZATION),
+                ("serialNumber", eid),
+                ("CN", f"Test eUICC {number}"),
+            ),
+            issuer=PARTIES[self._credential.name].subject,
+            public=private.public_key(),
+            signer=self._credential.key,
+            # RFC 5280 §4.1.2.2: positive, 20 octets at most
+            serial=serial >> 2 | 1 << 157,
+            not_before=self._start,
+            not_after=END_OF_TIME,
+            key_usage=profile.key_usage,
+            policy=profile.policy,
         )
+        return issue(plan if fault is None else FAULTS[fault].change(plan))
 
 
 def eid_of(number: int) -> str:
