@@ -417,7 +417,8 @@ class Player:
 
     def _untold(self, part: str, template: t.Template | None, rows: list[dict[str, Value]]) -> str:
         """Return what a step asks of a state and the operator of a product leaves out."""
-        if self.talk.stage.foreign is None or template is None:
+        if self.talk.stage.foreign is None or template is None or not rows:
+            # an operator tells one row; where there is none, the bench has looked itself
             return ""
         asked = names_in(template) & STATE_COLUMNS.get(part, {}).keys()
         return ", ".join(sorted(asked - {name for row in rows for name in row}))

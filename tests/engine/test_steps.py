@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from play_helpers import ended, play, said
 
+from sgprobe.cases import templates as t
 from sgprobe.engine.end import Inbox, Trouble
 from sgprobe.engine.outcome import StepFailed
 from sgprobe.engine.steps import Done, Player
 from sgprobe.events import Verdict
 from sgprobe.links.clock import WallClock
+from sgprobe.yamlnode import Source
 
 POLL = "  - trigger: ipa.poll\n"
 ASKED = "  - ipa -> eim: GetEimPackageRequest\n"
@@ -289,3 +291,12 @@ def test_a_wait_takes_its_time_once() -> None:
     begun = time.monotonic()
     asyncio.run(fakes.player._time(step))
     assert 0.19 < time.monotonic() - begun < 0.35
+
+
+def test_what_an_operator_leaves_out_is_not_what_the_bench_does_not_find() -> None:
+    stage = SimpleNamespace(stage=SimpleNamespace(foreign=object()))
+    player: Any = SimpleNamespace(talk=stage)
+    place = Source("x.case.yaml", 1, 1)
+    wanted = t.Members((t.Member("items", t.Literal("1", "1", place), place),), place)
+    assert Player._untold(player, "fpa.stations", wanted, [{"station": "s1"}]) == "items"
+    assert Player._untold(player, "fpa.stations", wanted, []) == ""
