@@ -52,6 +52,8 @@ def _shape(name: str, value: Any) -> dict[str, Any]:
             return {"uploads": _order(value, name)}
         case "block2.order":
             return {"downloads": tuple(_number(one, name) for one in _pieces(value))}
+        case "block2.twice" if value in ("yes", "no"):
+            return {"twice": value == "yes"}
         case "token":
             return {"token": _octets(value, name)}
         case "tokens" if value in ("one", "each"):

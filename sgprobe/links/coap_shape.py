@@ -41,6 +41,8 @@ class Shape:
     options: Options = ()
     uploads: tuple[int, ...] = ()
     downloads: tuple[int, ...] = ()
+    # blocks of the response but the first are asked for twice
+    twice: bool = False
     datagram: bytes = b""
     # how often the first message goes out at once, each time in a record of its own
     copies: int = 1
@@ -70,6 +72,7 @@ class Shape:
             mid=self.message_id,
             uploads=uploads or None,
             downloads=tuple(Block(num, False, step) for num in self.downloads) or None,
+            asks_twice=self.twice,
         )
 
     def _numbers(self, body: bytes, szx: int) -> list[int]:

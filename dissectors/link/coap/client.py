@@ -45,6 +45,7 @@ class ClientTransfer:
         self._ask: Block | None = None  # the Block2 that goes with the next message
         self._head: CoapMessage | None = None  # the first response of a download
         self._assembly = Assembly(limit)
+        self._once: bytes | None = None  # a block that is asked for again
 
     def message(self) -> tuple[Options, bytes]:
         """Return options and payload of the message to send now."""
@@ -133,6 +134,13 @@ class ClientTransfer:
             self._head = message
         elif message.code != head.code or self._differs(head, message):
             return self._changed()
+        if self.knobs.asks_twice and block.num:
+            before, self._once = self._once, None
+            if before is None:
+                self._once = message.payload
+                return None
+            if before != message.payload:
+                return Failed(Failure.BLOCKS, f"block {block} is another when asked for again")
         placed = self._assembly.add(block, message.payload)
         if placed is Placed.LIMIT:
             return Failed(Failure.TOO_LARGE, f"more than {self._limit} bytes")

@@ -116,6 +116,8 @@ class RequestKnobs:
     checks_token: bool = True  # or an ACK to be believed for its message id alone
     uploads: tuple[Upload, ...] | None = None
     downloads: tuple[Block, ...] | None = None
+    # each block of a response but the first is asked for twice, and has to be the same
+    asks_twice: bool = False
 
 
 class Failure(StrEnum):

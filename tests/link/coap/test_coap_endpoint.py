@@ -538,6 +538,33 @@ def rewriting(**changes: object) -> MessageKnobs:
     return MessageKnobs(rewrite=rewrite)
 
 
+def test_a_block_that_is_another_the_second_time_is_told() -> None:
+    knobs = RequestKnobs(ask_szx=2, asks_twice=True)
+    seen: list[int] = []
+
+    def second_differs(message: CoapMessage) -> CoapMessage:
+        seen.append(1)
+        other = bytes(len(message.payload))
+        same = [getattr(message, f) for f in FIELDS]
+        return message if len(seen) == 1 else CoapMessage(*same, other)
+
+    for change, told in ((None, None), (second_differs, Failure.BLOCKS)):
+        server = endpoint(2, message_knobs=rewriting(b2=change)) if change else endpoint(2)
+        net = Net(endpoint(1), server, lambda event: make_response(0x44, octets(400)))
+        net.client.request(make_request(PATH), "S", 0.0, knobs)
+        net.run()
+        event = final(net)
+        if told is None:
+            assert body_of(net) == octets(400)
+            # 400 octets are seven blocks of 64, of which all but the first come twice
+            assert len(messages(net, "s")) == 13
+        else:
+            assert isinstance(event, RequestFailed)
+            assert event.failure is told
+            assert "when asked for again" in event.text
+        assert len(net.requests) == 1
+
+
 def changed_etag(message: CoapMessage) -> CoapMessage:
     return message.with_option(opt.ETAG, b"other")
 
