@@ -147,11 +147,7 @@ class OwnLine:
             self._abandon(line)
 
     def _abandon(self, line: Line) -> None:
-        """Let go of a line as a power cut does: nothing is written, the kernel closes files."""
-        for station in line._stations.values():
-            os.close(station.journal._file)
-            station.journal._file = -1
-        line.claims.close()
+        line.abandon()
         self._lines = {number: one for number, one in self._lines.items() if one is not line}
 
     async def bring(self, part: str, rows: list[dict[str, Any]]) -> None:
@@ -163,7 +159,7 @@ class OwnLine:
                 journal = self._line({}).station("s01").journal
                 # from here on each octet that is written finds the disk full
                 with open("/dev/full", "r+b", buffering=0) as full:
-                    os.dup2(full.fileno(), journal._file)
+                    os.dup2(full.fileno(), journal.fileno())
                 self._full = True
             case _:
                 raise Unresolved(f"the reference line has no {part} like that")

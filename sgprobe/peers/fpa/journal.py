@@ -153,6 +153,16 @@ class Journal:
         """Return the deliveries that the station has worked on."""
         return sorted(self._last)
 
+    def fileno(self) -> int:
+        """Return the number of the open file."""
+        return self._file
+
+    def abandon(self) -> None:
+        """Let go of the file as the kernel does after a power cut: nothing more is written."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
     def close(self) -> None:
         """Give back the room that was kept, and close the file."""
         if self._file >= 0:

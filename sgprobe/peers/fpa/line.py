@@ -120,6 +120,12 @@ class Line:
                     if not one.sent:
                         yield one
 
+    def abandon(self) -> None:
+        """Let go of all files as a power cut does; a line made of the folder goes on."""
+        for station in self._stations.values():
+            station.journal.abandon()
+        self.claims.close()
+
     def close(self) -> None:
         """Close all files."""
         for station in self._stations.values():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -129,9 +128,7 @@ class Factory:
 
     def reopen(self, **options: Any) -> None:
         """Begin again as after a power cut of the line: nothing is closed in order."""
-        for station in self.line._stations.values():
-            # the kernel does this to the files of a process that is gone
-            os.close(station.journal._file)
+        self.line.abandon()
         self.line = line(self.folder, **options)
 
     def report(self, final: bool = False) -> list[dict[str, Any]]:
