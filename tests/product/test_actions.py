@@ -22,7 +22,13 @@ A = "8949000000000000005"
 OCTETS = iccid_octets(A).hex()
 
 
-@pytest.mark.parametrize("name", TRIGGERS)
+# what the bench does itself: parties around a factory, figures, and one role's part of another
+OWN = {"smdpf.deliver", "fpa.fail", "fpa.remove"}
+ASKED = [one for one in TRIGGERS
+         if one not in OWN and one.partition(".")[0] not in ("eum", "dm", "scale", "bench")]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ASKED)
 def test_every_trigger_of_cases_is_an_action(name: str) -> None:
     call = of_trigger(name, {"eid": "1", "enable": OCTETS})
     assert call.action in VERBS[call.verb].actions
