@@ -259,6 +259,10 @@ STATES: dict[str, str] = {
     "eim.queue": "what became of the order that the case queued last",
     "eim.configuration": "what the eIM hands out for devices that are to know it; `differs` says "
     "where its EimConfigurationData is not as its ICS says: nothing, or what",
+    "eim.store": "whether secrets are found in what the eIM keeps, logs, says and is told: "
+    "`profile` (keys of the subscription in the profile of the last order), `keys` (that protect "
+    "its package), `code` (the confirmation code): nowhere, or where",
+    "ipa.store": "the same of the IPA",
     "smdp.order": "what became of the order for a profile that came last",
     "smds.events": "the registered events",
     "smdpf.profiles": "profiles that are prepared",

@@ -242,6 +242,8 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
     "eim.configuration": {"eimId": (), "protocols": (), "differs": ()},
     "eim.store": {"profile": (), "keys": (), "code": ()},
     "ipa.store": {"profile": (), "keys": (), "code": ()},
+    "eim.store": {"profile": (), "keys": (), "code": ()},
+    "ipa.store": {"profile": (), "keys": (), "code": ()},
     "smdp.order": {"iccid": (), "eid": (), "matchingId": (), "confirmationCode": (),
                    "state": ("open", "done", "failed"), "notifications": ()},
     "smds.events": {"eid": (), "eventId": (), "rspServerAddress": ()},

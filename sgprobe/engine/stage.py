@@ -44,6 +44,7 @@ from sgprobe.engine.references import References
 from sgprobe.engine.row import Roles
 from sgprobe.engine.scale import Published, counted
 from sgprobe.engine.scale_smdpf import SmdpfLoad
+from sgprobe.engine.secrets import Secrets
 from sgprobe.engine.settings import Setting, coap_knobs
 from sgprobe.engine.slot import Slot
 from sgprobe.exchange import Request, Response
@@ -136,6 +137,10 @@ class Stage:
             setting, self.world, self.foreign, self.floor, self.published
         )
         self.corners += (self.line,) if self.line is not None else ()
+        self.corners += (
+            Secrets(setting.role, self.world, history, self.foreign,
+                    lambda: self.references.iccid, lambda: self.code),
+        )  # fmt: skip
         if setting.role == "smdpf":
             self.factory = factory_of(setting, self.world, history, self.names, self.foreign, serve)
             self.corners += (self.factory,)

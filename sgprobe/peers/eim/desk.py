@@ -104,7 +104,8 @@ class Desk:
             if isinstance(one, Download) and one.code:
                 # the code itself is not kept: its hash is what the protocol needs
                 code = code_hash(one.code).hex()
-                told.pop("code")
+                if self.rules.on("EIM.CODE-HASHED"):
+                    told.pop("code")
             members.append(told)
         order = Order(
             work.next_id(),

@@ -33,6 +33,7 @@ RULES: tuple[Rule, ...] = tuple(
         ("COUNTER-LIMIT", "SGP.32 §2.10", "no counter above 8388607 is signed"),
         ("ORDER-EXPIRY", "SGP.32 §3.1.1", "an order past its time is not delivered"),
         ("ORDER-VALUES", "SGP.32 §2.11.1.1", "an order holds what its operation can carry"),
+        ("CODE-HASHED", "SGP.22 §3.1.1", "of a confirmation code the hash alone is kept"),
         ("PROTOCOLS-TOLD", "SGP.32 §2.11.1.1.1", "its configuration names all its protocols"),
         # the eUICC's certificates
         ("CI-KNOWN", "SGP.22 §4.5.2", "the CI of the EUM certificate is trusted"),

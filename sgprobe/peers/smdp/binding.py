@@ -30,14 +30,19 @@ class ProtectedShelf:
         """Return a package under the keys that `seed` gives to its ICCID."""
         kept = self._kept.get(iccid)
         if kept is None:
-            block = keys.seeded(seed, "PPK", iccid, size=3 * KEY_OCTETS)
-            kept = protect(package, SessionKeys(block[:16], block[16:32], block[32:]))
+            kept = protect(package, profile_keys(seed, iccid))
             self._kept[iccid] = kept
             if len(self._kept) > _CACHED:
                 self._kept.popitem(last=False)
         else:
             self._kept.move_to_end(iccid)
         return kept
+
+
+def profile_keys(seed: str, iccid: str) -> SessionKeys:
+    """Return the keys (PPK) that `seed` gives to a profile."""
+    block = keys.seeded(seed, "PPK", iccid, size=3 * KEY_OCTETS)
+    return SessionKeys(block[:16], block[16:32], block[32:])
 
 
 def new_keys(random: RandomSource, curve: keys.Curve, euicc_otpk: bytes) -> BindingKeys:

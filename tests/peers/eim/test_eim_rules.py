@@ -278,6 +278,15 @@ def _(make):
     return "CoAP too" if places(told) == {0, 1} else ""
 
 
+@scenario("CODE-HASHED", "hash alone")
+def _(make):
+    bench = make(indirect=True)
+    download = Download(smdp=bench.host, matching_id="M", code="sesame", indirect=True)
+    bench.order(download)
+    kept = [str(bench.eim_store.get(key)) for key in bench.eim_store.keys()]
+    return "hash alone" if not any("sesame" in one for one in kept) else ""
+
+
 @scenario("NOTIFICATION-ADDRESS", "each its own")
 def _(make):
     elsewhere = {"operation": "enable", "address": "elsewhere.example.com"}
