@@ -7,6 +7,7 @@ import re
 from sgprobe.cases import model as m
 from sgprobe.cases.errors import Problems, did_you_mean, listed, shown
 from sgprobe.cases.keys import COMMON, MESSAGE, REPLY, REPLY_WORDS, VERBS
+from sgprobe.cases.observables import SETTINGS
 from sgprobe.cases.reading import Reader
 from sgprobe.yamlnode import Items, Mapping, Node, Scalar, Source, kind
 
@@ -190,13 +191,13 @@ def _peer(role: Scalar, node: Mapping, problems: Problems) -> m.Peer:
             refuses = True
             if not isinstance(value, Scalar) or value.text not in ("yes", "true"):
                 problems.add(value.source, "'refuses' is yes", "leave it out for the default")
-        elif key.text in ("coap", "http", "tls") and isinstance(value, Mapping):
+        elif key.text in SETTINGS and isinstance(value, Mapping):
             settings.append((key, value))
         else:
             problems.add(
                 key.source,
-                f"{shown(key.text)} is no behaviour ('on MESSAGE', coap, http, refuses)",
-                did_you_mean(key.text, ("coap", "http", "refuses"))
+                f"{shown(key.text)} is no behaviour ('on MESSAGE', refuses, {', '.join(SETTINGS)})",
+                did_you_mean(key.text, (*SETTINGS, "refuses"))
                 or "such as `on GetEimPackageRequest: [silence]`",
             )
     return m.Peer(role, tuple(rules), refuses, tuple(settings))

@@ -50,6 +50,10 @@ SETTINGS: dict[str, dict[str, str]] = {
         "fault": "what is wrong in its messages: token, reset, etag, incomplete, continue, errors, "
         "pong, blocks or padding",
     },
+    "card": {
+        "endless": "yes: the first answer to a command of ES10 never ends; each piece of it comes "
+        "with status word 61FF",
+    },
     "http": {
         "version": "1.1 or 2",
         "header.": "a header by its name in small letters",

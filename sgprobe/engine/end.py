@@ -14,6 +14,7 @@ from sgprobe.crypto.certificates import read_certificate
 from sgprobe.crypto.errors import CertificateError
 from sgprobe.crypto.ocsp import check_response, issue_response
 from sgprobe.crypto.rules import Outcome
+from sgprobe.engine.endless import Endless
 from sgprobe.engine.settings import Settings
 from sgprobe.exchange import Request, Response
 from sgprobe.host.serve import Handler, identity
@@ -78,7 +79,11 @@ class HeardWorld(World):
         # a planted fault: how the product speaks TLS as a client
         self._client = client or {}
         self._peers = peers
+        self._endless = Endless(str(peers.get("euicc", {}).get("card", {}).get("endless")) == "yes")
         super().__init__(plan)
+
+    async def _transmit(self, apdu: bytes) -> bytes:
+        return self._endless.answer(apdu, await super()._transmit(apdu))
 
     def _tls(self, role: str) -> dict[str, Any]:
         return self._peers.get(role, {}).get("tls", {})
