@@ -33,11 +33,11 @@ def path_members(function: Function) -> tuple[str, ...]:
     return () if function.json == "tellOperator" else route(function.json or "")[2]
 
 
-def encode(function: Function, members: dict[str, Value]) -> bytes:
-    """Return the body of a JSON request or answer, without what its path holds."""
-    if function.json != "tellOperator" and route(function.json or "")[0] == "GET":
+def encode(function: Function, members: dict[str, Value], *, asks: bool = True) -> bytes:
+    """Return the body of a JSON request, without what its path holds, or of an answer."""
+    if asks and function.json != "tellOperator" and route(function.json or "")[0] == "GET":
         return b""
-    away = path_members(function)
+    away = path_members(function) if asks else ()
     kept = {name: value for name, value in members.items() if name not in away}
     return json.dumps(ifpp_json.closed(kept), separators=(",", ":")).encode()
 

@@ -55,7 +55,7 @@ def encode(message: Message, spec: Spec, value: Value) -> bytes:
     """Return the body of a message; EncodeError says what cannot be encoded."""
     version = version_of(spec, message.function, is_json=message.json)
     if message.json and message.function.interface in IFPP:
-        return ifpp_wire.encode(message.function, value)
+        return ifpp_wire.encode(message.function, value, asks=message.request)
     if message.json:
         return encode_json(version, value)
     assert message.type_name is not None

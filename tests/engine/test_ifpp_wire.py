@@ -72,6 +72,12 @@ def test_what_is_asked_for_by_get_is_read_from_its_path() -> None:
     assert (read.function, read.value, read.is_json) == (fetch, members, True)
 
 
+def test_an_answer_to_get_has_all_its_members() -> None:
+    show = function("showOrder", "msp")
+    members = {"orderId": "O1", "states": {"BOUND": 1}}
+    assert json.loads(ifpp_wire.encode(show, members, asks=False)) == members
+
+
 def test_der_in_members_goes_out_in_base64_and_comes_back_open() -> None:
     deliver = find("eum", "smdpf", "deliverEuiccData", SPEC)
     assert deliver is not None

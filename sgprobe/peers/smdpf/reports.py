@@ -141,7 +141,8 @@ class Reports:
             entry = self._entry(work, header, item, kind)
             if kind == "euiccResult":
                 result = self.results.judge(work, bytes.fromhex(value), entry)
-                if entry is not None and result.entry.iccid != entry.iccid:
+                other = entry is not None and result.entry.iccid != entry.iccid
+                if other and self.rules.on("SMDPF.ITEM-NAMES"):
                     raise Unproved("SMDPF.ITEM-NAMES", "the result is of another package")
                 return {**shown, **self.apply(work, result)}
             if kind == "deleted" and entry is not None:
@@ -193,7 +194,7 @@ class Reports:
         entry, state = result.entry, work.state(result.entry)
         order = work.order(entry.order)
         assert order is not None
-        if entry.result == result.digest:
+        if entry.result == result.digest and self.rules.on("SMDPF.RESULT-SAME"):
             # by the report and by the field, or twice
             return _verdict(state, entry)
         if state is State.WITHDRAWN and result.success and self.rules.on(

@@ -111,6 +111,10 @@ def test_a_result_of_another_chip(tmp_path: Path) -> None:
     raw = report(name, [item(1, entries[0], {"euiccResult": forged})], station="s2")
     assert post(made, raw)["items"][0]["rule"] == "SMDPF.RESULT-SIGNATURE"
     assert states(made) == {"DELIVERED": 2, "PREPARED": 2}
+    careless, name, entries = made_with(tmp_path / "b", 2, off={"SMDPF.ITEM-NAMES"})
+    other = chip(1).result(entries[1]).hex()
+    post(careless, report(name, [item(1, entries[0], {"euiccResult": other})]))
+    assert states(careless)["INSTALLED"] == 1
 
 
 @pytest.mark.parametrize(
@@ -293,6 +297,11 @@ def test_field_notification_instead_of_a_report_and_after_it(tmp_path: Path) -> 
     assert len(told["provenInstalled"]) == 1
     assert told["conflicts"] == []
     assert made.smdpf.field_result(b"\xbf\x37\x00") != ""
+    careless, name, entries = made_with(tmp_path / "b", 1, off={"SMDPF.RESULT-SAME"})
+    raw = chip(0).result(entries[0])
+    careless.smdpf.field_result(raw)
+    post(careless, report(name, [item(1, entries[0], {"euiccResult": raw.hex()})]))
+    assert len(msp_hears(careless)[0]["conflicts"]) == 1
 
 
 def test_success_of_a_withdrawn_entry_is_a_conflict(tmp_path: Path) -> None:
