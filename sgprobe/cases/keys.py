@@ -253,6 +253,8 @@ STATES: dict[str, str] = {
     "it refused, used or missed; one row for each evidence, by its name",
     "bench.vectors": "how often the bench's own ML-KEM and ML-DSA disagree with the vectors of "
     "others; a case does not apply where these are not at hand",
+    "dm.hybrid": "of each package that dm.fetch brought last: `suite`, octets of the ML-KEM `key` "
+    "and of the `ciphertext`, whether its key has `opened` it, and the `classical` half of it alone",
     "scale.figures": "what came of a load: how much was `asked`, how many were `good`, `refused`, "
     "`short` (good ones that should be), `lost` (of whom nothing was told) and loaded or bound "
     "`twice`",

@@ -238,6 +238,8 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
         "network": ("NOT_NEEDED", "NEEDED", "UNKNOWN"), "parties": (), "refused": (),
         "absent": (), "used": (), "missing": (), "because": (), "remarks": ()},
     "bench.vectors": {"vectors": (), "tried": (), "wrong": ()},
+    "dm.hybrid": {"eid": (), "suite": (), "key": (), "ciphertext": (), "opened": ("yes", "no"),
+                  "classical": ("yes", "no")},
     "scale.figures": {
         "asked": (), "items": (), "good": (), "short": (), "refused": (), "lost": (), "twice": (),
         "stations": (), "found": (), "right": ("yes", "no"), "foreign": (), "reports": (),

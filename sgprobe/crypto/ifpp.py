@@ -105,12 +105,14 @@ def bind(
     transaction: bytes | None = None,
     not_after: datetime | None = None,
     announced: bpp.Announced = bpp.USUAL,
+    mixes: bool = True,
     random: RandomSource = os.urandom,
 ) -> Bound:
     """Bind a profile to one one-time key; the server's own half is forgotten with the call.
 
     QuantumUnavailable says that the suite cannot be used here. A hybrid suite takes the secret of
-    its encapsulation from the library, whatever `random` is.
+    its encapsulation from the library, whatever `random` is. Where it does not mix, which is a
+    fault, that secret stays out of the keys.
     """
     used = random(TRANSACTION_OCTETS) if transaction is None else transaction
     host_id = random(HOST_ID_OCTETS)
@@ -118,7 +120,7 @@ def bind(
     hybrid, ciphertext = None, b""
     if public.suite.hybrid:
         secret, ciphertext = quantum.encapsulate(public.kem)
-        hybrid = Hybrid.of(secret, public.kem, ciphertext)
+        hybrid = Hybrid.of(secret, public.kem, ciphertext) if mixes else None
     session = session_keys(keys.ecdh(own, public.point), host_id, eid, hybrid)
     channel = bpp.secure_channel(
         binder.key, used, host_id, keys.point(own), public.point, announced

@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 
 from dissectors.asn1 import codec
 from dissectors.asn1.model import Value
-from dissectors.asn1.tlv import tlv
+from dissectors.asn1.tlv import read_tlv, tlv
 from dissectors.spec.identity import iccid_octets
 from sgprobe.cases.match import Unresolved
 from sgprobe.crypto import ifpp
 from sgprobe.crypto.errors import CryptoError
-from sgprobe.crypto.ifpp_keys import Suite
+from sgprobe.crypto.ifpp_keys import SPEC, Suite
 from sgprobe.crypto.signing import EUICC_SIGN_PIR
 from sgprobe.engine.corner import Corner, Rows
 from sgprobe.engine.factory_bench import FactoryBench
@@ -42,6 +42,7 @@ from sgprobe.peers.es9client import ServerFault, ServerRefusal
 from sgprobe.peers.fpa.outcome import Outcome
 from sgprobe.peers.smdpf.client import SmDpfClient
 
+_RSP = "SGP.22@2.5"
 BIND, IMPORT, REPORT = "scale.bind", "scale.import", "scale.report"
 _PER_BATCH, _PER_REPORT, _STATIONS = 1000, 100, 2
 _AID, _DONE = "a0000005591010ffffffff8900001000", "3007800100810200"
@@ -203,6 +204,8 @@ class SmdpfLoad(Corner):
                     continue
                 package = read_package(octets[entry.offset : entry.offset + entry.length])
                 self._open(chip, package.context, package.bound, tally)
+                for what, octets_of in _fresh(package.context, package.bound):
+                    marks.add(mark(what, octets_of))
                 found.append((entry, chip))
         tally.good += len(found)
         tally.lost += len(asked) - len({entry.key_ref for entry, _ in found})
@@ -258,9 +261,21 @@ class SmdpfLoad(Corner):
             "smdpOid": self._oid,
             "finalResult": {"successResult": {"aid": _AID, "simaResponse": _DONE}},
         }
-        data = codec.load("SGP.22@2.5").encode("ProfileInstallationResultData", value)
+        data = codec.load(_RSP).encode("ProfileInstallationResultData", value)
         key = chip.made.ecasd.identities[0].key
         return tlv("BF37", data, EUICC_SIGN_PIR.sign(key, data))
+
+
+def _fresh(context: bytes, bound: bytes) -> Iterator[tuple[str, str]]:
+    """Yield what no other binding may have: the server's one-time key, and a ciphertext."""
+    tbs: Any = codec.load(SPEC).decode("IfppLoadContextRequest", context).value
+    if isinstance(tbs, dict) and "kemCiphertext" in tbs["tbs"]:
+        yield "ciphertext", tbs["tbs"]["kemCiphertext"]
+    outer = read_tlv(bound)
+    channel = read_tlv(bound, outer.body, outer.end)
+    octets = bound[channel.start : channel.end]
+    value: Any = codec.load(_RSP).decode("InitialiseSecureChannelRequest", octets).value
+    yield "otPK.DP", value["smdpOtpk"]
 
 
 def _given(octets: bytes, client: SmDpfClient) -> Procedure[dict[str, Any]]:

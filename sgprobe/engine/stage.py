@@ -40,6 +40,7 @@ from sgprobe.engine.foreign_card import counter_of, reader_of
 from sgprobe.engine.heard import History
 from sgprobe.engine.known import Known
 from sgprobe.engine.links import impairment_of
+from sgprobe.engine.quantum_look import QuantumLook
 from sgprobe.engine.references import References
 from sgprobe.engine.row import Roles
 from sgprobe.engine.scale import Published, counted
@@ -144,7 +145,9 @@ class Stage:
         if setting.role == "smdpf":
             self.factory = factory_of(setting, self.world, history, self.names, self.foreign, serve)
             self.corners += (self.factory,)
-            self.corners += (SmdpfLoad(setting, self.factory, self.published),)
+            self.corners += (
+                SmdpfLoad(setting, self.factory, self.published), QuantumLook(self.factory),
+            )  # fmt: skip
         self.card_states: CardStates | None = None
         if self.foreign is not None and self.reader is not None:
             self.card_states = CardStates(self.foreign, self.known, self.command)

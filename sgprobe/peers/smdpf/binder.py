@@ -43,6 +43,8 @@ class Press:
     quantum: ifpp.Binder | None
     address: str
     seed: str = field(repr=False)
+    # whether the secret of ML-KEM goes into the keys of a package
+    mixes: bool = True
 
     def bind(self, task: Task) -> Prebound:
         """Make the package of a task; the server's one-time key ends with it."""
@@ -59,6 +61,7 @@ class Press:
             content,
             transaction=task.transaction,
             not_after=datetime.fromtimestamp(task.not_after, UTC),
+            mixes=self.mixes,
             random=_stream(task.entropy),
         )
         der = bound.encoded(bytes.fromhex(task.package_id))

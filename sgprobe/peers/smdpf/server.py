@@ -100,9 +100,13 @@ class SmDpf:
         self._orders = Orders(self.rules, setup.types, random)
         self._intake = intake.Intake(self.rules, judge)
         self._requests = Requests(self.rules, self._intake, random)
+        press = Press(
+            self._binder(setup.binder), setup.quantum, setup.party.address, setup.seed,
+            mixes=self.rules.on("SMDPF.HYBRID"),
+        )  # fmt: skip
         self.jobs = Jobs(
             self.rules, store, setup.folder,
-            Press(self._binder(setup.binder), setup.quantum, setup.party.address, setup.seed),
+            press,
             setup.signer, setup.party, setup.types, random, setup.shard_entries,
         )  # fmt: skip
         self._results = Results(self.rules, setup.party.oid)
