@@ -37,7 +37,9 @@ _POINTS = {
     "zero": bytes.fromhex("04" + "00" * 64),
     "infinity": b"\0",
 }
-# faults of an eUICC's certificate that are no matter of its issuer or its curve
+_GOOD = "good"
+_EUM_FAULTS = tuple(name for name, fault in FAULTS.items() if "eum" in fault.parties)
+# those of an eUICC's certificate that are no matter of its issuer or its curve
 _EUICC_FAULTS = tuple(
     name for name, fault in FAULTS.items()
     if "euicc" in fault.parties and not (fault.curve or fault.other_serial or fault.issuer)
@@ -177,18 +179,14 @@ class Manufacture:
             raise Unresolved(f"eum.personalise knows no {', '.join(sorted(unknown))}")
         wanted, keys = _number(given, "count", 1), _number(given, "keys", 1)
         suite = _suite(str(given.get("suite", "c1")))
-        fault = str(given["eum"]) if "eum" in given else None
-        if fault is not None and (fault not in FAULTS or "eum" not in FAULTS[fault].parties):
-            raise Unresolved(f"{fault} is no fault of an EUM's certificate")
-        own = str(given["euicc"]) if "euicc" in given else None
-        if own is not None and own not in _EUICC_FAULTS:
-            raise Unresolved(f"euicc is one of {', '.join(_EUICC_FAULTS)}")
+        fault = _fault(given, "eum", _EUM_FAULTS)
         point = str(given.get("point", ""))
         if point and point not in _POINTS:
             raise Unresolved(f"point is one of {', '.join(_POINTS)}")
         eum = Eum(self.certificates, fault=fault, entropy=random.Random(f"{self.seed} eum"))
         kind = Kind(config=Config(local_management=True), keys=(suite,) * keys)
-        made = [self._one(eum, kind, _POINTS.get(point, b""), given) for _ in range(wanted)]
+        own = _fault(given, "euicc", _EUICC_FAULTS)
+        made = [self._one(eum, kind, _POINTS.get(point, b""), own, given) for _ in range(wanted)]
         if str(given.get("same-key", "no")) in _YES:
             # one key under many names
             same = made[0].publics()[0].point
@@ -196,12 +194,13 @@ class Manufacture:
                 chip.point = same
         return made
 
-    def _one(self, eum: Eum, kind: Kind, point: bytes, given: Mapping[str, Any]) -> Chip:
+    def _one(
+        self, eum: Eum, kind: Kind, point: bytes, fault: str | None, given: Mapping[str, Any]
+    ) -> Chip:
         self.count += 1
         entropy = random.Random(f"{self.seed} chip {self.count}")
         eum._random = entropy
         eid = eid_of(self.count)
-        fault = given.get("euicc")
         if fault == _OUTSIDE:
             # all that is its own names this EID
             eid, fault = make_eid(f"{FOREIGN_EIN}{self.count:022d}"), None
@@ -227,6 +226,13 @@ def _number(given: Mapping[str, Any], name: str, default: int) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST):
         raise Unresolved(f"{name} is {text[:40]}, no number from 1 to {_MOST}")
     return int(text)
+
+
+def _fault(given: Mapping[str, Any], name: str, known: tuple[str, ...]) -> str | None:
+    word = str(given.get(name, _GOOD))
+    if word not in (_GOOD, *known):
+        raise Unresolved(f"{name} is {_GOOD}, {', '.join(known)}")
+    return None if word == _GOOD else word
 
 
 def _suite(word: str) -> Suite:
