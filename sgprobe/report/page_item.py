@@ -108,6 +108,7 @@ def _about(item: Item, detail: Detail, number: int, case: CaseText | None, *, li
             where = _frame_links(told, number) if linked else _frames_text(told[:12])
             pairs.append(("capture", capture + (f", {where}" if where else "")))
         pairs += [("warning", esc(text)) for text in ended.warnings]
+        pairs += [("figure", esc(text)) for text in ended.figures]
         if ended.deviation:
             until, why = ended.deviation.get("until", ""), ended.deviation.get("reason", "")
             pairs.append(("known deviation", f"until {esc(until)}: {esc(why)}"))

@@ -83,6 +83,7 @@ def row(item: Item) -> dict[str, Any]:
         "file": started.file,
         "line": started.line,
         "warnings": list(ended.warnings) if ended else [],
+        "figures": list(ended.figures) if ended else [],
         "deviation": ended.deviation if ended else None,
         "rerun": ended.rerun if ended else "",
     }
