@@ -113,18 +113,18 @@ def _bring_eims(draft: Draft, rows: Rows) -> None:
             draft.remove(known)
             continue
         counter = int(str(row.get("counterValue", known.counter)))
-        config = _association(known.config, row)
+        config = association(known.config, row)
         draft.put(replace(known, config=config, counter=counter, token=_token(row, known.token)))
         like = like or known
     for place, (ident, row) in enumerate(wanted.items(), 1):
         if like is None:
             raise Unresolved("the eUICC knows no eIM that another could be like")
-        config = _association({**like.config, "eimId": ident}, row)
+        config = association({**like.config, "eimId": ident}, row)
         counter = int(str(row.get("counterValue", 0)))
         draft.put(Eim(ident, config, counter, _token(row, None), like.place + place))
 
 
-def _association(known: Mapping[str, Any], row: dict[str, Value]) -> Value:
+def association(known: Mapping[str, Any], row: dict[str, Value]) -> Value:
     """Return a configuration with what a row says of where the eIM is and how it is asked."""
     made = dict(known)
     if "fqdn" in row:

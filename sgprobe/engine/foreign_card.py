@@ -14,6 +14,8 @@ from sgprobe.links.card_slot import Reader
 # the highest counter value that this process has sent to a card, by product file and eIM: one card
 # serves all items of a run, and a counter that comes again is a replay
 _SENT: dict[tuple[str, str], int] = {}
+# the tokens of associations that the bench has made
+_TOKENS: dict[tuple[str, str], int | None] = {}
 
 
 def reader_of(product: Foreign) -> Reader:
@@ -34,6 +36,23 @@ def counter_of(product: Foreign, history: History, eim_id: str) -> int:
             known = max(known, int(signed["counterValue"]))
     _SENT[key] = known
     return known
+
+
+def sent(product: Foreign, eim_id: str, counter: int) -> None:
+    """Note a counter value that the bench has used beside a dialogue."""
+    key = (str(product.file.path), eim_id)
+    _SENT[key] = max(_SENT.get(key, 0), counter)
+
+
+def associated(product: Foreign, eim_id: str, counter: int, token: int | None) -> None:
+    """Note a new association of the card."""
+    key = (str(product.file.path), eim_id)
+    _SENT[key], _TOKENS[key] = counter, token
+
+
+def token_of(product: Foreign, eim_id: str, told: int | None) -> int | None:
+    """Return the token of an association: the one the card gave last, or what the file tells."""
+    return _TOKENS.get((str(product.file.path), eim_id), told)
 
 
 def tokens_of(history: History) -> dict[str, int]:

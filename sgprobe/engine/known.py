@@ -19,7 +19,7 @@ from sgprobe.engine.compose import Composer
 from sgprobe.engine.factory_floor import FactoryFloor
 from sgprobe.engine.fill import Filler
 from sgprobe.engine.foreign import Foreign
-from sgprobe.engine.foreign_card import counter_of, tokens_of
+from sgprobe.engine.foreign_card import counter_of, token_of, tokens_of
 from sgprobe.engine.heard import History
 from sgprobe.engine.names import Key, Names
 from sgprobe.engine.references import References
@@ -158,7 +158,8 @@ class Known:
         What signs its own deletion is signed with the last one.
         """
         if self.foreign is not None and self.in_reader:
-            own = self.foreign.token if eim_id == self.eim_id else None
+            told = self.foreign.token if eim_id == self.eim_id else None
+            own = token_of(self.foreign, eim_id, told)
             return tokens_of(self.history).get(eim_id, own)
         found = self.world.euicc.draft().find(Eim, eim_id)
         if found is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from dissectors.asn1.model import Value
@@ -52,6 +52,8 @@ class References:
         self.restarts = 0
         self.matching_id = ""
         self.iccid = ""
+        # of profiles for a card that keeps those of earlier items
+        self.iccids: Iterator[str] | None = None
         self._acts: dict[str, Act] = {
             "ipa.poll": self._poll,
             "ipa.download": self._download,
@@ -190,6 +192,11 @@ class References:
         self.background(self.world.inject())
         return {}
 
+    def _wanted_iccid(self, given: Given) -> str | None:
+        if "iccid" in given:
+            return iccid_text(bytes.fromhex(given["iccid"]))
+        return next(self.iccids) if self.iccids is not None else None
+
     async def _order(self, given: Given) -> dict[str, Value]:
         eid = given.get("eid")
         wait = float(given["expires-in"]) if "expires-in" in given else None
@@ -203,7 +210,7 @@ class References:
             code=str(given["confirmation-code"]) if "confirmation-code" in given else None,
             smds=str(given["smds"]) if "smds" in given else None,
             matching_id=given.get("matching-id"),
-            iccid=iccid_text(bytes.fromhex(given["iccid"])) if "iccid" in given else None,
+            iccid=self._wanted_iccid(given),
         )
         self.matching_id, self.iccid = made.matching_id or "", made.iccid
         return {"matchingId": self.matching_id, "iccid": _octets(made.iccid)}

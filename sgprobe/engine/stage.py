@@ -15,6 +15,7 @@ from sgprobe.crypto import identities
 from sgprobe.crypto.keys import spki
 from sgprobe.engine import exported
 from sgprobe.engine.card_says import CardSays
+from sgprobe.engine.card_states import CardStates, fresh_iccids
 from sgprobe.engine.connecting import Connecting
 from sgprobe.engine.corner import Corner, corner_of
 from sgprobe.engine.corners import corners_of
@@ -150,7 +151,7 @@ class Stage:
             )  # fmt: skip
         self.card_states: CardStates | None = None
         if self.foreign is not None and self.reader is not None:
-            self.card_states = CardStates(self.foreign, self.known, self.command)
+            self.card_states = CardStates(self.foreign, self.known, self.command, self.log.append)
             self.corners += (self.card_states,)
             self.references.iccids = fresh_iccids()
         # another device of the eIM's: what is for one goes to no other
@@ -401,6 +402,8 @@ class Stage:
         await self.world.__aenter__()
         if self.factory is not None:
             await self.factory.__aenter__()
+        if self.card_states is not None:
+            await self.card_states.settle()
         relay: Any = DisguisedDirectory(self.world.eim_conductor.directory, self._relay)
         self.world.eim_conductor.directory = relay
         fault = self.setting.client.get(OVERLOOKS)

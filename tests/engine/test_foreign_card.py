@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dissectors.spec.identity import iccid_text
 from sgprobe.cases.suite import Suite, load_suite
 from sgprobe.data import data_dir
 from sgprobe.engine.bench import Bench, Choice
@@ -18,9 +20,9 @@ from sgprobe.engine.end import HeardWorld
 from sgprobe.engine.item import Options
 from sgprobe.events import Verdict
 from sgprobe.host.cards import served
-from sgprobe.host.world import Plan
+from sgprobe.host.world import ICCID_A, ICCID_B, Plan
 from sgprobe.links.card_tcp import CardServer
-from sgprobe.peers.euicc.records import Eim
+from sgprobe.peers.euicc.records import Eim, Notification, Profile
 from sgprobe.product.load import load_text
 from sgprobe.product.model import ProductFile
 
@@ -30,9 +32,15 @@ version: 1
 role: euicc
 spec: SGP.32@1.2
 endpoints: {{card: "tcp:127.0.0.1:{port}"}}
-identity: {{eid: "{eid}", eim-id: eim.example.com, eim-counter: 0, association-token: {token}}}
+identity:
+  eid: "{eid}"
+  eim-id: eim.example.com
+  eim-counter: 0
+  association-token: {token}
+  iccid-a: "{a}"
+  iccid-b: "{b}"
 keys: {{ci: {pki}/ci.cert.pem, euicc: {pki}/euicc.cert.pem, eum: {pki}/eum.cert.pem}}
-answers: {{EU_IOT: yes, EU_MULTIEIM: yes}}
+answers: {{EU_IOT: yes, EU_MULTIEIM: yes, EU_PPR: yes, EU_IMMEDIATE: yes}}
 """
 
 
@@ -62,7 +70,7 @@ def product(world: HeardWorld, suite: Suite, tmp_path: Path) -> Iterator[Product
     eim = world.euicc.draft().find(Eim, "eim.example.com")
     assert eim is not None
     text = _FILE.format(port=server.address[1], eid=world.euicc.eid, token=eim.token,
-                        pki=data_dir("vectors") / "pki" / "p256")  # fmt: skip
+                        a=ICCID_A, b=ICCID_B, pki=data_dir("vectors") / "pki" / "p256")  # fmt: skip
     yield load_text(text, tmp_path / "card.yaml", suite.catalogue, date(2026, 11, 21))
     asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
@@ -93,11 +101,77 @@ def test_a_reset_reaches_the_card(product: ProductFile) -> None:
     assert run(product, "ES10-EUI-AUS-006") == (Verdict.PASS, "")
 
 
-def test_a_state_that_nobody_can_bring_about_is_inconclusive(product: ProductFile) -> None:
+@pytest.mark.parametrize(
+    ("case", "wanted"),
+    [
+        ("ES10-EUI-BPP-009", "cannot bring euicc.rat of a card about"),
+        ("ES10-EUI-LEP-029", "cannot bring euicc.memory of a card about"),
+        ("ES10-EUI-LEP-017", "a card chooses the association token itself"),
+    ],
+)
+def test_a_state_that_nobody_can_bring_about_is_inconclusive(
+    product: ProductFile, case: str, wanted: str
+) -> None:
     """The simulated eUICC is not taken in place of the card."""
-    verdict, reason = run(product, "ES10-EUI-LEP-001")
+    verdict, reason = run(product, case)
     assert verdict is Verdict.INCONCLUSIVE
-    assert "bench lacks" in reason or "operator" in reason
+    assert wanted in reason
+
+
+def profiles(world: HeardWorld) -> dict[str, bool]:
+    return {iccid_text(bytes.fromhex(one.iccid)): one.enabled
+            for one in world.euicc.draft().all(Profile)}  # fmt: skip
+
+
+def test_states_are_brought_about_by_packages_that_leave_no_trace(
+    product: ProductFile, world: HeardWorld
+) -> None:
+    """Profiles and eIMs are as a case asks, and no notification or result tells of it."""
+    cases = ("ES10-EUI-LEP-005", "ES10-EUI-LEP-011", "ES10-EUI-ECO-015", "RPL-EUI-CNT-008")
+    for case in cases:
+        assert run(product, case) == (Verdict.PASS, ""), case
+    assert run(product, "ES10-EUI-CON-001")[0] is Verdict.PASS
+    assert world.euicc.draft().all(Notification) == []
+
+
+def test_what_items_leave_is_taken_back(product: ProductFile, world: HeardWorld) -> None:
+    """A card stands for many items: each begins with its two profiles and the bench's eIM."""
+    usual = {ICCID_A: True, ICCID_B: False}
+    # a profile is put in, one of the two is deleted, all are, and the last eIM is
+    left = ("ES10-EUI-BPP-001", "ES10-EUI-LEP-006", "ES10-EUI-MRS-001", "ES10-EUI-ECO-010",
+            "ES10-EUI-ECO-007", "RPL-EUI-CNT-005")  # fmt: skip
+    for case in left:
+        assert run(product, case) == (Verdict.PASS, ""), case
+        assert run(product, "ES10-EUI-LEP-018") == (Verdict.PASS, ""), case
+        assert profiles(world) == usual, case
+        assert [one.id for one in world.euicc.draft().all(Eim)] == ["eim.example.com"], case
+
+
+def test_somebody_elses_eims_and_profiles_are_left_alone(
+    product: ProductFile, world: HeardWorld
+) -> None:
+    """A card in use is no card of a laboratory."""
+    draft = world.euicc.draft()
+    (ours,) = draft.all(Eim)
+    other = replace(ours, id="eim.operator.example")
+    draft.put(other)
+    profile = next(one for one in draft.all(Profile) if not one.enabled)
+    iccid = "98" + "11" * 9
+    metadata = {**profile.metadata, "iccid": iccid}
+    theirs = replace(profile, iccid=iccid, metadata=metadata, aid=profile.aid[:-4] + "ff00")
+    draft.put(theirs)
+    world.euicc._state.commit(draft)
+    world.euicc.reset()
+    assert run(product, "ES10-EUI-EID-001") == (Verdict.PASS, "")
+    verdict, reason = run(product, "ES10-EUI-LEP-011")
+    assert verdict is Verdict.INCONCLUSIVE
+    assert "that the bench does not delete" in reason
+    verdict, reason = run(product, "ES10-EUI-IMM-001")
+    assert verdict is Verdict.INCONCLUSIVE
+    assert "has eIMs that the bench does not remove" in reason
+    kept = world.euicc.draft()
+    assert kept.find(Eim, other.id) == other
+    assert kept.find(Profile, theirs.iccid) == theirs
 
 
 def test_a_product_without_a_reader_is_inconclusive(product: ProductFile) -> None:
