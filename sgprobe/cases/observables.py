@@ -11,6 +11,7 @@ BINDING: dict[str, dict[str, str]] = {
         "method": "the method",
         "path": "the path",
         "header.": "a header by its name in small letters",
+        "pace": "sent: the pause before each octet of the body, such as 1 s",
     },
     "coap": {
         "code": "the code, such as 2.04; sent: that of a method, such as 0.01",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from dataclasses import fields as fields_of
 from typing import Any
 
 from dissectors.asn1 import codec
@@ -17,12 +18,14 @@ from sgprobe.cases.paths import joined
 from sgprobe.cases.planned import Damage, Mutation
 from sgprobe.crypto.keys import PrivateKey
 from sgprobe.crypto.signing import RECIPES
+from sgprobe.durations import parse_duration
 from sgprobe.engine import damage as damaging
 from sgprobe.engine import signatures, wire
 from sgprobe.engine.elements import Body, parent
 from sgprobe.engine.fill import ABSENT, PLACEHOLDER, Filler, Signing
 from sgprobe.engine.names import Names, plain
 from sgprobe.exchange import Request, Response
+from sgprobe.links.http_side import PacedRequest
 
 # whose key a signature of that name is made with, where a step does not say
 _SIGNERS = {
@@ -306,6 +309,7 @@ def with_binding(carried: Request | Response, fields: dict[str, Any]) -> Any:
     """Return a request or an answer with what a step says of its HTTP."""
     headers = dict(carried.headers)
     changes: dict[str, Any] = {}
+    pace = 0.0
     for name, value in fields.items():
         if name.startswith("header."):
             header = name.removeprefix("header.")
@@ -315,10 +319,18 @@ def with_binding(carried: Request | Response, fields: dict[str, Any]) -> Any:
             headers = {key: one for key, one in headers.items() if key.lower() != header}
             if value is not ABSENT:
                 headers[header] = str(value)
+        elif name == "pace" and isinstance(carried, Request):
+            pace = parse_duration(str(value)) or 0.0
+            if not pace:
+                raise Unresolved(f"http pace {str(value)[:40]} is no time, such as 1 s")
         elif name == "status" and isinstance(carried, Response):
             changes["status"] = int(value)
         elif name in ("method", "path") and isinstance(carried, Request):
             changes[name] = str(value)
         else:
             raise Unresolved(f"the bench cannot set http {name} here")
-    return replace(carried, headers=tuple(headers.items()), **changes)
+    made = replace(carried, headers=tuple(headers.items()), **changes)
+    if not pace or not isinstance(made, Request):
+        return made
+    return PacedRequest(**{one.name: getattr(made, one.name) for one in fields_of(Request)},
+                        pace=pace)  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -12,6 +12,13 @@ from sgprobe.exchange import Request, Response
 
 # a request or answer that is larger is refused: a bound package is a few hundred kilobytes
 MAX_BODY = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class PacedRequest(Request):
+    """A request whose body goes out octet by octet, with so many seconds before each."""
+
+    pace: float = 0.0
 
 
 class ServerSide(Protocol):

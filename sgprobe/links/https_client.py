@@ -13,7 +13,7 @@ from cryptography import x509
 from sgprobe.exchange import Request, Response
 from sgprobe.links.clock import Clock, WallClock, deadline
 from sgprobe.links.handshake_fault import Spoil
-from sgprobe.links.http_side import HttpClientSide
+from sgprobe.links.http_side import HttpClientSide, PacedRequest
 from sgprobe.links.impairment import Impairment
 from sgprobe.links.pipe import CLIENT, Pipe
 from sgprobe.links.tape import Address, Tape
@@ -115,6 +115,10 @@ class HttpsClient:
         except h11.RemoteProtocolError as error:
             raise Unreachable(f"HTTP: {error}") from None
 
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass on the clock of the link."""
+        await self._clock.sleep(seconds)
+
     async def _ask(self, request: Request) -> Response:
         connection = self._idle() or await self._connect()
         try:
@@ -205,12 +209,27 @@ class _Connection:
             raise self._dead
         self._answer = asyncio.get_running_loop().create_future()
         data = self._side.ask(request)
+        if isinstance(request, PacedRequest):
+            await self._say_slowly(data, len(data) - len(request.body), request.pace)
+        else:
+            self._say(data)
+        return await self._answer
+
+    def _say(self, data: bytes) -> None:
         if self.session is not None:
             self.session.send(data)
             self._flush()
         else:
             self.pipe.write(data)
-        return await self._answer
+
+    async def _say_slowly(self, data: bytes, head: int, pause: float) -> None:
+        """Send the head at once and the rest octet by octet, until the server has enough of it."""
+        self._say(data[:head])
+        for at in range(head, len(data)):
+            await self._home.sleep(pause)
+            if self._dead is not None or (self._answer is not None and self._answer.done()):
+                return
+            self._say(data[at : at + 1])
 
     @property
     def reusable(self) -> bool:

@@ -19,6 +19,7 @@ from sgprobe.engine.compose import Composed, names_in, needs_default, with_bindi
 from sgprobe.engine.damage import DamageError
 from sgprobe.engine.fill import ABSENT, PLACEHOLDER
 from sgprobe.exchange import Request, Response
+from sgprobe.links.http_side import PacedRequest
 from sgprobe.yamlnode import Source
 
 TYPE = "EuiccPackageRequest"
@@ -220,6 +221,15 @@ def test_headers_are_set_replaced_and_left_out() -> None:
     assert answer.status == 503
     with pytest.raises(Unresolved, match="cannot set http path"):
         with_binding(answer, {"path": "/"})
+
+
+def test_a_body_may_go_out_slowly() -> None:
+    made = with_binding(Request("/p", "text/plain", b"ab"), {"pace": "2 s", "header.a": "1"})
+    assert made == PacedRequest("/p", "text/plain", b"ab", (("a", "1"),), pace=2.0)
+    with pytest.raises(Unresolved, match="is no time"):
+        with_binding(made, {"pace": "soon"})
+    with pytest.raises(Unresolved, match="cannot set http pace"):
+        with_binding(Response(200, "text/plain"), {"pace": "2 s"})
 
 
 def test_what_the_points_of_an_axis_leave_open_is_left_to_the_role() -> None:

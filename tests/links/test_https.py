@@ -30,6 +30,7 @@ from dissectors.trace.read import read_trace
 from sgprobe.exchange import Request, Response
 from sgprobe.links.clock import ScenarioClock
 from sgprobe.links.fault import Broken, Fault
+from sgprobe.links.http_side import PacedRequest
 from sgprobe.links.https_client import HttpsClient, Unreachable
 from sgprobe.links.https_server import Caller, HttpsServer
 from sgprobe.links.impairment import BadLink, Plan
@@ -326,6 +327,42 @@ def test_a_delay_takes_no_time_on_the_scenario_clock() -> None:
             return clock.now()
 
     assert 1_000 + 3600 + 60 <= run(work(), 5.0) < 1_000 + 3600 + 90
+
+
+def test_a_slow_body_arrives_whole_and_holds_up_nobody() -> None:
+    slow = PacedRequest(POLL.path, POLL.media, POLL.body, POLL.headers, pace=2.0)
+
+    async def work() -> list[float]:
+        clock = ScenarioClock(start=0.0)
+        seen: list[float] = []
+
+        async def at(request: Request, caller: Caller) -> Response:
+            assert request.body == POLL.body
+            seen.append(clock.now())
+            return NOTHING
+
+        async with HttpsServer(at, server(), clock=clock, idle=600.0) as eim:
+            ipa = ask(eim, clock=clock, timeout=300.0)
+            answers = await asyncio.gather(ipa.ask(slow), ipa.ask(POLL))
+            assert [one.body for one in answers] == [NOTHING.body] * 2
+            await ipa.close()
+        return seen
+
+    quick, late = run(work(), 5.0)
+    assert quick < 1 < 2 * len(POLL.body) <= late
+
+
+def test_a_slow_body_ends_where_the_server_has_enough() -> None:
+    slow = PacedRequest(POLL.path, POLL.media, bytes(5000), POLL.headers, pace=0.02)
+
+    async def work() -> None:
+        async with HttpsServer(Answers(), server(), idle=0.2) as eim:
+            ipa = ask(eim)
+            with pytest.raises(Unreachable):
+                await ipa.ask(slow)
+            await ipa.close()
+
+    run(work(), 5.0)
 
 
 # --- hostile clients ---
