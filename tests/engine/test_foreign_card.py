@@ -153,7 +153,8 @@ def test_somebody_elses_eims_and_profiles_are_left_alone(
     """A card in use is no card of a laboratory."""
     draft = world.euicc.draft()
     (ours,) = draft.all(Eim)
-    other = replace(ours, id="eim.operator.example")
+    name = "eim.operator.example"
+    other = replace(ours, id=name, config={**ours.config, "eimId": name})
     draft.put(other)
     profile = next(one for one in draft.all(Profile) if not one.enabled)
     iccid = "98" + "11" * 9
