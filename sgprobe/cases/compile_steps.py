@@ -318,8 +318,10 @@ def _call(step: m.DoStep, run: Run) -> p.PlannedCall | None:
         and find_reference(step.times, step.times.text, run.context()) is None
     ):
         return None
+    # what differs between roles under test stands in a file for each
+    name = step.call.text.replace(m.BY_ROLE, run.role)
     try:
-        file = run.suite.steps(step.call.text)
+        file = run.suite.steps(name)
     except CaseError as error:
         run.problems.extend(error.problems)
         return None
@@ -327,11 +329,11 @@ def _call(step: m.DoStep, run: Run) -> p.PlannedCall | None:
         names = run.suite.steps_names()
         run.problems.add(
             step.call.source,
-            f"there is no steps file {shown(step.call.text)}",
-            did_you_mean(step.call.text, names) or f"known are {listed(names)}",
+            f"there is no steps file {shown(name)}",
+            did_you_mean(name, names) or f"known are {listed(names)}",
         )
         return None
-    if step.call.text in run.calls or len(run.calls) >= _CALLS:
+    if name in run.calls or len(run.calls) >= _CALLS:
         run.problems.add(
             step.call.source,
             f"{shown(step.call.text)} calls itself",

@@ -164,8 +164,8 @@ VERBS: dict[str, tuple[Key, ...]] = {
             "[{quiet: eim, for: 5 s}]", required=True),
     ),
     "do": (
-        Key("do", Kind.CALL, "Runs a steps file; its outputs may be used afterwards.",
-            "es9plus/authenticate", required=True),
+        Key("do", Kind.CALL, "Runs a steps file; its outputs may be used afterwards. `$iut` in it "
+            "is the role under test.", "es9plus/authenticate", required=True),
         Key("with", Kind.VALUES, "Its inputs.", "{count: 2}"),
         Key("times", Kind.REFERENCE, "How often, by the name of a number.",
             "$ixit.download-tries"),

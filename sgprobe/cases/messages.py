@@ -48,8 +48,11 @@ def schema(spec: Spec, message: Message) -> Schema:
 
 
 def beside(spec: Spec, function: Function) -> Spec:
-    """Return the version of a function in a case: of the IFPP binding, what a device has beside."""
-    if spec.name != IFPP or IFPP in function.specs:
+    """Return the version of a function in a case: what a device has beside the one that is tested.
+
+    Beside the IFPP binding it has both others, beside SGP.22 ESipa, where an eIM is in between.
+    """
+    if spec.name in function.specs or spec.name not in (IFPP, "SGP.22"):
         return spec
     return _IOT if "SGP.32" in function.specs else _RSP
 

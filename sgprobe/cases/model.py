@@ -8,6 +8,8 @@ from typing import TypeAlias
 from sgprobe.yamlnode import Items, Mapping, Node, Scalar, Source
 
 IUT = "iut"
+# in the path of a steps file: the role under test
+BY_ROLE = "$iut"
 ROLES = (
     "ipa", "eim", "smdp", "smds", "euicc",
     "eum", "smdpf", "fpa", "msp", "system", "device", "bench",

@@ -166,7 +166,7 @@ def _is_check(step: m.Step, roles: tuple[str, ...], suite: Suite, depth: int = 0
             return any(_is_check(one, roles, suite) for branch in branches for one in branch)
         case m.DoStep(call) if depth < _CALLS:
             try:
-                file = suite.steps(call.text)
+                file = suite.steps(call.text.replace(m.BY_ROLE, roles[0] if roles else ""))
             except CaseError:
                 return True  # what is wrong with it is told where it is called
             return file is not None and any(

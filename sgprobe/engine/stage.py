@@ -159,7 +159,8 @@ class Stage:
         if self.foreign is not None and setting.role == "eim":
             self._associate(self.foreign)
         self.device = DeviceSays(
-            iot if setting.spec.name in ("SGP.32", IFPP) else setting.spec,
+            # to an eIM an IPA speaks ESipa, whatever the case is about
+            iot if setting.spec.name in ("SGP.32", IFPP) or setting.role == "eim" else setting.spec,
             history,
             self.command,
             self.world.euicc.eid,

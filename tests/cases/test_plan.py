@@ -93,6 +93,16 @@ steps:
     assert (first.sender, first.expect) == ("eim", True)
 
 
+def test_what_differs_between_roles_stands_in_a_file_for_each(suite: Suite) -> None:
+    made = plan.plans(load_text(PATHS["ES9C-CLI-IAU-002"].read_text(encoding="utf-8"), "x"), suite)
+    called = {one.compiled.role: [step.file.name for step in one.compiled.steps
+                                  if isinstance(step, PlannedCall)] for one in made}  # fmt: skip
+    assert called == {
+        "ipa": ["es9c/begun-ipa", "es9c/refused-ipa"],
+        "eim": ["es9c/begun-eim", "es9c/refused-eim"],
+    }
+
+
 KEYS = [
     "case",
     "title",
