@@ -248,8 +248,7 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
     "eim.queue": {"eid": (), "order": (), "state": ("open", "done", "failed")},
     "eim.configuration": {"eimId": (), "protocols": (), "differs": ()},
     "eim.store": {"profile": (), "keys": (), "code": ()},
-    "ipa.store": {"profile": (), "keys": (), "code": ()},
-    "eim.store": {"profile": (), "keys": (), "code": ()},
+    "ipa.clock": {"time": ()},
     "ipa.store": {"profile": (), "keys": (), "code": ()},
     "smdp.order": {"iccid": (), "eid": (), "matchingId": (), "confirmationCode": (),
                    "state": ("open", "done", "failed"), "notifications": ()},
@@ -258,7 +257,7 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
     "smdpf.affected": {"iccid": (), "eid": (), "state": ()},
     "dm.delivery": {
         "delivery": (), "packages": (), "devices": (), "iccids": (), "faults": (), "leaks": (),
-        "fresh": ("yes", "no"), "opened": (), "signed": (), "chained": (), "formed": ()},
+        "keysTold": (), "fresh": ("yes", "no"), "opened": (), "signed": (), "chained": (), "formed": ()},
     "fpa.deliveries": {"delivery": (), "state": ("accepted", "limited", "refused"), "reason": (),
                        "escaped": ("yes", "no")},
     "fpa.devices": {

@@ -106,13 +106,15 @@ def bind(
     not_after: datetime | None = None,
     announced: bpp.Announced = bpp.USUAL,
     mixes: bool = True,
+    ordered: bool = True,
     random: RandomSource = os.urandom,
 ) -> Bound:
     """Bind a profile to one one-time key; the server's own half is forgotten with the call.
 
     QuantumUnavailable says that the suite cannot be used here. A hybrid suite takes the secret of
     its encapsulation from the library, whatever `random` is. Where it does not mix, which is a
-    fault, that secret stays out of the keys.
+    fault, that secret stays out of the keys; where it is not ordered, which is another, the parts
+    of the package stand the other way round.
     """
     used = random(TRANSACTION_OCTETS) if transaction is None else transaction
     host_id = random(HOST_ID_OCTETS)
@@ -126,7 +128,7 @@ def bind(
         binder.key, used, host_id, keys.point(own), public.point, announced
     )
     sealed = bpp.seal(session, content.metadata, content.configure, content.elements)
-    package = tlv("BF36", channel, *sealed)
+    package = tlv("BF36", channel, *(sealed if ordered else reversed(sealed)))
     tbs: Value = {
         "bindingVersion": "v0",
         "suite": public.suite.label,
@@ -171,6 +173,8 @@ class Opened:
     configure: bytes
     metadata: bytes
     elements: bytes = field(repr=False)
+    # what opened it: session keys, and those of the profile where it was protected before
+    keys: tuple[SessionKeys, ...] = field(default=(), repr=False)
 
 
 def open_package(pair: OneTimeKey, eid: bytes, context: bytes, package: bytes) -> Opened:
@@ -195,13 +199,14 @@ def unseal(session: SessionKeys, package: bytes) -> Opened:
     given = {part[:1]: _parts(part) for part in parts[1:]}
     if "".join(part[:1].hex() for part in parts) not in _ORDERS:
         raise SegmentError("format", "a package is BF23, A0, A1, A2 where it is needed, and A3")
-    bsp = Bsp(session)
+    bsp, used = Bsp(session), [session]
     configure = b"".join(map(bsp.open, given[b"\xa0"]))
     metadata = b"".join(map(bsp.open_mac_only, given[b"\xa1"]))
     if b"\xa2" in given:
         plain = b"".join(map(bsp.open, given[b"\xa2"]))
-        bsp.replace_keys(read_replace_session_keys(plain))
-    return Opened(configure, metadata, b"".join(map(bsp.open, given[b"\xa3"])))
+        used.append(read_replace_session_keys(plain))
+        bsp.replace_keys(used[-1])
+    return Opened(configure, metadata, b"".join(map(bsp.open, given[b"\xa3"])), tuple(used))
 
 
 def _parts(whole: bytes) -> Sequence[bytes]:

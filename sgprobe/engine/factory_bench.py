@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from dissectors.asn1.model import Value
 from dissectors.spec.functions import Function
-from dissectors.spec.identity import iccid_octets
 from dissectors.trace.json_functions import parse
 from sgprobe.cases import planned as p
 from sgprobe.cases.match import Unresolved
-from sgprobe.crypto.crl import read_crl
-from sgprobe.crypto.errors import CertificateError
-from sgprobe.crypto.ifpp_issue import binder
 from sgprobe.crypto.pki import CertificateSet
 from sgprobe.engine.compose import binding_fields
-from sgprobe.engine.corner import Corner, Rows
+from sgprobe.engine.corner import Corner, Rows, whole_number
 from sgprobe.engine.factory_chips import Chip, Manufacture, batch
 from sgprobe.engine.factory_fetching import Fetched, fetch
-from sgprobe.engine.factory_foreign_load import foreign_package
+from sgprobe.engine.factory_given import Act, Given, only
+from sgprobe.engine.factory_operator import Operator
 from sgprobe.engine.factory_peers_say import FactoryPeersSay
+from sgprobe.engine.factory_shift import Shift
 from sgprobe.engine.factory_station import Stations
 from sgprobe.engine.factory_witness import Look, leaks, look
 from sgprobe.engine.fill import Filler
@@ -36,18 +34,13 @@ from sgprobe.links.clock import Clock
 from sgprobe.peers.delivery.check import Refused, check_delivery
 from sgprobe.peers.delivery.entry import Contents
 from sgprobe.peers.delivery.files import FilesError
-from sgprobe.peers.fpa.outcome import NO_EID, NO_ICCID, NO_PACKAGE, Code, Outcome
 
-Given = Mapping[str, Any]
-Act = Callable[[Given], Awaitable[dict[str, Value]]]
 Octets = Callable[[int], bytes]
-STATION = "st-1"
 # seconds between looks at a job
 POLL = 0.25
 _UNDER_WAY = ("queued", "running")
 _OK = 200
 _DELIVERY, _AFFECTED = "dm.delivery", "smdpf.affected"
-_YES = ("yes", "true")
 _PER_BATCH = 1000
 
 
@@ -85,19 +78,13 @@ class FactoryBench(Corner):
         self._looks: dict[str, Look] = {}
         # every octet that the SM-DPf has said
         self.received: list[bytes] = []
-        self._affected: list[dict[str, Value]] = []
+        self.shift = Shift(self)
+        self.operator = Operator(self.network, floor.certificates, self._told)
         self._acts: dict[str, Act] = {
             "eum.personalise": self._personalise,
             "dm.fetch": self._fetch,
-            "fpa.load": self._load,
-            "fpa.fail": self._fail,
-            "fpa.report": self._write_report,
-            "fpa.remove": self._remove,
-            "smdpf.compromised": self._compromised,
-            "smdpf.revocation-list": self._revoke,
-            "smdpf.certificate": self._certificate,
-            "smdpf.protect": self._protect,
-            "smdpf.restart": self._restart,
+            **self.shift.acts,
+            **self.operator.acts,
         }
         own = self.network.smdpf is not None
         # what an SM-DPf of others is told goes by its operator
@@ -158,6 +145,9 @@ class FactoryBench(Corner):
         return known[name]
 
     def _report_name(self, below: str) -> Value:
+        sorted_out = {"kept": self.shift.kept, "lost": self.shift.lost, "gaps": self.shift.gaps}
+        if below in sorted_out:
+            return sorted_out[below]
         return self.stations.report(int(below) if below.isdecimal() else 0)
 
     def chip(self, number: str) -> Chip:
@@ -210,12 +200,12 @@ class FactoryBench(Corner):
     # --- the device maker ---
 
     async def _fetch(self, given: Given) -> dict[str, Value]:
-        _only("dm.fetch", given, "delivery", "chunk", "client")
+        only("dm.fetch", given, "delivery", "chunk", "client")
         name = str(given.get("delivery") or self.delivery_id())
         party = str(given.get("client", party_of("dm")))
         folder = Path(self._home.name) / "fetched" / f"{len(self.fetched)}"
         found = await fetch(
-            name, folder, lambda request: self.ask(party, request), _whole_number(given, "chunk")
+            name, folder, lambda request: self.ask(party, request), whole_number(given, "chunk")
         )
         self.fetched.append(found)
         by_eid = {one.eid: one for one in self.chips}
@@ -246,6 +236,7 @@ class FactoryBench(Corner):
         unique = {one.package_id: one for one in every}.values()
         marks = [mark for one in unique for mark in self._looked(one).marks]
         secrets = [secret for one in unique for secret in self._looked(one).secrets]
+        keys = [key for one in unique for key in self._looked(one).keys]
         now = datetime.fromtimestamp(self.floor.clock.now(), UTC)
         try:
             checked = check_delivery(
@@ -263,6 +254,7 @@ class FactoryBench(Corner):
             "faults": faults or "none",
             "fresh": "yes" if len(set(marks)) == len(marks) else "no",
             "leaks": str(leaks(secrets, self._said())),
+            "keysTold": str(leaks(keys, self._said())),
         }
         for name in ("opened", "signed", "chained", "formed"):
             wrong = [getattr(one, name) for one in looks if getattr(one, name)]
@@ -273,143 +265,6 @@ class FactoryBench(Corner):
         told = [one.octets for one in self.floor.history.said if one.product]
         return [*self.received, *told]
 
-    # --- the line ---
-
-    async def _load(self, given: Given) -> dict[str, Value]:
-        _only("fpa.load", given, "device", "station", "package", "damage", "memory")
-        chips = [self.chip(str(given["device"]))] if "device" in given else self.chips
-        station = str(given.get("station", STATION))
-        for chip in chips:
-            waiting = chip.packages[chip.loaded :]
-            if given.get("package") == "foreign":
-                waiting = [foreign_package(chip, self.floor.certificates, self.floor.octets)]
-            elif "device" in given and not waiting:
-                raise Unresolved("no package was fetched for this device: dm.fetch comes first")
-            for package in waiting:
-                self._attempt(chip, package, station, given)
-        return {}
-
-    def _attempt(self, chip: Chip, package: Contents, station: str, given: Given) -> None:
-        now = self.floor.clock.now()
-        if "memory" in given:
-            chip.short_of_memory(_whole_number(given, "memory"))
-        sent = package
-        if str(given.get("damage", "no")) in _YES:
-            sent = _damaged(package)
-        outcome = chip.load(sent, now)
-        known = package
-        if package in chip.packages:
-            chip.loaded += 1
-        elif chip.loaded < len(chip.packages):
-            # it is reported in place of the one that should have been loaded
-            known = chip.packages[chip.loaded]
-        names = {
-            "packageId": known.package_id,
-            "eid": known.eid,
-            "iccid": iccid_octets(known.iccid).hex(),
-        }
-        self.stations.add(station, self._delivery_of(known), names, outcome, now)
-
-    def _delivery_of(self, package: Contents) -> str:
-        for one in self.fetched:
-            if package in one.packages:
-                return one.name
-        return self.delivery_id()
-
-    async def _fail(self, given: Given) -> dict[str, Value]:
-        """Note an attempt that came to no package, or to no answer."""
-        _only("fpa.fail", given, "device", "station", "code")
-        try:
-            code = Code[str(given.get("code", "NO_ANSWER_TO_RESET")).upper().replace("-", "_")]
-        except KeyError:
-            known = ", ".join(one.name.lower().replace("_", "-") for one in Code)
-            raise Unresolved(f"code is one of {known}") from None
-        names = {"packageId": NO_PACKAGE, "eid": NO_EID, "iccid": NO_ICCID}
-        delivery = self.delivery_id()
-        if "device" in given:
-            chip = self.chip(str(given["device"]))
-            names["eid"] = chip.eid
-            if chip.packages:
-                package = chip.packages[min(chip.loaded, len(chip.packages) - 1)]
-                iccid = iccid_octets(package.iccid).hex()
-                names |= {"packageId": package.package_id, "iccid": iccid}
-                delivery = self._delivery_of(package)
-        station = str(given.get("station", STATION))
-        outcome = Outcome(code=code)
-        self.stations.add(station, delivery, names, outcome, self.floor.clock.now())
-        return {}
-
-    async def _write_report(self, given: Given) -> dict[str, Value]:
-        _only("fpa.report", given, "final", "station")
-        self.stations.write_unsent(
-            self.floor.octets(16).hex(), self.floor.clock.now(),
-            final=str(given.get("final", "no")) in _YES, station=str(given.get("station", "")),
-        )  # fmt: skip
-        return {}
-
-    async def _remove(self, given: Given) -> dict[str, Value]:
-        _only("fpa.remove", given, "device")
-        chips = [self.chip(str(given["device"]))] if "device" in given else self.chips
-        for chip in chips:
-            if not chip.results:
-                raise Unresolved("nothing was loaded that could be removed: fpa.load comes first")
-            chip.remove(self.floor.octets, self.floor.clock.now())
-        return {}
-
-    # --- the SM-DPf's operator, where it is ours ---
-
-    async def _compromised(self, given: Given) -> dict[str, Value]:
-        _only("smdpf.compromised", given, "batch")
-        smdpf = self._own("smdpf.compromised")
-        smdpf.compromised(str(given.get("batch") or self._told("DeliverEuiccData", "batchId")))
-        self.network.wake()
-        return {}
-
-    async def _revoke(self, given: Given) -> dict[str, Value]:
-        _only("smdpf.revocation-list", given, "crl")
-        own = self.floor.certificates.source.crl("ci").hex()
-        try:
-            crl = read_crl(bytes.fromhex(str(given.get("crl", own))))
-        except (CertificateError, ValueError) as error:
-            raise Unresolved(f"this is no revocation list: {error}") from None
-        self._own("smdpf.revocation-list").revoke((crl,))
-        return {}
-
-    async def _certificate(self, given: Given) -> dict[str, Value]:
-        """Give the SM-DPf another certificate for binding."""
-        _only("smdpf.certificate", given, "fault", "party")
-        own = self.floor.certificates
-        party, fault = str(given.get("party", "dppb")), given.get("fault")
-        try:
-            signer = own.get(party, str(fault) if fault is not None else None)
-        except (KeyError, ValueError) as error:
-            raise Unresolved(f"bench lacks the certificate: {error}") from None
-        smdpf = self._own("smdpf.certificate")
-        before = smdpf.jobs.signer.certificate.der
-        smdpf.sign_with(signer, binder(own, party, fault=signer.fault))
-        self._affected = [
-            {"iccid": one.iccid, "eid": one.eid, "state": str(one.state)}
-            for one in smdpf.affected(before)
-        ]
-        return {}
-
-    async def _protect(self, given: Given) -> dict[str, Value]:
-        _only("smdpf.protect", given, "order", "count")
-        smdpf = self._own("smdpf.protect")
-        name = str(given.get("order") or self._told("OrderProfiles", "orderId"))
-        smdpf.protect(name, _whole_number(given, "count"))
-        return {}
-
-    async def _restart(self, given: Given) -> dict[str, Value]:
-        # what it keeps is in its store: there is nothing that a restart would lose
-        self._own("smdpf.restart")
-        return {}
-
-    def _own(self, action: str) -> Any:
-        if self.network.smdpf is None:
-            raise Unresolved(f"the product file gives no way to {action}")
-        return self.network.smdpf
-
     # --- triggers and states ---
 
     async def trigger(self, action: str, given: dict[str, Value]) -> dict[str, Value]:
@@ -418,7 +273,7 @@ class FactoryBench(Corner):
 
     async def read(self, part: str) -> Rows:
         """Return the rows of a state."""
-        return self._delivery() if part == _DELIVERY else self._affected
+        return self._delivery() if part == _DELIVERY else self.operator.affected
 
     # --- life ---
 
@@ -453,24 +308,3 @@ def is_under_way(function: Function, answer: Response) -> bool:
     if function.name != "ShowJob" or answer.status != _OK:
         return False
     return parse(answer.body).members.get("state") in _UNDER_WAY
-
-
-def _only(action: str, given: Given, *known: str) -> None:
-    if unknown := set(given) - set(known):
-        names = ", ".join(sorted(map(str, unknown)))
-        raise Unresolved(f"{action} knows no {names} ({', '.join(known)})")
-
-
-def _whole_number(given: Given, name: str) -> int:
-    """Return a number that a trigger is given, 0 where it is not."""
-    text = str(given.get(name, "0"))
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise Unresolved(f"{name} is {text[:40]}, no number")
-    return int(text)
-
-
-def _damaged(package: Contents) -> Contents:
-    """Return a package whose last segment was damaged on its way to the eUICC."""
-    octets = bytearray(package.bound)
-    octets[-20] ^= 1
-    return replace(package, bound=bytes(octets))

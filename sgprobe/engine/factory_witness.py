@@ -17,7 +17,7 @@ from sgprobe.crypto.bsp import MAX_SEGMENT
 from sgprobe.crypto.certificates import Certificate, read_certificate
 from sgprobe.crypto.chain import Anchor, Need, verify
 from sgprobe.crypto.errors import CryptoError
-from sgprobe.crypto.ifpp import open_package
+from sgprobe.crypto.ifpp import Opened, open_package
 from sgprobe.crypto.ifpp_keys import SPEC, OneTimeKey, signed_part
 from sgprobe.crypto.keys import PublicKey
 from sgprobe.crypto.keys import verify as verify_plain
@@ -48,6 +48,8 @@ class Look:
     marks: tuple[str, ...] = ()
     # of the subscription inside: what nobody may read
     secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    # what opens the package: what nobody but its eUICC may have
+    keys: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 def look(
@@ -75,7 +77,13 @@ def look(
         found.opened = found.signed = "no eUICC of this EID has such a one-time key"
         return found
     found.signed = _signatures(package, value, parts, pair, signer)
-    found.opened, found.secrets = _inside(package, pair)
+    try:
+        opened = open_package(pair, eid_octets(package.eid), package.context, package.bound)
+    except (CryptoError, IdentityError) as error:
+        found.opened = f"it does not open: {error}"
+        return found
+    found.keys = tuple(key for one in opened.keys for key in (one.enc, one.mac))
+    found.opened, found.secrets = _inside(package, opened)
     return found
 
 
@@ -158,12 +166,8 @@ def _channel(channel: bytes, pair: OneTimeKey, key: PublicKey) -> str:
     return ""
 
 
-def _inside(package: Contents, pair: OneTimeKey) -> tuple[str, tuple[bytes, ...]]:
-    """Open a package and carry out what is inside; return the secrets of the subscription."""
-    try:
-        opened = open_package(pair, eid_octets(package.eid), package.context, package.bound)
-    except (CryptoError, IdentityError) as error:
-        return f"it does not open: {error}", ()
+def _inside(package: Contents, opened: Opened) -> tuple[str, tuple[bytes, ...]]:
+    """Carry out what is inside a package; return the secrets of the subscription."""
     metadata = codec.load(_RSP).decode("StoreMetadataRequest", opened.metadata).value
     if not isinstance(metadata, dict):
         return "there are no metadata inside", ()

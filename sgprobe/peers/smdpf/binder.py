@@ -45,6 +45,8 @@ class Press:
     seed: str = field(repr=False)
     # whether the secret of ML-KEM goes into the keys of a package
     mixes: bool = True
+    # whether the parts of a package stand in their order
+    ordered: bool = True
 
     def bind(self, task: Task) -> Prebound:
         """Make the package of a task; the server's one-time key ends with it."""
@@ -62,6 +64,7 @@ class Press:
             transaction=task.transaction,
             not_after=datetime.fromtimestamp(task.not_after, UTC),
             mixes=self.mixes,
+            ordered=self.ordered,
             random=_stream(task.entropy),
         )
         der = bound.encoded(bytes.fromhex(task.package_id))
@@ -71,12 +74,16 @@ class Press:
         )  # fmt: skip
 
     def _protected(self, task: Task) -> Protected:
-        # keys of the profile, so that it can be protected before its eUICC is known. SGP.22 §2.5.3
-        block = keys.seeded(self.seed, "PPK", task.iccid, size=3 * KEY_OCTETS)
-        own = SessionKeys(block[:16], block[16:32], block[32:])
+        own = protection_keys(self.seed, task.iccid)
         # the cache of packages is for servers that bind one profile again and again
         made = package.__wrapped__(self.seed, task.iccid, task.kind)
         return protect(made, own)
+
+
+def protection_keys(seed: str, iccid: str) -> SessionKeys:
+    """Return the keys of a profile: it is protected before its eUICC is known. SGP.22 §2.5.3."""
+    block = keys.seeded(seed, "PPK", iccid, size=3 * KEY_OCTETS)
+    return SessionKeys(block[:16], block[16:32], block[32:])
 
 
 def _stream(entropy: bytes) -> Callable[[int], bytes]:

@@ -39,8 +39,11 @@ _ROWS = (
     ("ONE-PROFILE", "SGP.41 GENS04", "a profile is bound to one eUICC"),
     ("SIGNER-VALID", "SGP.41 FLOW-07", "no package is signed with an expired certificate"),
     ("SIGNER-READY", "SGP.41 GENS05", "no package leaves unsigned while the HSM is away"),
+    ("RESUME", "SGP.41 FLOW-06", "a binding job that a crash has ended goes on after it"),
     ("CHAIN-SHOWN", "SGP.41 FLOW-07", "a package comes with the certificates up to the CI"),
     ("KEY-SHOWN", "SGP.41 FLOW-07", "what signs a package is the key of the certificate shown"),
+    ("PACKAGE-ORDER", "RB-01", "the parts of a package stand in the order of SGP.22 §2.5.4"),
+    ("KEYS-KEPT", "SGP.41 GENS10", "no answer tells a key that opens a package"),
     ("SECRETS-KEPT", "RB-47, SGP.41 GENS09", "no answer tells what authenticates a subscription"),
     ("SUPERSEDE", "RB-42, SGP.41 GENS06", "a new delivery voids what it supersedes"),
     # withdrawal

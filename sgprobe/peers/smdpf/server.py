@@ -29,7 +29,7 @@ from sgprobe.peers.es9.status import Refusal
 from sgprobe.peers.profiles.library import ProfileType, subscription
 from sgprobe.peers.rules import Rules
 from sgprobe.peers.smdpf import intake, outbox, reports
-from sgprobe.peers.smdpf.binder import Press, Runner, one_by_one
+from sgprobe.peers.smdpf.binder import Press, Runner, one_by_one, protection_keys
 from sgprobe.peers.smdpf.front import FIELD_NOTIFICATION, Asked, Front
 from sgprobe.peers.smdpf.jobs import Jobs
 from sgprobe.peers.smdpf.members import Members, listed, need_octets, octets
@@ -103,6 +103,7 @@ class SmDpf:
         press = Press(
             self._binder(setup.binder), setup.quantum, setup.party.address, setup.seed,
             mixes=self.rules.on("SMDPF.HYBRID"),
+            ordered=self.rules.on("SMDPF.PACKAGE-ORDER"),
         )  # fmt: skip
         self.jobs = Jobs(
             self.rules, store, setup.folder,
@@ -111,6 +112,8 @@ class SmDpf:
         )  # fmt: skip
         self._results = Results(self.rules, setup.party.oid)
         self._reports = reports.Reports(self.rules, self._results, setup.delay, self.jobs.entries)
+        if not self.rules.on("SMDPF.RESUME"):
+            store.commit({"jobs": []})
         # what was refused lately, for people and tests; no secrets
         self.journal: deque[tuple[str, str]] = deque(maxlen=_JOURNAL)
         self._front = Front(self._call, lambda: self.rules.on("SMDPF.REQUESTER"))
@@ -194,13 +197,18 @@ class SmDpf:
                 return self._reports.removals(work, _removals(given))
 
     def _leaking(self, work: Work, shown: Members) -> Members:
-        """Return what is told of a job: the fault of one that tells K of a profile as well."""
+        """Return what is told of a job: faults of one that tells K of a profile, or its keys."""
         job = work.job(shown["jobId"])
         order = work.order(job.order) if job is not None else None
-        if order is None or self.rules.on("SMDPF.SECRETS-KEPT"):
+        if order is None:
             return shown
-        known = subscription(self.setup.seed, order.iccid(0), self.setup.types[order.kind])
-        return {**shown, "reason": known.k.hex()}
+        first = order.iccid(0)
+        if not self.rules.on("SMDPF.KEYS-KEPT"):
+            return {**shown, "reason": protection_keys(self.setup.seed, first).enc.hex()}
+        if not self.rules.on("SMDPF.SECRETS-KEPT"):
+            known = subscription(self.setup.seed, first, self.setup.types[order.kind])
+            return {**shown, "reason": known.k.hex()}
+        return shown
 
     def _file(self, parts: tuple[str, ...], requester: str) -> Folder:
         name, file = parts
