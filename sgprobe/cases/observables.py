@@ -257,7 +257,8 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
     "smdpf.affected": {"iccid": (), "eid": (), "state": ()},
     "dm.delivery": {
         "delivery": (), "packages": (), "devices": (), "iccids": (), "faults": (), "leaks": (),
-        "keysTold": (), "fresh": ("yes", "no"), "opened": (), "signed": (), "chained": (), "formed": ()},
+        "keysTold": (), "fresh": ("yes", "no"), "opened": (), "signed": (), "chained": (),
+        "formed": ()},
     "fpa.deliveries": {"delivery": (), "state": ("accepted", "limited", "refused"), "reason": (),
                        "escaped": ("yes", "no")},
     "fpa.devices": {
