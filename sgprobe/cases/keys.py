@@ -265,6 +265,7 @@ STATES: dict[str, str] = {
     "`profile` (keys of the subscription in the profile of the last order), `keys` (that protect "
     "its package), `code` (the confirmation code): nowhere, or where",
     "ipa.store": "the same of the IPA",
+    "ipa.clock": "the time that the device believes: `now`, or seconds since 1970",
     "smdp.order": "what became of the order for a profile that came last",
     "smds.events": "the registered events",
     "smdpf.profiles": "profiles that are prepared",

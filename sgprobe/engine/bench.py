@@ -164,6 +164,7 @@ class Bench:
         own = product.answers if product is not None else references.get(role, {})
         axis = [one for one in plan.case.roles if one != role]
         told = {name: value for name, value in values_of(own).items() if value is not None}
+        told |= {f"ixit.{name}": str(one) for name, one in self.choice.options.ixit.items()}
         return answers_for(role, {**told, **(sample or {})}, references, axis=axis)
 
     def _deviation(self, plan: p.Plan) -> dict[str, str] | None:

@@ -38,6 +38,8 @@ OVERLOOKS = "overlooks"
 REUSED_KEY = "key"
 # what it may overlook beside that: what the server staples, that it asks for a certificate
 STAPLE, ASKED = "staple", "certificate-request"
+# and that its clock was set
+CLOCK = "clock"
 # for clients that offer what no server may take
 _TLS11 = 0x0302
 _VERSIONS = {"1.1": _TLS11, "1.2": TLS12}
@@ -79,6 +81,8 @@ class HeardWorld(World):
         # a planted fault: how the product speaks TLS as a client
         self._client = client or {}
         self._peers = peers
+        # how many seconds the clock of the device is ahead
+        self.device_ahead = 0.0
         self._endless = Endless(str(peers.get("euicc", {}).get("card", {}).get("endless")) == "yes")
         super().__init__(plan)
 
@@ -113,9 +117,26 @@ class HeardWorld(World):
                 identity=None if missed == ASKED else identity(self.set[self.plan.euicc]),
                 crls=(self.set.source.crl("ci"),),
                 check_staple=None if missed == STAPLE else self._wrong_staple,
-                at=self.clock.now,
+                at=self._device_clock(missed),
             )
         return replace(trust, **told) if told else trust
+
+    def _device_clock(self, missed: object) -> Callable[[], float]:
+        """Return what tells the device the time; a planted fault looks at it once."""
+        if missed != CLOCK:
+            return self.device_time
+        first: list[float] = []
+
+        def stuck() -> float:
+            if not first:
+                first.append(self.device_time())
+            return first[0]
+
+        return stuck
+
+    def device_time(self) -> float:
+        """Return the time by the clock of the device, which a case may have set wrong."""
+        return self.clock.now() + self.device_ahead
 
     def _wrong_staple(self, der: bytes, chain: tuple[bytes, ...]) -> str:
         """Return what is wrong with a stapled OCSP answer, "" where nothing is."""

@@ -251,6 +251,11 @@ class References:
                 self.world.smds.register_event(eid, str(row["eventId"]), address,
                                                self.world.clock.now())  # fmt: skip
             return
+        if part == "ipa.clock":
+            told = str(rows[0]["time"])
+            now = self.world.clock.now()
+            self.world.device_ahead = 0.0 if told == "now" else float(told) - now
+            return
         euicc_state.bring(self.world.euicc, part, rows)
         if part == "euicc.eims":
             self._enrol()

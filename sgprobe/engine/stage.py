@@ -22,6 +22,7 @@ from sgprobe.engine.corners import corners_of
 from sgprobe.engine.device_says import DeviceSays
 from sgprobe.engine.end import (
     ASKED,
+    CLOCK,
     OVERLOOKS,
     STAPLE,
     Change,
@@ -409,7 +410,7 @@ class Stage:
         self.world.eim_conductor.directory = relay
         fault = self.setting.client.get(OVERLOOKS)
         if self._change is not None or fault is not None:
-            mend = mender(fault) if fault not in (None, ASKED, STAPLE) else None
+            mend = mender(fault) if fault not in (None, ASKED, STAPLE, CLOCK) else None
             world = self.world
             conductor = world.device if self.setting.role == "ipa" else world.eim_conductor
             spoken: Any = DisguisedDirectory(conductor.directory, self._change, mend)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from cryptography import x509
@@ -118,9 +117,10 @@ def make_context(settings: TlsSettings, server: bool, key_line: KeyLine) -> SSL.
 
 def tell_time(context: SSL.Context, settings: TlsSettings) -> None:
     """Have the next handshake judge validity by the clock of its side, where it has one."""
-    store = context.get_cert_store()
-    if settings.at is not None and store is not None:
-        store.set_time(datetime.fromtimestamp(settings.at(), UTC))
+    if settings.at is not None:
+        # X509Store.set_time would have no effect the second time: what is set is not overwritten
+        parameters = _lib.SSL_CTX_get0_param(context._context)
+        _lib.X509_VERIFY_PARAM_set_time(parameters, int(settings.at()))
 
 
 def finish(context: SSL.Context, key_line: KeyLine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from time import time
 from typing import Any, TypeAlias
 
 from dissectors.spec.identity import IdentityError, iccid_octets, iccid_text
@@ -197,7 +198,11 @@ _TRIGGERS = {
     "smds.register": ("order", "event"),
 }
 # a state that a case brings about, and one that it compares
-_STATES = {"smdp.order": ("order", "profile"), "smds.events": ("order", "event")}
+_STATES = {
+    "smdp.order": ("order", "profile"),
+    "smds.events": ("order", "event"),
+    "ipa.clock": ("clock", "set"),
+}
 _OUTCOMES = {
     "eim.queue": ("outcome", "order"),
     "eim.configuration": ("export", "configuration"),
@@ -227,6 +232,10 @@ def of_state(name: str, row: Mapping[str, Value]) -> Call:
     """Return what brings one row of a state about."""
     if name in _STATES:
         verb, action = _STATES[name]
+        if verb == "clock":
+            # operators are told a number
+            told = row.get("time", "now")
+            return Call(verb, action, {"time": int(time()) if told == "now" else told})
         return Call(verb, action, _named(row))
     return Call("trigger", name, {"is": dict(row)})
 

@@ -54,6 +54,17 @@ def test_a_case_is_played_by_the_first_reference_that_it_applies_to(tmp_path: Pa
     assert notes[0].startswith("played by the reference eim-plain: EIM_TRID is no")
 
 
+@pytest.mark.parametrize(
+    ("value", "verdict"), [("oid", Verdict.NOT_APPLICABLE), ("2.5", Verdict.PASS)]
+)
+def test_conditions_see_settings_of_the_product(
+    tmp_path: Path, value: str, verdict: Verdict
+) -> None:
+    case = f"applies-if: ixit.rsp-version == {value}\n\nsteps:\n{GOOD}"
+    result, _ = play(tmp_path, case, ixit={"rsp-version": "2.5"})
+    assert result.verdict is verdict, result.reason
+
+
 def test_what_no_reference_answers_is_not_applicable(tmp_path: Path) -> None:
     case = f"applies-if: EIM_DER\n\nsteps:\n{GOOD}"
     result, told = play(tmp_path, case)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -98,6 +99,24 @@ def test_a_chain_has_to_hold_by_the_clock_of_its_side(years: int, well: bool) ->
     except TlsFailure:
         assert not well
     assert asking.established is well
+
+
+@pytest.mark.parametrize("years", [(40, 1), (1, 40), (1, 40, 1)])
+def test_each_handshake_of_a_context_looks_at_the_clock(years: tuple[int, ...]) -> None:
+    clock = [NOW]
+    wants = client(at=lambda: clock[0].timestamp())
+    context = make_context(wants, False, drop)
+    for ahead in years:
+        clock[0] = NOW + timedelta(days=365 * ahead)
+        tell_time(context, wants)
+        asking = TlsSession(context, False, EIM)
+        answering = TlsSession(make_context(server(), True, drop), True)
+        asking.receive(b"")
+        with suppress(TlsFailure):
+            for _ in range(10):
+                answering.receive(asking.outgoing())
+                asking.receive(answering.outgoing())
+        assert asking.established is (ahead == 1)
 
 
 @pytest.mark.parametrize("version", [TLS12, TLS13])
