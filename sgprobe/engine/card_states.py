@@ -5,22 +5,25 @@ The bench is an eIM of such a card. What it changes leaves no notification and n
 
 from __future__ import annotations
 
+import json
+import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from typing import Any
 
 from dissectors.asn1 import codec
 from dissectors.asn1.model import Value
 from dissectors.asn1.writer import EncodeError
-from dissectors.spec.identity import iccid_octets, iccid_text
+from dissectors.spec.identity import iccid_text
 from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.keys import spki
 from sgprobe.engine import foreign_card
 from sgprobe.engine.compose import Composer
 from sgprobe.engine.corner import Corner, Rows
-from sgprobe.engine.euicc_state import association
+from sgprobe.engine.euicc_state import association, notification_of
 from sgprobe.engine.foreign import Foreign
 from sgprobe.engine.known import Known
 from sgprobe.links.card import CardStatus
@@ -28,19 +31,29 @@ from sgprobe.peers.drive import drive_async
 from sgprobe.peers.effects import Card, CardFailure, Now, Post
 from sgprobe.peers.euicc.values import bit_string
 from sgprobe.peers.ipa.download import Stopped
-from sgprobe.peers.profiles.library import ICCID_ISSUER, make_iccid
+from sgprobe.peers.profiles.library import PROVIDER, ProfileType, make_iccid
+from sgprobe.peers.smdp.server import SmDp
+from sgprobe.peers.store import MemoryStore
 
 Command = Callable[[bytes], Awaitable[bytes]]
 
 PROFILES, EIMS, NOTIFICATIONS = "euicc.profiles", "euicc.eims", "euicc.notifications"
 # what no function changes
 _FIXED = ("euicc.rat", "euicc.memory")
-# ICCID, state, class, policy rules, emergency, fallback attribute and permission
-_TAGS = "5a9f7095999f7b9f269f67"
+# ICCID, state, provider, class, notifications, policy rules, emergency, fallback and permission
+_TAGS = "5a9f709195b6999f7b9f269f67"
+# of what a card lists the members of metadata that a profile keeps, and what is left out of it
+_KEPT = frozenset({"profileClass", "notificationConfigurationInfo", "profilePolicyRules",
+                   "ecallIndication", "fallbackAllowed"})  # fmt: skip
+_DEFAULTS = {"profileClass": "operational", "ecallIndication": False, "fallbackAllowed": False}
+_FLAGS = {"fallbackAllowed": "fallbackAllowed", "emergency": "ecallIndication"}
+# how a profile of the bench is where no case says otherwise
+_USUAL: dict[str, Value] = {
+    "class": "operational", "fallbackAllowed": "no", "emergency": "no", "notify": "all",
+}  # fmt: skip
 # eIMs that cases add have names that nobody can own. RFC 6761 §6.2
 _OF_CASES = ".test"
 _COUNTER_END = 8_000_000
-_OURS = iccid_octets(ICCID_ISSUER.ljust(19, "0")).hex()[:6]
 # serial numbers of profiles go on from the hundredths of a second at the start
 _NUMBERS, _SERIALS = count(int(time.time() * 100)), 10**11
 _EVENTS = ("install", "enable", "disable", "delete")
@@ -77,11 +90,14 @@ class CardStates(Corner):
         await self._settle_eims()
         facts = self.known.names.facts
         usual = {str(facts["iccid.a"]): "enabled", str(facts["iccid.b"]): "disabled"}
-        for iccid in usual.keys() - (await self._profiles()).keys():
-            await self._install(iccid)
-        await self._bring_profiles(
-            [{"iccid": iccid, "state": state} for iccid, state in usual.items()]
-        )
+        there = await self._profiles()
+        if any(one.get("ecallIndication") and one.get("profileState") == "enabled"
+               for one in there.values()):  # fmt: skip
+            await self._call("DisableEmergencyProfile", {"refreshFlag": True})
+        await self._bring_profiles([
+            {"iccid": iccid, "state": state, **(_USUAL if _is_ours(there.get(iccid)) else {})}
+            for iccid, state in usual.items()
+        ])  # fmt: skip
 
     async def _settle_eims(self) -> None:
         known = await self._eims()
@@ -133,53 +149,97 @@ class CardStates(Corner):
     async def _bring_profiles(self, rows: Rows) -> None:
         there = await self._profiles()
         wanted = {str(row["iccid"]).lower(): row for row in rows}
-        for iccid, row in wanted.items():
-            if iccid not in there:
-                raise Unresolved(f"the card has no profile {iccid}")
-            _compare(row, there[iccid])
-        for iccid in there.keys() - wanted.keys():
-            if not iccid.startswith(_OURS):
+        made = {iccid: self._metadata(row, there.get(iccid)) for iccid, row in wanted.items()}
+        stale = {iccid for iccid, metadata in made.items() if metadata is not None}
+        gone = (stale & there.keys()) | (there.keys() - wanted.keys())
+        for iccid in gone:
+            if not _is_ours(there[iccid]):
                 raise Unresolved(f"the card has a profile {iccid} that the bench does not delete")
-        enabled = [one for one, row in wanted.items() if row.get("state") == "enabled"]
         now = [one for one, info in there.items() if info.get("profileState") == "enabled"]
+        if gone & set(now):
+            await self._order({"disable": {"iccid": now[0]}})
+            now = []
+        for iccid in gone:
+            await self._order({"delete": {"iccid": iccid}})
+        for iccid in sorted(stale):
+            await self._install(iccid, made[iccid] or {})
+        enabled = [one for one, row in wanted.items() if row.get("state") == "enabled"]
         if enabled and enabled != now:
-            await self._order("psmoList", {"enable": {"iccid": enabled[0]}})
+            await self._order({"enable": {"iccid": enabled[0]}})
         elif now and not enabled:
-            await self._order("psmoList", {"disable": {"iccid": now[0]}})
-        for iccid in there.keys() - wanted.keys():
-            await self._order("psmoList", {"delete": {"iccid": iccid}})
-        await self._bring_fallback(wanted, there)
+            await self._order({"disable": {"iccid": now[0]}})
+        await self._bring_fallback(wanted, await self._profiles())
+
+    def _metadata(
+        self, row: dict[str, Value], info: dict[str, Any] | None
+    ) -> dict[str, Value] | None:
+        """Return the metadata to install a profile with; None where it is as the row says."""
+        facts = self.known.names.facts
+        if info is None and row["iccid"] not in (facts["iccid.a"], facts["iccid.b"]):
+            raise Unresolved(f"the card has no profile {row['iccid']}")
+        known = {name: value for name, value in (info or {}).items() if name in _KEPT}
+        if row.get("rules", "none") != ("some" if "profilePolicyRules" in known else "none"):
+            raise Unresolved("the bench puts no policy rules into a card: it could not undo them")
+        asked: dict[str, Value] = {}
+        for column, member in _FLAGS.items():
+            if column in row:
+                asked[member] = row[column] == "yes"
+        if "class" in row:
+            asked["profileClass"] = row["class"]
+        if "notify" in row:
+            told = row["notify"]
+            asked["notificationConfigurationInfo"] = (
+                self._all_events if told == "all" else [notification_of(one) for one in told]
+            )
+        same = all(known.get(name, _DEFAULTS.get(name)) == one for name, one in asked.items())
+        if info is not None and same:
+            return None
+        return {"notificationConfigurationInfo": self._all_events, **known, **asked}
+
+    @property
+    def _all_events(self) -> Value:
+        """The SM-DP+ hears of everything, as of each profile that it gives."""
+        bits = {"value": "f0", "length": 4}
+        address = self.known.addresses["smdp"]
+        return [{"profileManagementOperation": bits, "notificationAddress": address}]
 
     async def _bring_fallback(self, wanted: dict[str, Any], there: dict[str, Any]) -> None:
         chosen = [one for one, row in wanted.items() if row.get("fallback") == "yes"]
         now = [one for one, info in there.items() if info.get("fallbackAttribute")]
         if chosen and chosen != now:
-            await self._order("psmoList", {"setFallbackAttribute": {"iccid": chosen[0]}})
+            await self._order({"setFallbackAttribute": {"iccid": chosen[0]}})
         elif now and not chosen:
-            await self._order("psmoList", {"unsetFallbackAttribute": {}})
+            await self._order({"unsetFallbackAttribute": {}})
 
-    async def _install(self, iccid: str) -> None:
-        """Put a profile back that an item has deleted: one of the simulated SM-DP+."""
+    async def _install(self, iccid: str, metadata: dict[str, Value]) -> None:
+        """Put a profile of the simulated SM-DP+ in."""
         world = self.known.world
-        made = world.smdp.order("small", iccid=iccid_text(bytes.fromhex(iccid)))
+        is_test = metadata.get("profileClass") == "test"
+        kind = ProfileType("state", 0, profile_class="test" if is_test else "operational",
+                           profile_name="State", metadata=json.dumps(metadata))  # fmt: skip
+        # a server of its own: that of the case may have given this ICCID already
+        server = SmDp(replace(world.smdp.setup, types={kind.name: kind}), MemoryStore(),
+                      random.Random(f"state {iccid}").randbytes)  # fmt: skip
+        made = server.order(kind.name, iccid=iccid_text(bytes.fromhex(iccid)))
         code = f"1${self.known.addresses['smdp']}${made.matching_id}"
-        ended = await drive_async(world.ipa.download(code), self._perform)
+        perform = partial(self._perform, server)
+        ended = await drive_async(world.ipa.download(code), perform)
         if isinstance(ended, Stopped):
             raise Unresolved(f"the card takes no profile {iccid}: {ended.reason}")
 
-    async def _perform(self, effect: Any) -> Any:
+    async def _perform(self, server: SmDp, effect: Any) -> Any:
         """Do what a download wants; the server answers in memory, beside the dialogue."""
-        world = self.known.world
+        now = self.known.world.clock.now()
         match effect:
             case Post(_, request):
-                return world.smdp.answer(request, world.clock.now())
+                return server.answer(request, now)
             case Card(command):
                 try:
                     return await self.send(command)
                 except CardStatus as error:
                     raise CardFailure(error.sw) from None
             case Now():
-                return world.clock.now()
+                return now
         return None
 
     # --- eIMs ---
@@ -247,7 +307,7 @@ class CardStates(Corner):
         told = spoken.decode(response, answer).value
         return told if isinstance(told, dict) else {}
 
-    async def _order(self, member: str, command: dict[str, Value]) -> None:
+    async def _order(self, command: dict[str, Value]) -> None:
         """Have the card carry out one command of a package, and leave no trace of it."""
         before = await self._numbers()
         counter = self.known.last_counter() + 1
@@ -255,7 +315,7 @@ class CardStates(Corner):
             "eimId": self.known.eim_id,
             "eidValue": self.known.names.facts["eid"],
             "counterValue": counter,
-            "euiccPackage": {member: [command]},
+            "euiccPackage": {"psmoList": [command]},
         }
         composer = Composer(self.known.iot, self.known.names)
         package = composer.sign("EuiccPackageRequest", {"euiccPackageSigned": signed},
@@ -270,20 +330,9 @@ class CardStates(Corner):
         await self._remove(set(await self._numbers()) - set(before))
 
 
-def _compare(row: dict[str, Value], info: dict[str, Any]) -> None:
-    """Refuse what the bench cannot change in a profile; raises Unresolved."""
-    found = {
-        "class": info.get("profileClass", "operational"),
-        "fallbackAllowed": "yes" if info.get("fallbackAllowed") else "no",
-        "emergency": "yes" if info.get("ecallIndication") else "no",
-        "rules": "some" if info.get("profilePolicyRules") else "none",
-    }
-    for column, value in row.items():
-        if column in found and value != found[column]:
-            text = f"the profile {row['iccid']} of the card has {column} {found[column]}"
-            raise Unresolved(f"{text}, not {value}")
-    if "notify" in row:
-        raise Unresolved("the bench cannot change whom a profile of a card notifies")
+def _is_ours(info: dict[str, Any] | None) -> bool:
+    """Say whether a profile is one that the bench has put in, or may."""
+    return info is None or info.get("serviceProviderName") == PROVIDER
 
 
 def _well(told: Any, name: str) -> bool:

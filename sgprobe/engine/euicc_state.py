@@ -91,11 +91,12 @@ def _metadata(known: Mapping[str, Any], row: dict[str, Value]) -> Value:
             made["profilePolicyRules"] = bit_string(_PPRS[str(row["rules"])])
             made["profileOwner"] = {"mccMnc": "00f110"}
     if "notify" in row:
-        made["notificationConfigurationInfo"] = [_notify(one) for one in row["notify"]]
+        made["notificationConfigurationInfo"] = [notification_of(one) for one in row["notify"]]
     return made
 
 
-def _notify(told: Mapping[str, Any]) -> Value:
+def notification_of(told: Mapping[str, Any]) -> Value:
+    """Return who is notified of one operation."""
     event = _EVENTS.index(str(told["operation"]))
     return {
         "profileManagementOperation": bit_string((event,)),

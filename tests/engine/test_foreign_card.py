@@ -23,6 +23,7 @@ from sgprobe.host.cards import served
 from sgprobe.host.world import ICCID_A, ICCID_B, Plan
 from sgprobe.links.card_tcp import CardServer
 from sgprobe.peers.euicc.records import Eim, Notification, Profile
+from sgprobe.peers.rules import Rules
 from sgprobe.product.load import load_text
 from sgprobe.product.model import ProductFile
 
@@ -40,7 +41,8 @@ identity:
   iccid-a: "{a}"
   iccid-b: "{b}"
 keys: {{ci: {pki}/ci.cert.pem, euicc: {pki}/euicc.cert.pem, eum: {pki}/eum.cert.pem}}
-answers: {{EU_IOT: yes, EU_MULTIEIM: yes, EU_PPR: yes, EU_IMMEDIATE: yes}}
+answers: {{EU_IOT: yes, EU_MULTIEIM: yes, EU_PPR: yes, EU_IMMEDIATE: yes,
+  EU_FALLBACK: yes, EU_ECALL: yes}}
 """
 
 
@@ -81,8 +83,10 @@ def product(world: HeardWorld, suite: Suite, tmp_path: Path) -> Iterator[Product
 def run(product: ProductFile, case: str) -> tuple[Verdict, str]:
     """Return the verdict of a case about the card."""
     bench = Bench(Choice(product, options=Options(product=product, ixit={"command-limit": "9 s"})))
-    ready = bench.ready(data_dir("suites") / "es10" / "euicc" / f"{case}.case.yaml")
-    result = bench.run(ready[0], lambda event: None)
+    name, _, variant = case.partition("[")
+    ready = bench.ready(data_dir("suites") / "es10" / "euicc" / f"{name}.case.yaml")
+    chosen = next(one for one in ready if not variant or one.id == case)
+    result = bench.run(chosen, lambda event: None)
     return result.verdict, result.reason
 
 
@@ -107,6 +111,7 @@ def test_a_reset_reaches_the_card(product: ProductFile) -> None:
         ("ES10-EUI-BPP-009", "cannot bring euicc.rat of a card about"),
         ("ES10-EUI-LEP-029", "cannot bring euicc.memory of a card about"),
         ("ES10-EUI-LEP-017", "a card chooses the association token itself"),
+        ("ES10-EUI-LEP-006[kept-by-ppr2]", "the bench puts no policy rules into a card"),
     ],
 )
 def test_a_state_that_nobody_can_bring_about_is_inconclusive(
@@ -134,6 +139,29 @@ def test_states_are_brought_about_by_packages_that_leave_no_trace(
     assert world.euicc.draft().all(Notification) == []
 
 
+def test_profiles_are_put_in_anew_where_a_case_needs_other_metadata(
+    product: ProductFile, world: HeardWorld
+) -> None:
+    """Notifications, fallback, emergency and class are as the case says, and usual afterwards."""
+    cases = ("ES10-EUI-LEP-001", "ES10-EUI-LEP-003", "NTF-EUI-GEN-004", "RBK-EUI-FBK-001",
+             "RBK-EUI-FBK-010", "RBK-EUI-ECL-006")  # fmt: skip
+    for case in cases:
+        assert run(product, case) == (Verdict.PASS, ""), case
+    assert run(product, "ES10-EUI-EID-001") == (Verdict.PASS, "")
+    assert profiles(world) == {ICCID_A: True, ICCID_B: False}
+    for one in world.euicc.draft().all(Profile):
+        assert (one.profile_class, one.is_emergency, one.fallback) == ("operational", False, False)
+
+
+def test_a_card_at_fault_fails(product: ProductFile, world: HeardWorld) -> None:
+    """What the bench does beside a case does not hide what the card does."""
+    rules = Rules(world.euicc.chip.rules.table, frozenset({"EUICC.DELETE-STATE"}))
+    world.euicc.chip = replace(world.euicc.chip, rules=rules)
+    verdict, reason = run(product, "ES10-EUI-LEP-006[enabled]")
+    assert verdict is Verdict.FAIL
+    assert "deleteResult" in reason
+
+
 def test_what_items_leave_is_taken_back(product: ProductFile, world: HeardWorld) -> None:
     """A card stands for many items: each begins with its two profiles and the bench's eIM."""
     usual = {ICCID_A: True, ICCID_B: False}
@@ -158,7 +186,7 @@ def test_somebody_elses_eims_and_profiles_are_left_alone(
     draft.put(other)
     profile = next(one for one in draft.all(Profile) if not one.enabled)
     iccid = "98" + "11" * 9
-    metadata = {**profile.metadata, "iccid": iccid}
+    metadata = {**profile.metadata, "iccid": iccid, "serviceProviderName": "An operator"}
     theirs = replace(profile, iccid=iccid, metadata=metadata, aid=profile.aid[:-4] + "ff00")
     draft.put(theirs)
     world.euicc._state.commit(draft)

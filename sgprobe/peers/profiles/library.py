@@ -15,6 +15,8 @@ from sgprobe.peers.profiles.package import Fault, Subscription, build
 # ITU-T E.118 numbers below 89 99 and a test network: nobody's
 ICCID_ISSUER = "8999001"
 TEST_NETWORK = "00101"
+# by which the bench knows its profiles in a card
+PROVIDER = "sgprobe"
 # 3GPP TS 34.108 §8.1.2: what a test profile authenticates with, no secret (SGP.22 §5.5.5)
 TEST_KEY = bytes(range(16))
 # a profile that says to be another one inside
@@ -27,7 +29,7 @@ class ProfileType:
 
     name: str
     size: int
-    service_provider: str = "sgprobe"
+    service_provider: str = PROVIDER
     profile_name: str = "sgprobe Test Profile"
     # a number is one that SGP.22 has no name for
     profile_class: str | int = "operational"
@@ -38,6 +40,8 @@ class ProfileType:
     owner: str = "00f110"
     # planted in the package, to be searched for where nobody may see it
     marker: bytes = field(default=b"", repr=False)
+    # members of the metadata, of SGP.32 too, as JSON: what else the SM-DP+ stores
+    metadata: str = ""
     # why no eUICC may install its package
     fault: Fault | None = None
     # a test profile that authenticates with a key of its own. SGP.22 §5.5.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 
 from dissectors.asn1 import codec
@@ -15,6 +16,7 @@ from sgprobe.peers.profiles.library import ProfileType
 _ALL_EVENTS = {"value": "F0", "length": 4}
 # id-rsp-metadata-activationCodeRetrievalInfo, since SGP.22 v2.6
 _ACTIVATION_CODE_RETRIEVAL = "2.23.146.1.3.1.1"
+_IOT = "SGP.32@1.2"
 _PPR = ("pprUpdateControl", "ppr1", "ppr2")
 
 
@@ -45,6 +47,10 @@ def store_metadata(
         value["serviceSpecificDataNotStoredInEuicc"] = [
             {"vendorOid": _ACTIVATION_CODE_RETRIEVAL, "vendorSpecificData": code}
         ]
+    if kind.metadata:
+        value |= json.loads(kind.metadata)
+        # SGP.32 has members that SGP.22 lacks
+        return codec.load(_IOT).encode("StoreMetadataRequest", value)
     return codec.load(spec).encode("StoreMetadataRequest", value)
 
 
