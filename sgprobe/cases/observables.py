@@ -249,7 +249,6 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
     "eim.configuration": {"eimId": (), "protocols": (), "differs": ()},
     "eim.store": {"profile": (), "keys": (), "code": ()},
     "ipa.clock": {"time": ()},
-    "ipa.clock": {"time": ()},
     "ipa.store": {"profile": (), "keys": (), "code": ()},
     "smdp.order": {"iccid": (), "eid": (), "matchingId": (), "confirmationCode": (),
                    "state": ("open", "done", "failed"), "notifications": ()},
