@@ -327,6 +327,9 @@ TRIGGERS: dict[str, str] = {
     "a `fault` such as expired",
     "smdpf.protect": "protect `count` profiles of the last order ahead of binding",
     "smdpf.restart": "start again",
+    "smdpf.kill": "end its process as it has made `after` packages of the next job, and start it "
+    "again",
+    "smdpf.hsm": "take its HSM away (`ready: no`), or give it back (`ready: yes`)",
     "eum.personalise": "make eUICCs: `count`, each with so many one-time `keys` (1) of a `suite` "
     "(c1); faults: `eum: expired` (of its certificate), `check-digits: wrong`, `point: off-curve` "
     "or infinity, `same-key: yes`",
@@ -340,12 +343,17 @@ TRIGGERS: dict[str, str] = {
     "`station`, `line`, `scanned` and `override` (EIDs), and of what befalls them: `dead`, "
     "`lost-at` and `gone-at` (a segment), `result-lost`, `killed` (the line, as it has the "
     "result), `refuses` (an error of the eUICC); before an SM-DPf under test: load what dm.fetch "
-    "has brought, of `device`, `station`, `damage: yes`, `memory` (octets left) and `package: "
-    "foreign` (of another SM-DPf) what is to differ",
+    "has brought, of `device`, `station`, `stations` (so many by turns), `damage: yes`, `memory` "
+    "(octets left), `package: foreign` (of another SM-DPf), `copy: yes` (into a copy of the eUICC "
+    "as it left its EUM) and what its result tells, `transaction`, `oid`, `iccid`, what is to "
+    "differ",
     "fpa.fail": "note an attempt without a result: `code` such as no-answer-to-reset, `device`, "
     "`station`",
     "fpa.remove": "delete the profile of `device`, or of all, and keep the signed state",
-    "fpa.report": "write the reports; with `final: yes` the last ones",
+    "fpa.state": "keep the state that the eUICC of `device`, or of all, signs now",
+    "fpa.report": "write the reports; with `final: yes` the last ones; before an SM-DPf under test "
+    "with `each: yes` one for each item of all stations, of which `lost` per cent are "
+    "$reports.lost, the others in any order $reports.kept, and what is then missing $reports.gaps",
     "fpa.damaged": "take down that a device broke at a later step",
     "fpa.restart": "start again, as after a loss of power",
     "scale.stations": "have the line load devices at 64 `stations` at once: `count` by the scale "

@@ -100,8 +100,10 @@ BUILT_IN: dict[str, Reference] = {one.name: one for one in (
     _built_in("delivery.id", Is.TEXT, "the delivery that it has told of last"),
     _built_in("devices", Is.ANY, "the eUICCs of eum.personalise: $devices.1.eid, .key, .key2, "
               ".certificate, .one-time-keys; once fetched .iccid (digits), .iccid-octets, "
-              ".package, .transaction; once loaded .result; once removed .evidence"),
-    _built_in("reports", Is.ANY, "the reports of the line, from $reports.1 on, sent or not"),
+              ".package, .transaction; once loaded .result; .state of fpa.state; once removed "
+              ".evidence"),
+    _built_in("reports", Is.ANY, "the reports of the line, from $reports.1 on, sent or not; "
+              "of `each: yes` also $reports.kept, $reports.lost and $reports.gaps"),
     *(_built_in(f"parties.{name}", Is.TEXT, f"the name of {text} in TLS and in messages")
       for name, text in _PARTIES.items()),
     _built_in("eum", Is.ACTOR, "the simulated EUM"),
@@ -141,10 +143,10 @@ for _name, _text in crl_names().items():
 
 # names with parts, whose parts are known
 _DEVICE = ("eid|key[2-9]?|certificate|one-time-keys|iccid|iccid-octets|package|transaction|result|"
-           "evidence")  # fmt: skip
+           "state|evidence")  # fmt: skip
 _PARTED = {
     "devices": re.compile(rf"devices\.[1-9][0-9]{{0,3}}(\.({_DEVICE}))?"),
-    "reports": re.compile(r"reports\.[1-9][0-9]{0,3}"),
+    "reports": re.compile(r"reports\.([1-9][0-9]{0,3}|kept|lost|gaps)"),
 }
 
 

@@ -63,6 +63,8 @@ class Chip:
     packages: list[Contents] = field(default_factory=list)
     loaded: int = 0
     results: list[bytes] = field(default_factory=list)
+    # a signed state, and one that shows that a profile was removed
+    state: bytes = b""
     evidence: bytes = b""
     _euicc: Euicc | None = None
 
@@ -118,8 +120,9 @@ class Chip:
             }
         if self.results:
             known["result"] = self.results[-1].hex()
-        if self.evidence:
-            known["evidence"] = self.evidence.hex()
+        for name, signed in (("state", self.state), ("evidence", self.evidence)):
+            if signed:
+                known[name] = signed.hex()
         return known
 
     # --- at the line ---
@@ -158,10 +161,17 @@ class Chip:
         self._run(es10f.close_phase(challenge(16)), now)
         iccid = iccid_octets(self.packages[-1].iccid)
         self.euicc.command(tlv("BF33", tlv("5A", iccid)), now)
+        self.evidence = self._signed_state(challenge, now)
+
+    def tell_state(self, challenge: Callable[[int], bytes], now: float) -> None:
+        """Keep what the eUICC signs of itself now."""
+        self.state = self._signed_state(challenge, now)
+
+    def _signed_state(self, challenge: Callable[[int], bytes], now: float) -> bytes:
         state = self._run(es10f.signed_state(challenge(16)), now)
         if isinstance(state, str):
             raise Unresolved(f"the eUICC tells no state: {state}")
-        self.evidence = state.raw
+        return bytes(state.raw)
 
 
 @dataclass(slots=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from dissectors.asn1 import codec
 from dissectors.asn1.model import Value
@@ -101,6 +103,44 @@ class Stations:
         """Write a report that is not sent: it is lost, or comes later."""
         value = self.draft(name, now, final=final, station=station)
         self.write(codec.load(SPEC).encode(REPORT, value))
+
+    def write_each(self, name: Callable[[], str], now: float) -> list[int]:
+        """Write one report for each item of all stations, and a last one; return their numbers."""
+        first = len(self.written)
+        for log in self._logs.values():
+            self._last = log
+            waiting, log.pending = log.pending, []
+            for item in waiting:
+                log.pending = [item]
+                self._write(name(), now, log)
+            self._write(name(), now, log)
+        return list(range(first + 1, len(self.written) + 1))
+
+    def _write(self, name: str, now: float, log: Log) -> None:
+        value = self.draft(name, now, station=log.station)
+        self.write(codec.load(SPEC).encode(REPORT, value))
+
+    def lose(self, written: list[int], percent: int, chance: random.Random) -> list[int]:
+        """Return reports of one item that are lost: a share of them, and at least one."""
+        items = [one for one in written if not self._header(one)["final"]]
+        if not items or not percent:
+            return []
+        return sorted(chance.sample(items, max(1, len(items) * percent // 100)))
+
+    def gaps(self, lost: list[int]) -> list[Value]:
+        """Return what is missing at each station without these reports, station by station."""
+        missing: dict[str, list[list[int]]] = {log.station: [] for log in self._logs.values()}
+        for one in lost:
+            header = self._header(one)
+            ranges, at = missing[header["stationId"]], header["firstSequence"]
+            if ranges and ranges[-1][1] == at - 1:
+                ranges[-1][1] = at
+            else:
+                ranges.append([at, at])
+        return [{"stationId": name, "missing": ranges} for name, ranges in missing.items()]
+
+    def _header(self, number: int) -> Any:
+        return cast(Any, self.report(number))["header"]
 
     def report(self, number: int) -> Value:
         """Return a report that was written, by its number; raises Unresolved."""

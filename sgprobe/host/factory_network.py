@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,11 @@ from sgprobe.links.https_server import Caller, HttpsServer
 from sgprobe.links.line import Line
 from sgprobe.links.tape import Address, Tape
 from sgprobe.links.tls import TLS13, Identity, TlsSettings
+from sgprobe.peers.delivery.entry import Prebound
 from sgprobe.peers.effects import LinkFailure
 from sgprobe.peers.msp.provider import Msp
+from sgprobe.peers.smdpf.binder import Press, Runner, Task
+from sgprobe.peers.smdpf.records import Job
 from sgprobe.peers.smdpf.server import Setup, SmDpf, make_setup
 from sgprobe.peers.store import MemoryStore
 
@@ -161,7 +164,7 @@ class FactoryNetwork:
         self._outgoing = Directory(settings, tape=plan.tape, clock=plan.clock)
         for party in ("msp", "other-msp"):
             self._outgoing.add(PARTIES[party], Place(self._msp_address, settings))
-        self._task = asyncio.ensure_future(self._work(self.smdpf, self._outgoing))
+        self._task = asyncio.ensure_future(self._work(self._outgoing))
         return self
 
     async def _listen(
@@ -189,20 +192,45 @@ class FactoryNetwork:
         self._news.set()
         return answer
 
-    async def _work(self, smdpf: SmDpf, outgoing: Directory) -> None:
+    async def _work(self, outgoing: Directory) -> None:
         """Do what there is to do after each request: jobs, and what the MSPs have to hear."""
         conductor = Conductor(self.disguise(outgoing), self.plan.clock)
         while True:
             await self._news.wait()
             self._news.clear()
             with self.plan.clock.hold():
-                while smdpf.store.get("jobs") and smdpf.step(self.plan.clock.now()) is not None:
-                    await asyncio.sleep(0)
+                await self._bind()
                 try:
-                    await conductor.run(smdpf.notify())
+                    assert self.smdpf is not None
+                    await conductor.run(self.smdpf.notify())
                 except (LinkFailure, Unreachable):
                     # it stays in the outbox until there is something else to tell
                     continue
+
+    async def _bind(self) -> None:
+        """Do binding jobs as far as they go; one that waits for its HSM is left alone."""
+        before: Job | None = None
+        while (smdpf := self.smdpf) is not None and smdpf.store.get("jobs"):
+            try:
+                job = smdpf.step(self.plan.clock.now())
+            except _Killed:
+                self.restart()
+                continue
+            if job is None or job == before:
+                return
+            before = job
+            await asyncio.sleep(0)
+
+    def restart(self) -> None:
+        """Start the SM-DPf again: what is not in its store or its folder is lost."""
+        assert self.smdpf is not None
+        self.smdpf = SmDpf(self.setup, self.smdpf.store, self.plan.random)
+        self._news.set()
+
+    def die_after(self, packages: int) -> None:
+        """Let the SM-DPf die as soon as it has made so many packages more."""
+        assert self.smdpf is not None
+        self.smdpf.runner = _mortal(packages)
 
     def wake(self) -> None:
         """Have the SM-DPf do what is due, and tell what has changed."""
@@ -221,6 +249,24 @@ class FactoryNetwork:
             await self._outgoing.close()
         for server in self._servers:
             await server.stop()
+
+
+class _Killed(Exception):
+    """The process is gone."""
+
+
+def _mortal(packages: int) -> Runner:
+    left = packages
+
+    def run(press: Press, tasks: Iterable[Task]) -> Iterator[Prebound]:
+        nonlocal left
+        for task in tasks:
+            if not left:
+                raise _Killed
+            left -= 1
+            yield press.bind(task)
+
+    return run
 
 
 def party_of(role: str) -> str:

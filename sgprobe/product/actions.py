@@ -139,6 +139,8 @@ VERBS: dict[str, Verb] = {
             "revocation-list": "SM-DPf: take a revocation list",
             "certificate": "SM-DPf: bind with another certificate",
             "protect": "SM-DPf: protect profiles of an order ahead of binding",
+            "kill": "SM-DPf: end its process in the middle of the next job, and start it again",
+            "hsm": "SM-DPf: take its HSM away, or give it back",
             "import": "FPA: import the delivery at a path; gives `state`, one of accepted, limited "
             "and refused, and a `reason`",
             "load": "FPA: load the device in the reader, to the end of the line; gives `good`, "
@@ -161,6 +163,8 @@ VERBS: dict[str, Verb] = {
             "crl": "revocation-list: the list, DER in hex",
             "fault": "certificate: what is wrong with it, such as expired; none without",
             "count": "protect: how many",
+            "after": "kill: how many packages of the job are made then",
+            "ready": "hsm: no, or yes again",
             "is": "a state: the rows that it has to have",
         },
     ),
