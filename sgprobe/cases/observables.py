@@ -19,6 +19,7 @@ BINDING: dict[str, dict[str, str]] = {
         "type": "sent: CON or NON",
         "content-format": "sent: the number of the content format",
         "block1.size": "sent: the size of blocks of the request",
+        "block1.then-size": "sent: the size of all blocks of the request but the first",
         "block2.size": "sent: the size of blocks that are asked for",
         "block1.order": "sent: the numbers of the blocks that are sent, such as 0 2, or 0 1 1 rest",
         "block2.order": "sent: the numbers of the blocks that are asked for after the first",

@@ -46,6 +46,8 @@ def _shape(name: str, value: Any) -> dict[str, Any]:
             return {"content_format": _number(value, name)}
         case "block1.size":
             return {"upload_szx": exponent(_number(value, name))}
+        case "block1.then-size":
+            return {"later_szx": exponent(_number(value, name))}
         case "block2.size":
             return {"download_szx": exponent(_number(value, name))}
         case "block1.order":

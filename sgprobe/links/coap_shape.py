@@ -30,6 +30,8 @@ class Shape:
     """
 
     upload_szx: int | None = None
+    # of all blocks but the first, whose numbers count in this size
+    later_szx: int | None = None
     download_szx: int | None = None
     token: bytes | None = None
     one_token: bool = False
@@ -64,6 +66,8 @@ class Shape:
         size = szx if self.upload_szx is None else self.upload_szx
         step = szx if self.download_szx is None else self.download_szx
         uploads = tuple(Upload(*cut(body, num, size)) for num in self._numbers(body, size))
+        if self.later_szx is not None:
+            uploads = self._shrunk(body, size, self.later_szx)
         return RequestKnobs(
             szx=size,
             ask_szx=self.download_szx,
@@ -74,6 +78,13 @@ class Shape:
             downloads=tuple(Block(num, False, step) for num in self.downloads) or None,
             asks_twice=self.twice,
         )
+
+    @staticmethod
+    def _shrunk(body: bytes, first: int, later: int) -> tuple[Upload, ...]:
+        """Return one block of a size, and smaller ones from where it ends. RFC 7959 §2.5."""
+        begin, end = (16 << first) // (16 << later), -(-len(body) // (16 << later))
+        rest = (Upload(*cut(body, num, later)) for num in range(begin, end))
+        return (Upload(*cut(body, 0, first)), *rest)
 
     def _numbers(self, body: bytes, szx: int) -> list[int]:
         last = max(0, -(-len(body) // (16 << szx)) - 1)

@@ -17,7 +17,7 @@ WORDS = {
     "code": "0.01", "path": "/x", "type": "NON", "content-format": "0", "block1.size": "64",
     "block2.size": "16", "block1.order": "0 1 rest", "block2.order": "2, 1", "token": "0102",
     "tokens": "one", "message-id": "7", "option.": "01", "copies": "2", "datagram": "40 00 12 34",
-    "block2.twice": "yes",
+    "block2.twice": "yes", "block1.then-size": "32",
 }  # fmt: skip
 
 
@@ -31,6 +31,7 @@ def test_every_field_of_the_language_is_taken() -> None:
     assert (shape.uploads, shape.downloads) == ((0, 1, REST), (2, 1))
     assert shape.options == ((65001, b"\x01"),)
     assert (shape.confirmable, shape.one_token, shape.copies) == (False, True, 2)
+    assert shape.later_szx == 1
     assert shape.knobs(b"body", 6).asks_twice
 
 

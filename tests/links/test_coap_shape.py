@@ -27,6 +27,15 @@ def test_an_order_of_blocks_is_sent_as_it_stands() -> None:
     assert b"".join(one.payload for one in knobs.uploads[2:]) == BODY[64:]
 
 
+@pytest.mark.parametrize("size", [1, 64, 65, 200])
+def test_blocks_after_the_first_may_be_smaller(size: int) -> None:
+    knobs = Shape(upload_szx=2, later_szx=0).knobs(BODY[:size], 6)
+    assert knobs.uploads is not None
+    assert b"".join(one.payload for one in knobs.uploads) == BODY[:size]
+    numbers = [(one.block.num, one.block.szx) for one in knobs.uploads if one.block is not None]
+    assert numbers == [(0, 2), *((number, 0) for number in range(4, -(-size // 16)))]
+
+
 def test_what_is_not_told_is_left_to_the_link() -> None:
     asked = make_request("/x", BODY, content_format=42)
     assert Shape().apply(asked) == asked
