@@ -254,7 +254,9 @@ STATES: dict[str, str] = {
     "bench.vectors": "how often the bench's own ML-KEM and ML-DSA disagree with the vectors of "
     "others; a case does not apply where these are not at hand",
     "dm.hybrid": "of each package that dm.fetch brought last: `suite`, octets of the ML-KEM `key` "
-    "and of the `ciphertext`, whether its key has `opened` it, and the `classical` half of it alone",
+    "and of the `ciphertext`, whether its key has `opened` it, and the `classical` half alone",
+    "dm.protection": "what of the last delivery a quantum computer of later years does not open: "
+    "whether the SM-DPf takes X25519MLKEM768 in TLS, and the packages are hybrid",
     "scale.figures": "what came of a load: how much was `asked`, how many were `good`, `refused`, "
     "`short` (good ones that should be), `lost` (of whom nothing was told) and loaded or bound "
     "`twice`",
@@ -364,6 +366,8 @@ TRIGGERS: dict[str, str] = {
     "scale.bind": "have it bind profiles of a `type` to `count` eUICCs in a `suite`, each package "
     "opened with its key; limits that warn are `per-second` and `at-most`",
     "scale.report": "the same, and report the result of each, the reports in any order",
+    "scale.burst": "have it bind `count` profiles of one request while another asks for its order; "
+    "a limit that warns is `at-most`, of the other one's answers",
     "scale.look-up": "look one EID up in a delivery of `count` entries; limits that warn are "
     "`at-most` and `warm`",
     "bench.lap": "publish the time since the last lap under a `name`; limits that warn are "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import tempfile
@@ -43,7 +44,9 @@ from sgprobe.peers.fpa.outcome import Outcome
 from sgprobe.peers.smdpf.client import SmDpfClient
 
 _RSP = "SGP.22@2.5"
-BIND, IMPORT, REPORT = "scale.bind", "scale.import", "scale.report"
+BIND, IMPORT, REPORT, BURST = "scale.bind", "scale.import", "scale.report", "scale.burst"
+# seconds between two calls of those who have nothing to do with a burst
+_BESIDE = 0.02
 _PER_BATCH, _PER_REPORT, _STATIONS = 1000, 100, 2
 _AID, _DONE = "a0000005591010ffffffff8900001000", "3007800100810200"
 T = TypeVar("T")
@@ -74,7 +77,7 @@ class Tally:
 class SmdpfLoad(Corner):
     """Has the parties around an SM-DPf ask for much, and counts what they get."""
 
-    names = frozenset({BIND, IMPORT, REPORT, FIGURES})
+    names = frozenset({BIND, IMPORT, REPORT, BURST, FIGURES})
 
     def __init__(self, setting: Setting, bench: FactoryBench, published: Published) -> None:
         self._setting, self._bench, self._published = setting, bench, published
@@ -101,12 +104,15 @@ class SmdpfLoad(Corner):
         try:
             if action == IMPORT:
                 await self._import(done, tally)
+            elif action == BURST:
+                await self._burst(done, tally, given)
             else:
                 kind = str(given.get("type", "small"))
                 await self._bind(done, tally, kind, suite, reports=action == REPORT)
         except (ServerFault, ServerRefusal, LinkFailure) as error:
             raise StepFailed(f"after {tally.good} of {done.count}: {error}") from None
-        publish(self._published, action.partition(".")[2], done, time.monotonic() - begun, given)
+        limits = {name: one for name, one in given.items() if action != BURST}
+        publish(self._published, action.partition(".")[2], done, time.monotonic() - begun, limits)
         self._published.figures.append(f"answers: {percentiles(self._times)}")
         self._rows = [tally.row(done.count)]
         if tally.wrong:
@@ -153,34 +159,77 @@ class SmdpfLoad(Corner):
             tally.lost += len({one.eid for one in chips} - taken)
             tally.foreign += len([one for one in refused if one["eid"] != double.eid])
 
+    # --- one order at once, and somebody else who asks ---
+
+    async def _burst(self, done: Share, tally: Tally, given: Mapping[str, Any]) -> None:
+        order = await self._ask("msp", partial(_ordered, self._order("small", done.count)))
+        every: list[Chip] = []
+        for chips in self._chips(done.count, Suite.C1):
+            await self._ask("eum", partial(_given, batch(f"B{chips[0].number}", chips)))
+            every += chips
+        asked = {(one.eid, one.made.one_time_keys[0].ref.hex()): one for one in every}
+        members = self._entries("burst", str(order["orderId"]), Suite.C1, asked)
+        work = asyncio.ensure_future(self._ask("dm", partial(_requested, members)))
+        beside: list[float] = []
+        try:
+            while not work.done():
+                begun = time.monotonic()
+                states = await self._ask("msp", partial(_shown, str(order["orderId"])))
+                beside.append(time.monotonic() - begun)
+                tally.wrong += (
+                    [] if sum(states.values()) == done.count else ["an order that shrank"]
+                )
+                await asyncio.sleep(_BESIDE)
+            job = await work
+        finally:
+            work.cancel()
+        tally.refused, tally.batches = len(job["refusals"]), len(beside)
+        marks = Marks()
+        await self._received(str(job["deliveryId"]), asked, Suite.C1, marks, tally)
+        tally.twice = len(marks.repeated())
+        p95 = sorted(beside)[int(0.95 * (len(beside) - 1))] if beside else 0.0
+        publish(self._published, "p95 of another caller", None, p95, given)
+
     # --- bindings ---
 
     async def _bind(
         self, done: Share, tally: Tally, kind: str, suite: Suite, *, reports: bool
     ) -> None:
-        order = await self._ask("msp", lambda one: one.order({
-            "profileType": kind, "count": done.count, "notifyAddress": self._bench.network.notify,
-        }))  # fmt: skip
+        order = await self._ask("msp", partial(_ordered, self._order(kind, done.count)))
         marks = Marks()
         for chips in self._chips(done.count, suite):
             octets = batch(f"B{chips[0].number}", chips)
             await self._ask("eum", partial(_given, octets))
             asked = {(one.eid, one.made.one_time_keys[0].ref.hex()): one for one in chips}
-            members = {
-                "requestId": f"R{chips[0].number}", "orderId": order["orderId"],
-                "dmId": PARTIES["dm"], "suite": int(suite),
-                "entries": [{"eid": eid, "keyRef": ref} for eid, ref in asked],
-            }  # fmt: skip
+            members = self._entries(f"R{chips[0].number}", str(order["orderId"]), suite, asked)
             job = await self._ask("dm", partial(_requested, members))
             tally.batches += 1
             tally.refused += len(job["refusals"])
-            with tempfile.TemporaryDirectory(prefix="scale-") as name:
-                folder = Path(name)
-                await self._ask("dm", partial(_fetched, str(job["deliveryId"]), folder))
-                bound = self._look(folder, asked, suite, marks, tally)
+            bound = await self._received(str(job["deliveryId"]), asked, suite, marks, tally)
             if reports:
                 await self._report(job["deliveryId"], bound, tally)
         tally.twice = len(marks.repeated())
+
+    def _order(self, kind: str, count: int) -> dict[str, Any]:
+        notify = self._bench.network.notify
+        return {"profileType": kind, "count": count, "notifyAddress": notify}
+
+    def _entries(
+        self, name: str, order: str, suite: Suite, asked: Mapping[tuple[str, str], Chip]
+    ) -> dict[str, Any]:
+        entries = [{"eid": eid, "keyRef": ref} for eid, ref in asked]
+        return {"requestId": name, "orderId": order, "dmId": PARTIES["dm"], "suite": int(suite),
+                "entries": entries}  # fmt: skip
+
+    async def _received(
+        self, delivery: str, asked: dict[tuple[str, str], Chip], suite: Suite, marks: Marks,
+        tally: Tally,
+    ) -> list[tuple[Entry, Chip]]:  # fmt: skip
+        """Fetch a delivery, look at it whole, and throw it away."""
+        with tempfile.TemporaryDirectory(prefix="scale-") as name:
+            folder = Path(name)
+            await self._ask("dm", partial(_fetched, delivery, folder))
+            return self._look(folder, asked, suite, marks, tally)
 
     def _look(
         self, folder: Path, asked: dict[tuple[str, str], Chip], suite: Suite, marks: Marks,
@@ -280,6 +329,14 @@ def _fresh(context: bytes, bound: bytes) -> Iterator[tuple[str, str]]:
 
 def _given(octets: bytes, client: SmDpfClient) -> Procedure[dict[str, Any]]:
     return client.batch(octets, PARTIES["dm"])
+
+
+def _ordered(members: Mapping[str, Any], client: SmDpfClient) -> Procedure[dict[str, Any]]:
+    return client.order(dict(members))
+
+
+def _shown(order: str, client: SmDpfClient) -> Procedure[dict[str, int]]:
+    return client.order_states(order)
 
 
 def _requested(members: Mapping[str, Any], client: SmDpfClient) -> Procedure[dict[str, Any]]:

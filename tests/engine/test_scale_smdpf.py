@@ -30,12 +30,19 @@ def run(name: str, off: str = "", count: int = 20) -> tuple[Any, e.ItemEnded]:
     return result, ended
 
 
-@pytest.mark.parametrize("name", ["IFPP-PRF-001", "IFPP-PRF-003", "IFPP-PRF-010", "IFPP-PRF-013"])
-def test_the_reference_loses_nothing(name: str) -> None:
-    result, ended = run(name)
+@pytest.mark.parametrize("number", ["001", "003", "010", "013"])
+def test_the_reference_loses_nothing(number: str) -> None:
+    result, ended = run(f"IFPP-PRF-{number}")
     assert (result.verdict, result.reason, result.warnings) == (Verdict.PASS, "", ())
     assert any("scale 1/50000: 20 of 1000000" in one for one in ended.figures)
     assert any(one.startswith("answers: p50") for one in ended.figures)
+
+
+def test_who_has_nothing_to_do_with_a_burst_gets_answers() -> None:
+    result, ended = run("IFPP-PRF-002")
+    assert (result.verdict, result.reason, result.warnings) == (Verdict.PASS, "", ())
+    assert any(one.startswith("p95 of another caller") for one in ended.figures)
+    assert "twice" in run("IFPP-PRF-002", "SMDPF.ONE-PROFILE")[0].reason
 
 
 def test_several_batches(monkeypatch: pytest.MonkeyPatch) -> None:
