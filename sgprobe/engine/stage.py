@@ -14,8 +14,10 @@ from sgprobe.cases.variants import Variant
 from sgprobe.crypto import identities
 from sgprobe.crypto.keys import spki
 from sgprobe.engine import exported
+from sgprobe.engine.card_eim import CardEim
+from sgprobe.engine.card_profiles import fresh_iccids
 from sgprobe.engine.card_says import CardSays
-from sgprobe.engine.card_states import CardStates, fresh_iccids
+from sgprobe.engine.card_states import CardStates
 from sgprobe.engine.connecting import Connecting
 from sgprobe.engine.corner import Corner, corner_of
 from sgprobe.engine.corners import corners_of
@@ -152,7 +154,9 @@ class Stage:
             )  # fmt: skip
         self.card_states: CardStates | None = None
         if self.foreign is not None and self.reader is not None:
-            self.card_states = CardStates(self.foreign, self.known, self.command, self.log.append)
+            self.card_states = CardStates(
+                CardEim(self.foreign, self.known, self.command), self.log.append
+            )
             self.corners += (self.card_states,)
             self.references.iccids = fresh_iccids()
         # another device of the eIM's: what is for one goes to no other

@@ -121,7 +121,8 @@ IDENTITY = (
     Key("eid-without-token", Kind.DIGITS,
         "eIM: an EID that it manages, whose association has no token.",
         "89049032123451234512345678901332"),
-    Key("iccid-a", Kind.DIGITS, "IPA and eUICC: the profile that is enabled at the start.",
+    Key("iccid-a", Kind.DIGITS, "IPA and eUICC: the profile that is enabled at the start. "
+        "Of an eUICC with both the bench restores its state before each case.",
         "8949000000000000005"),
     Key("iccid-b", Kind.DIGITS, "IPA and eUICC: a profile that is disabled at the start.",
         "8949000000000000013"),

@@ -80,6 +80,21 @@ def product(world: HeardWorld, suite: Suite, tmp_path: Path) -> Iterator[Product
     loop.close()
 
 
+class Babbling:
+    """An eUICC that tells its EID, and answers everything else in one way."""
+
+    def __init__(self, euicc: Any, answer: bytes) -> None:
+        self._euicc = euicc
+        self._answer = answer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._euicc, name)
+
+    def command(self, command: bytes, now: float) -> bytes:
+        told: bytes = self._euicc.command(command, now)
+        return told if command[:2] == b"\xbf\x3e" else self._answer
+
+
 def run(product: ProductFile, case: str) -> tuple[Verdict, str]:
     """Return the verdict of a case about the card."""
     bench = Bench(Choice(product, options=Options(product=product, ixit={"command-limit": "9 s"})))
@@ -201,6 +216,18 @@ def test_somebody_elses_eims_and_profiles_are_left_alone(
     kept = world.euicc.draft()
     assert kept.find(Eim, other.id) == other
     assert kept.find(Profile, theirs.iccid) == theirs
+
+
+@pytest.mark.parametrize("answer", [b"", b"\x00", b"\xbf\x55\x7f", b"\xbf\x2d\x03\xa0\x01"])
+def test_a_card_that_answers_anything_is_no_error_of_the_bench(
+    product: ProductFile, world: HeardWorld, answer: bytes
+) -> None:
+    """What cannot be read is told, and the case goes on."""
+    world.card.euicc = Babbling(world.euicc, answer)  # type: ignore[assignment]
+    verdict, reason = run(product, "ES10-EUI-EID-001")
+    assert verdict in (Verdict.PASS, Verdict.FAIL), reason
+    verdict, reason = run(product, "ES10-EUI-LEP-011")
+    assert verdict is Verdict.INCONCLUSIVE, reason
 
 
 def test_a_product_without_a_reader_is_inconclusive(product: ProductFile) -> None:
