@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
 from dissectors.asn1.model import Value
@@ -83,11 +83,13 @@ class References:
 
     # --- the device ---
 
-    def background(self, work: Awaitable[Any]) -> None:
+    def background(self, work: Coroutine[Any, Any, Any]) -> None:
         """Let something go on while the case waits for what comes of it."""
         task = asyncio.ensure_future(self._watched(work))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+        # a task that is cancelled before it begins has not touched it
+        task.add_done_callback(lambda _: work.close())
 
     async def _watched(self, work: Awaitable[Any]) -> None:
         """Tell what a procedure of the product came to, for the log of the item."""
