@@ -333,8 +333,8 @@ TRIGGERS: dict[str, str] = {
     "again",
     "smdpf.hsm": "take its HSM away (`ready: no`), or give it back (`ready: yes`)",
     "eum.personalise": "make eUICCs: `count`, each with so many one-time `keys` (1) of a `suite` "
-    "(c1); faults: `eum: expired` (of its certificate), `check-digits: wrong`, `point: off-curve` "
-    "or infinity, `same-key: yes`",
+    "(c1); faults: `eum: expired` (of its certificate), `euicc: expired` (of theirs), "
+    "`check-digits: wrong`, `point: off-curve`, zero or infinity, `same-key: yes`",
     "dm.fetch": "fetch the last delivery, or `delivery`, with manifest and all shards, whole or "
     "in ranges of `chunk` octets, as `client` (dm); that it is not given is a failure",
     "smdpf.deliver": "bind profiles to devices of the line and sign a delivery; of `devices` (how "

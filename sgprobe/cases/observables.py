@@ -242,6 +242,8 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
     "bench.vectors": {"vectors": (), "tried": (), "wrong": ()},
     "dm.hybrid": {"eid": (), "suite": (), "key": (), "ciphertext": (), "opened": ("yes", "no"),
                   "classical": ("yes", "no")},
+    "dm.protection": {"transport": ("hybrid", "classical"), "packages": ("hybrid", "classical"),
+                      "verdict": ("PACKAGES", "TRANSPORT_ONLY", "NONE")},
     "scale.figures": {
         "asked": (), "items": (), "good": (), "short": (), "refused": (), "lost": (), "twice": (),
         "stations": (), "found": (), "right": ("yes", "no"), "foreign": (), "reports": (),

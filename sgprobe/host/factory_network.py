@@ -16,7 +16,7 @@ from sgprobe.crypto.pki import CertificateSet
 from sgprobe.exchange import Request, Response
 from sgprobe.host.conduct import Conductor
 from sgprobe.host.directory import HTTPS, Directory, Place
-from sgprobe.host.factory_tls import caller_of, client_identity
+from sgprobe.host.factory_tls import caller_of, client_identity, server_groups
 from sgprobe.host.serve import Handler, identity, prompt, url
 from sgprobe.links.clock import Clock
 from sgprobe.links.https_client import Unreachable
@@ -176,7 +176,7 @@ class FactoryNetwork:
         place: Address = ("127.0.0.1", 0),
         tape: Tape | None = None,
     ) -> Address:
-        settings = TlsSettings(identity=own, trust=trust, lowest=TLS13)
+        settings = TlsSettings(identity=own, trust=trust, lowest=TLS13, groups=server_groups())
         server = HttpsServer(self.plan.handle(role, handler), settings, host=place[0],
                              port=place[1], clock=self.plan.clock, tape=tape,
                              impairment=self.lines[role])  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,10 +24,12 @@ from sgprobe.crypto.profiles import DIGITAL_SIGNATURE
 from sgprobe.host.conduct import Conductor
 from sgprobe.host.directory import Directory
 from sgprobe.links.clock import WallClock
-from sgprobe.links.tls import TLS13, Identity, TlsSettings
+from sgprobe.links.tls import GROUPS, TLS13, Identity, TlsSettings, make_context
 from sgprobe.peers.effects import Procedure
 
 T = TypeVar("T")
+# ECDH and ML-KEM-768 at once; the TLS libraries of 2024 do not have it
+HYBRID_GROUP = "X25519MLKEM768"
 _YEARS = timedelta(days=20 * 365)
 
 
@@ -53,6 +56,17 @@ def client_identity(certificates: CertificateSet, name: str) -> Identity:
         dns=(name,),
     )
     return Identity((issue(plan),), key)
+
+
+@cache
+def server_groups() -> str:
+    """Return the groups that an SM-DPf takes: a hybrid one for who asks, where there is one."""
+    both = f"{GROUPS}:{HYBRID_GROUP}"
+    try:
+        make_context(TlsSettings(groups=both), True, lambda line: None)
+    except ValueError:
+        return GROUPS
+    return both
 
 
 def caller_of(chain: Iterable[x509.Certificate]) -> str | None:

@@ -16,6 +16,9 @@ from sgprobe.engine.bench import Bench, Choice
 from sgprobe.engine.item import Options
 from sgprobe.engine.quantum_look import PACKAGES, QuantumLook
 from sgprobe.events import Verdict
+from sgprobe.host import factory_network
+from sgprobe.host.factory_tls import HYBRID_GROUP
+from sgprobe.links.tls import GROUPS
 
 FOLDER = data_dir("suites") / "ifpp" / "smdpf"
 pytestmark = pytest.mark.skipif(unavailable(Suite.H1) is not None, reason="no ML-KEM here")
@@ -45,6 +48,35 @@ def test_what_is_not_mixed_is_seen(name: str, off: str, what: str) -> None:
     result = run(name, off)
     assert result.verdict is Verdict.FAIL
     assert what in result.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "groups", "row"),
+    [
+        ("IFPP-PQC-007", f"{GROUPS}:{HYBRID_GROUP}", {}),
+        ("IFPP-PQC-007", GROUPS, {"transport": "classical", "verdict": "NONE"}),
+        ("IFPP-PQC-002", GROUPS, {"packages": "hybrid", "verdict": "PACKAGES"}),
+    ],
+)
+def test_the_way_to_a_package_is_not_the_package(
+    name: str, groups: str, row: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(factory_network, "server_groups", lambda: groups)
+    seen: list[dict[str, Any]] = []
+    protection = QuantumLook._protection
+
+    async def noted(self: QuantumLook, rows: Any) -> dict[str, Any]:
+        seen.append(await protection(self, rows))
+        return seen[-1]
+
+    monkeypatch.setattr(QuantumLook, "_protection", noted)
+    if name == "IFPP-PQC-002":
+        monkeypatch.setattr("sgprobe.engine.quantum_look.PACKAGES", "another state")
+    run(name)
+    usual = {"transport": "hybrid", "packages": "classical", "verdict": "TRANSPORT_ONLY"}
+    if name == "IFPP-PQC-002":
+        usual["transport"] = "classical"
+    assert seen == [{**usual, **row}]
 
 
 def test_nothing_was_fetched() -> None:
