@@ -127,8 +127,6 @@ class CardStates(Corner):
                                     one.get("associationToken"))  # fmt: skip
 
     def _configuration(self, row: dict[str, Value]) -> dict[str, Any]:
-        if str(row.get("associationToken", "none")) not in ("none", "None"):
-            raise Unresolved("a card chooses the association token itself")
         usual = {
             "eimId": str(row["eimId"]),
             "eimFqdn": self.known.addresses["eim"],
@@ -138,6 +136,9 @@ class CardStates(Corner):
                 "eimPublicKey": spki(self.known.names.key("keys.eim")).hex(),
             },
         }
+        if str(row.get("associationToken", "none")) not in ("none", "None"):
+            # which one it is, the card chooses
+            usual["associationToken"] = -1
         return dict(association(usual, row))
 
 
