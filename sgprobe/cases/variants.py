@@ -21,8 +21,12 @@ KNOWN_AXES: dict[str, dict[str, dict[str, str]]] = {
     },
     "curve": {
         "nist-p256": {},
-        "brainpool-p256r1": {"eim": "EIM_BRP", "smdp": "DP_BRP", "smds": "DS_BRP",
-                             "euicc": "EU_BRP"},
+        "brainpool-p256r1": {
+            "eim": "EIM_BRP",
+            "smdp": "DP_BRP",
+            "smds": "DS_BRP",
+            "euicc": "EU_BRP",
+        },
     },
     "channel": {"basic": {}, "logical": {}},
 }
