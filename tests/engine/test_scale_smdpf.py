@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sgprobe import events as e
+from sgprobe.crypto.errors import CryptoError
 from sgprobe.crypto.ifpp_keys import Suite
+from sgprobe.crypto.pki import TestPki
 from sgprobe.data import data_dir
-from sgprobe.engine import scale_smdpf
+from sgprobe.engine import scale_smdpf, scale_tally
 from sgprobe.engine.bench import Bench, Choice
 from sgprobe.engine.item import Options
+from sgprobe.engine.outcome import StepFailed
 from sgprobe.events import Verdict
 
 FOLDER = data_dir("suites") / "ifpp" / "smdpf"
@@ -70,12 +74,12 @@ def test_what_is_wrong_decides(name: str, off: str, what: str) -> None:
 
 
 def test_results_that_nobody_proves_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    forged = scale_smdpf.SmdpfLoad._result
+    genuine = scale_smdpf.good_result
 
-    def touched(self: Any, entry: Any, chip: Any) -> bytes:
-        return bytes(forged(self, entry, chip)[:-1] + b"\0")
+    def touched(*given: Any) -> bytes:
+        return bytes(genuine(*given)[:-1] + b"\0")
 
-    monkeypatch.setattr(scale_smdpf.SmdpfLoad, "_result", touched)
+    monkeypatch.setattr(scale_smdpf, "good_result", touched)
     result, _ = run("IFPP-PRF-010", count=5)
     assert result.verdict is Verdict.FAIL
     assert "lost" in result.reason
@@ -83,12 +87,20 @@ def test_results_that_nobody_proves_are_lost(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_packages_of_another_key_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
-        raise scale_smdpf.CryptoError("it does not open")
+        raise CryptoError("it does not open")
 
-    monkeypatch.setattr(scale_smdpf.ifpp, "open_package", refuse)
+    monkeypatch.setattr(scale_tally.ifpp, "open_package", refuse)
     result, ended = run("IFPP-PRF-001", count=3)
     assert result.verdict is Verdict.FAIL
     assert any("it does not open" in one for one in ended.figures)
+
+
+def test_a_delivery_that_cannot_be_used_fails(tmp_path: Path) -> None:
+    anchor = TestPki.load()["p256"].anchor
+    tally = scale_tally.Tally()
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(StepFailed, match="a delivery cannot be used"):
+        scale_tally.Inspection(anchor, Suite.C1, tally).look(tmp_path, {})
 
 
 def test_a_suite_that_the_bench_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
