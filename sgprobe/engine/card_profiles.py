@@ -26,8 +26,9 @@ from sgprobe.peers.profiles.library import PROVIDER, ProfileType, make_iccid
 from sgprobe.peers.smdp.server import SmDp
 from sgprobe.peers.store import MemoryStore
 
-# ICCID, state, provider, class, notifications, policy rules, emergency, fallback and permission
-_TAGS = "5a9f709195b6999f7b9f269f67"
+# ICCID, state, provider, class, notifications and policy rules; then what SGP.32 v1.0.1 has not:
+# emergency, fallback attribute and its permission
+_TAGS, _LATER_TAGS = "5a9f709195b699", "9f7b9f269f67"
 # of what a card lists the members of metadata that a profile keeps, and what is left out of it
 _KEPT = frozenset({"profileClass", "notificationConfigurationInfo", "profilePolicyRules",
                    "ecallIndication", "fallbackAllowed"})  # fmt: skip
@@ -72,8 +73,11 @@ class CardProfiles:
 
     async def there(self) -> dict[str, dict[str, Any]]:
         """Return what the card tells of its profiles, by ICCID."""
-        told = await self.eim.call("ProfileInfoList", {"tagList": _TAGS})
-        return {one["iccid"]: one for one in told.get("profileInfoListOk") or ()}
+        later = "" if self.known.iot.version == "1.0.1" else _LATER_TAGS
+        told = await self.eim.call("ProfileInfoList", {"tagList": _TAGS + later})
+        if "profileInfoListOk" not in told:
+            raise Unresolved(f"the card does not list its profiles: {told}")
+        return {one["iccid"]: one for one in told["profileInfoListOk"] if "iccid" in one}
 
     async def bring(self, rows: Rows) -> None:
         """Make the rows the profiles of the card, all of them; raises Unresolved."""
