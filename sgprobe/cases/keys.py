@@ -345,17 +345,16 @@ TRIGGERS: dict[str, str] = {
     "`station`, `line`, `scanned` and `override` (EIDs), and of what befalls them: `dead`, "
     "`lost-at` and `gone-at` (a segment), `result-lost`, `killed` (the line, as it has the "
     "result), `refuses` (an error of the eUICC); before an SM-DPf under test: load what dm.fetch "
-    "has brought, of `device`, `station`, `stations` (so many by turns), `damage: yes`, `memory` "
-    "(octets left), `package: foreign` (of another SM-DPf), `copy: yes` (into a copy of the eUICC "
-    "as it left its EUM) and what its result tells, `transaction`, `oid`, `iccid`, what is to "
-    "differ",
+    "has brought, of `device`, `station`, `damage: yes`, `memory` (octets left), `package: "
+    "foreign` (of another SM-DPf), `copy: yes` (into a copy of the eUICC as it left its EUM) and "
+    "what its result tells, `transaction`, `oid`, `iccid`, what is to differ",
     "fpa.fail": "note an attempt without a result: `code` such as no-answer-to-reset, `device`, "
     "`station`",
     "fpa.remove": "delete the profile of `device`, or of all, and keep the signed state",
     "fpa.state": "keep the state that the eUICC of `device`, or of all, signs now",
     "fpa.report": "write the reports; with `final: yes` the last ones; before an SM-DPf under test "
-    "with `each: yes` one for each item of all stations, of which `lost` per cent are "
-    "$reports.lost, the others in any order $reports.kept, and what is then missing $reports.gaps",
+    "with `each: yes` one for each item of the last `station`, of which `lost` per cent are "
+    "$reports.lost, the others in any order $reports.kept, and the missing numbers $reports.gaps",
     "fpa.damaged": "take down that a device broke at a later step",
     "fpa.restart": "start again, as after a loss of power",
     "scale.stations": "have the line load devices at 64 `stations` at once: `count` by the scale "

@@ -37,10 +37,10 @@ class Shift:
 
     def __init__(self, bench: FactoryBench) -> None:
         self._bench = bench
-        # reports that were taken out of what is sent, and those that are left, by their numbers
+        # of reports of one item each: what is sent, what is not, and the numbers of those
         self.kept: list[Value] = []
         self.lost: list[Value] = []
-        self.gaps: list[Value] = []
+        self.gaps: Value = []
         self.acts: dict[str, Act] = {
             "fpa.load": self._load,
             "fpa.fail": self._fail,
@@ -57,12 +57,10 @@ class Shift:
     # --- loads ---
 
     async def _load(self, given: Given) -> dict[str, Value]:
-        only("fpa.load", given, "device", "station", "stations", "package", "damage", "memory",
-             "copy", *_TELLS)  # fmt: skip
+        only("fpa.load", given, "device", "station", "package", "damage", "memory", "copy", *_TELLS)
         floor = self._bench.floor
-        count = whole_number(given, "stations", 1) or 1
-        for place, chip in enumerate(self._chips(given)):
-            station = str(given.get("station", f"st-{place % count + 1}"))
+        station = str(given.get("station", STATION))
+        for chip in self._chips(given):
             waiting = chip.packages[chip.loaded :]
             if said_yes(given, "copy"):
                 waiting = chip.packages[: chip.loaded][-1:]
@@ -139,7 +137,7 @@ class Shift:
                 floor.octets(16).hex(), floor.clock.now(), final=final, station=station
             )
             return {}
-        written = stations.write_each(lambda: floor.octets(16).hex(), floor.clock.now())
+        written = stations.write_each(lambda: floor.octets(16).hex(), floor.clock.now(), station)
         chance = random.Random(f"{floor.seed} loss")
         lost = stations.lose(written, whole_number(given, "lost"), chance)
         self.lost = [stations.report(one) for one in lost]

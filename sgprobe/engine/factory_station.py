@@ -14,6 +14,7 @@ from dissectors.asn1.model import Value
 from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.ifpp_keys import SPEC
 from sgprobe.peers.fpa.outcome import Outcome
+from sgprobe.peers.smdpf.ranges import Ranges, added
 
 REPORT = "ProfileLoadingReport"
 _ZERO = "00" * 32
@@ -91,7 +92,7 @@ class Stations:
     def write(self, octets: bytes) -> None:
         """Keep a report as it went out: the next one follows it."""
         log = self._last
-        if log is None or log.draft is None:
+        if log is None or log.draft is None or octets in self.written:
             # an earlier one, again
             return
         self.written.append(octets)
@@ -104,21 +105,14 @@ class Stations:
         value = self.draft(name, now, final=final, station=station)
         self.write(codec.load(SPEC).encode(REPORT, value))
 
-    def write_each(self, name: Callable[[], str], now: float) -> list[int]:
-        """Write one report for each item of all stations, and a last one; return their numbers."""
-        first = len(self.written)
-        for log in self._logs.values():
-            self._last = log
-            waiting, log.pending = log.pending, []
-            for item in waiting:
-                log.pending = [item]
-                self._write(name(), now, log)
-            self._write(name(), now, log)
+    def write_each(self, name: Callable[[], str], now: float, station: str) -> list[int]:
+        """Write one report for each item of a station, and a last one; return their numbers."""
+        log, first = self.log(station), len(self.written)
+        waiting, log.pending = log.pending, []
+        for items in (*([one] for one in waiting), []):
+            log.pending = items
+            self.write_unsent(name(), now, final=False, station=log.station)
         return list(range(first + 1, len(self.written) + 1))
-
-    def _write(self, name: str, now: float, log: Log) -> None:
-        value = self.draft(name, now, station=log.station)
-        self.write(codec.load(SPEC).encode(REPORT, value))
 
     def lose(self, written: list[int], percent: int, chance: random.Random) -> list[int]:
         """Return reports of one item that are lost: a share of them, and at least one."""
@@ -127,17 +121,13 @@ class Stations:
             return []
         return sorted(chance.sample(items, max(1, len(items) * percent // 100)))
 
-    def gaps(self, lost: list[int]) -> list[Value]:
-        """Return what is missing at each station without these reports, station by station."""
-        missing: dict[str, list[list[int]]] = {log.station: [] for log in self._logs.values()}
+    def gaps(self, lost: list[int]) -> Value:
+        """Return the sequence numbers that these reports had, as ranges."""
+        ranges: Ranges = []
         for one in lost:
             header = self._header(one)
-            ranges, at = missing[header["stationId"]], header["firstSequence"]
-            if ranges and ranges[-1][1] == at - 1:
-                ranges[-1][1] = at
-            else:
-                ranges.append([at, at])
-        return [{"stationId": name, "missing": ranges} for name, ranges in missing.items()]
+            ranges = added(ranges, header["firstSequence"], header["lastSequence"])
+        return [list(one) for one in ranges]
 
     def _header(self, number: int) -> Any:
         return cast(Any, self.report(number))["header"]

@@ -29,6 +29,7 @@ _MOST_TIMES = 10_000
 # how long an expected message may take where the case does not say
 _PATIENCE = 30.0
 _LISTED = 6
+_Firsts = list[tuple[p.Planned, tuple[p.Planned, ...]]]
 # the kind of note that has a figure of throughput
 FIGURES = "figures"
 
@@ -312,34 +313,42 @@ class Player:
         if quiet is not None:
             assert isinstance(quiet[0], p.PlannedQuiet)
             limits.append(self.talk.seconds(quiet[0].amount))
-        failure: StepFailed | None = None
-        at, inbox = self.cursor, self.talk.inbox
+        # a branch that was entered has its own limits
         try:
             async with deadline(self.clock, max(limits, default=_PATIENCE)):
-                while True:
-                    await inbox.more(at)
-                    heard = inbox.heard[at]
-                    at += 1
-                    # an answer that does not come is as good as silence
-                    self._no_trouble(heard, expected if quiet is None else [], at)
-                    for one, branch in firsts:
-                        if not (isinstance(one, p.PlannedMessage) and isinstance(heard, Heard)
-                                and self._matches(one, heard)):  # fmt: skip
-                            continue
-                        try:
-                            done = self.judge(one, heard)
-                        except StepFailed as failed:
-                            failure = failure or failed
-                            continue
-                        self.cursor = at
-                        return await self._rest(branch[1:], done)
-                    if failure is not None:
-                        raise failure
+                rest, done = await self._entered(firsts, expected if quiet is None else [])
         except TimeoutError:
             if quiet is None:
                 raise StepFailed("none of the alternatives came") from None
             self._forget_lost()
-            return await self._rest(quiet[1:], Done(checks=1))
+            rest, done = quiet[1:], Done(checks=1)
+        return await self._rest(rest, done)
+
+    async def _entered(
+        self, firsts: _Firsts, expected: list[p.PlannedMessage]
+    ) -> tuple[tuple[p.Planned, ...], Done]:
+        """Wait for the first step of a branch; return the others of that branch."""
+        failure: StepFailed | None = None
+        at, inbox = self.cursor, self.talk.inbox
+        while True:
+            await inbox.more(at)
+            heard = inbox.heard[at]
+            at += 1
+            # an answer that does not come is as good as silence
+            self._no_trouble(heard, expected, at)
+            for one, branch in firsts:
+                if not (isinstance(one, p.PlannedMessage) and isinstance(heard, Heard)
+                        and self._matches(one, heard)):  # fmt: skip
+                    continue
+                try:
+                    done = self.judge(one, heard)
+                except StepFailed as failed:
+                    failure = failure or failed
+                    continue
+                self.cursor = at
+                return branch[1:], done
+            if failure is not None:
+                raise failure
 
     async def _rest(self, steps: tuple[p.Planned, ...], done: Done) -> Done:
         for one in steps:

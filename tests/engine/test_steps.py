@@ -124,6 +124,15 @@ def test_either_plays_the_branch_whose_first_step_is_met(tmp_path: Path) -> None
     assert ipa(tmp_path, EITHER % "$eid")[0].verdict is Verdict.PASS
 
 
+def test_a_branch_that_was_entered_has_its_own_limits(tmp_path: Path) -> None:
+    branch = (
+        "  - either:\n      - - ipa -> eim: GetEimPackageRequest\n          within: 5 s\n"
+        "        - wait: 60 s\n"
+    )
+    result, _ = ipa(tmp_path, POLL + branch)
+    assert result.verdict is Verdict.PASS, result.reason
+
+
 def test_either_says_why_no_branch_is_met(tmp_path: Path) -> None:
     result, _ = ipa(tmp_path, POLL + EITHER % "$eid.unknown", ENABLE)
     assert result.verdict is Verdict.FAIL
@@ -194,7 +203,7 @@ class Fakes:
         self.captured: dict[str, Any] = {"kept": 1}
         history = SimpleNamespace(captured=self.captured, said=[])
         names = SimpleNamespace(history=history, current=None)
-        stage = SimpleNamespace(world=SimpleNamespace(clock=WallClock()))
+        stage = SimpleNamespace(world=SimpleNamespace(clock=WallClock()), factory=None)
         self.inbox = Inbox()
         talk: Any = SimpleNamespace(names=names, stage=stage, inbox=self.inbox, history=history,
                                     seconds=lambda amount: amount)  # fmt: skip

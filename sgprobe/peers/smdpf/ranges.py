@@ -21,12 +21,14 @@ def overlaps(ranges: Ranges, first: int, last: int) -> bool:
     return any(low <= last and first <= high for low, high in ranges)
 
 
-def gaps(ranges: Ranges) -> Ranges:
-    """Return what is missing from 1 up to the last number that came."""
+def gaps(ranges: Ranges, last: int = 0) -> Ranges:
+    """Return what is missing from 1 up to the last number that came, or that there is."""
     missing: Ranges = []
     expected = 1
     for low, high in ranges:
         if low > expected:
             missing.append([expected, low - 1])
         expected = high + 1
+    if last >= expected:
+        missing.append([expected, last])
     return missing

@@ -16,7 +16,7 @@ from sgprobe.peers.es9.asn1_binding import NotAsn1, Octets
 from sgprobe.peers.es9.status import Refusal
 from sgprobe.peers.rules import Rules
 from sgprobe.peers.smdpf.outbox import tell
-from sgprobe.peers.smdpf.ranges import added, gaps, overlaps
+from sgprobe.peers.smdpf.ranges import Ranges, added, gaps, overlaps
 from sgprobe.peers.smdpf.records import WAITING, Entry, State, Work
 from sgprobe.peers.smdpf.results import TEMPORARY, Result, Results, Unproved
 from sgprobe.peers.smdpf.status import refuse, told
@@ -68,7 +68,7 @@ class Reports:
         if items:
             line["ranges"] = added(line["ranges"], header["firstSequence"], header["lastSequence"])
         if header["final"]:
-            line["final"] = now
+            line["final"], line["last"] = now, header["lastSequence"]
         verdicts = [self._item(work, header, one) for one in items]
         work.put(self._name(header), line)
         numbers = f"{self._name(header)}/{header['firstSequence']}"
@@ -76,8 +76,8 @@ class Reports:
         answer = {
             "reportId": header["reportId"],
             "items": verdicts,
-            "missing": gaps(line["ranges"]),
-            "complete": bool(line["final"]) and not gaps(line["ranges"]),
+            "missing": _missing(line),
+            "complete": bool(line["final"]) and not _missing(line),
         }
         work.put(f"answer/{digest}", answer)
         return answer
@@ -90,7 +90,7 @@ class Reports:
         if line is None:
             stations = work.get(f"stations/{header['deliveryId']}") or []
             work.put(f"stations/{header['deliveryId']}", [*stations, header["stationId"]])
-            line = {"ranges": [], "reports": {}, "final": 0, "flags": []}
+            line = {"ranges": [], "reports": {}, "final": 0, "last": 0, "flags": []}
         return dict(line)
 
     def _check_sequence(
@@ -263,7 +263,7 @@ class Reports:
                 {
                     "stationId": name,
                     "received": line["ranges"],
-                    "missing": gaps(line["ranges"]),
+                    "missing": _missing(line),
                     "final": bool(line["final"]),
                     "flags": line["flags"],
                 }
@@ -291,7 +291,7 @@ class Reports:
         ]
         due = [
             one for one in lines
-            if one["final"] and gaps(one["ranges"]) and now >= one["final"] + self.delay
+            if one["final"] and _missing(one) and now >= one["final"] + self.delay
         ]  # fmt: skip
         if not due:
             return 0
@@ -304,6 +304,11 @@ class Reports:
                     tell(work, order, "unknown", entry)
                 count += 1
         return count
+
+
+def _missing(line: dict[str, Any]) -> Ranges:
+    """Return the numbers that no report of a station had; its last report tells where it ends."""
+    return gaps(line["ranges"], line["last"])
 
 
 def _verdict(state: State, entry: Entry) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from smdpf_made import DM, MSP, Bench, Octets, bench, chip, pki
 from dissectors.asn1 import codec
 from dissectors.spec.identity import eid_octets
 from sgprobe.crypto import ifpp
-from sgprobe.crypto.ifpp_keys import Suite, unavailable
+from sgprobe.crypto.ifpp_keys import Suite, signed_part, unavailable
+from sgprobe.crypto.keys import verify
 from sgprobe.peers.delivery.book import DeliveryBook
 from sgprobe.peers.delivery.check import check_delivery
 from sgprobe.peers.delivery.entry import Contents, read_package
@@ -178,6 +179,33 @@ def test_jobs_wait_while_the_hsm_is_away(tmp_path: Path) -> None:
     made.smdpf.jobs.ready = lambda: True
     made.smdpf.work(made.now)
     assert made.call("job", DM, {}, answer["jobId"])["state"] == "done"
+
+
+def test_who_goes_on_without_the_hsm_signs_nothing(tmp_path: Path) -> None:
+    made = bench(tmp_path, off={"SMDPF.SIGNER-READY"})
+    made.place(2)
+    key = made.smdpf.setup.signer.certificate.public_key
+    assert key is not None
+    for number, ready in ((1, True), (2, False)):
+        made.know(chip(number))
+        made.smdpf.jobs.ready = lambda ready=ready: ready
+        answer = made.bind([(chip(number).eid, "")])
+        (package,) = contents(made, answer["deliveryId"])
+        shown = codec.load("IFPP@0").decode("IfppLoadContextRequest", package.context).value
+        signature = bytes.fromhex(shown["signature"])
+        assert verify(key, signature, signed_part(package.context)) is ready
+
+
+@pytest.mark.parametrize("off", [False, True])
+def test_a_job_goes_on_after_a_crash(tmp_path: Path, off: bool) -> None:
+    store = MemoryStore()
+    made = bench(tmp_path, store=store)
+    made.place(1)
+    made.know(chip(1))
+    made.smdpf.jobs.ready = lambda: False
+    made.bind([(chip(1).eid, "")])
+    again = bench(tmp_path, store=store, off={"SMDPF.RESUME"} if off else ())
+    assert (again.smdpf.step(made.now) is None) is off
 
 
 def test_two_profiles_for_one_eid(tmp_path: Path) -> None:

@@ -244,6 +244,20 @@ def test_lost_reports_are_gaps_and_come_later(tmp_path: Path) -> None:
     assert len(told["provenInstalled"]) == 2
 
 
+def test_the_last_report_tells_where_a_station_ends(tmp_path: Path) -> None:
+    made, name, entries = made_with(tmp_path, 2)
+    one = report(name, [good(1, entries[0])])
+    two = report(name, [good(2, entries[1])], one)
+    end = report(name, [], two, final=True, firstSequence=3, lastSequence=2)
+    post(made, one)
+    answer = post(made, end)
+    assert (answer["missing"], answer["complete"]) == ([[2, 2]], False)
+    assert made.call("gaps", DM, {}, name)["stations"][0]["missing"] == [[2, 2]]
+    assert made.smdpf.tick(NOW + 8 * DAY) == 1
+    answer = post(made, two)
+    assert (answer["missing"], answer["complete"]) == ([], True)
+
+
 def test_chains(tmp_path: Path) -> None:
     made, name, entries = made_with(tmp_path, 4)
     one = report(name, [good(1, entries[0])])
