@@ -14,6 +14,8 @@ class Request:
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
     method: str = "POST"
+    # the EID in the certificate that the client showed in TLS, where it was asked for one
+    client: str = ""
 
     def header(self, name: str) -> str | None:
         """Return the first header of that name."""

@@ -69,6 +69,7 @@ SETTINGS: dict[str, dict[str, str]] = {
         "groups": "the groups that it takes or offers, in OpenSSL's words",
         "highest": "the highest version that it speaks: 1.1, 1.2 or 1.3",
         "lowest": "the lowest version that it speaks: 1.1 or 1.2",
+        "client": "stranger: the device shows the certificate of another eUICC where it is asked",
         "ask-client": "yes: it asks for the certificate of the client",
         "overlooks": "a fault in the handshakes of clients that it takes for right: finished",
         "staple": "what it staples about its certificate: good, revoked or unknown, as OCSP says",

@@ -114,7 +114,7 @@ class HeardWorld(World):
             missed = self._client.get(OVERLOOKS)
             trust = replace(
                 trust,
-                identity=None if missed == ASKED else identity(self.set[self.plan.euicc]),
+                identity=None if missed == ASKED else self._shown(),
                 crls=(self.set.source.crl("ci"),),
                 check_staple=None if missed == STAPLE else self._wrong_staple,
                 at=self._device_clock(missed),
@@ -158,7 +158,15 @@ class HeardWorld(World):
 
     def outside(self, role: str, name: str, address: Address, settings: TlsSettings) -> None:
         """Say where a product is; a simulated client speaks TLS to it as the case says."""
-        super().outside(role, name, address, offering(settings, self._tls("ipa")))
+        settings = offering(settings, self._tls("ipa"))
+        if role == "eim":
+            settings = replace(settings, identity=self._shown())
+        super().outside(role, name, address, settings)
+
+    def _shown(self) -> Identity:
+        """Return what a device shows to a server that asks for a certificate."""
+        stranger = self._tls("ipa").get("client") == "stranger"
+        return identity(self.set["euicc2" if stranger else self.plan.euicc])
 
     def _spoil(self, role: str) -> Spoil | None:
         fault = self._tls(role).get("fault")

@@ -15,6 +15,7 @@ _LOST = 3
 # by question and answer: fields of a configuration
 _FIELDS: Mapping[tuple[str, bool | str], Mapping[str, Any]] = {
     ("EIM_TRID", False): {"transaction_ids": False},
+    ("EIM_MTLS", True): {"mutual": True},
     ("EIM_JSON", False): {"json": False},
     ("EU_LPA", True): {"local_management": True},
     ("EU_NO_PPR1", True): {"forbidden_pprs": frozenset({PPR1})},

@@ -9,13 +9,14 @@ from typing import Any, Protocol
 from sgprobe.crypto.pki import Credential
 from sgprobe.exchange import Request, Response
 from sgprobe.host.conduct import Conductor
+from sgprobe.host.ownership import with_client
 from sgprobe.links.clock import Clock
 from sgprobe.links.fault import FaultPlan
 from sgprobe.links.tape import Address
 from sgprobe.links.tls import Identity
 from sgprobe.peers.effects import Procedure
 
-# whoever asks (a TLS session, a UDP address) is not part of any answer of these roles
+# whoever asks is a TLS session or a UDP address
 Handler = Callable[[Request, Any], Awaitable[Response]]
 
 
@@ -46,7 +47,7 @@ def thoughtful(role: Thoughtful, conductor: Conductor) -> Handler:
     """Return what serves a role whose answers are procedures."""
 
     async def handler(request: Request, caller: Any) -> Response:
-        return await conductor.run(role.answer(request))
+        return await conductor.run(role.answer(with_client(request, caller)))
 
     return handler
 

@@ -17,6 +17,7 @@ from sgprobe.exchange import Request, Response
 from sgprobe.host.conduct import Conductor
 from sgprobe.host.directory import Coap, Directory, Place
 from sgprobe.host.injecting import Injecting
+from sgprobe.host.ownership import judge_euicc
 from sgprobe.host.serve import Handler, identity, prompt, thoughtful, url
 from sgprobe.links.clock import Clock, WallClock
 from sgprobe.links.coap_link import CoapLink
@@ -103,14 +104,7 @@ class Stand:
         self.operator = HttpsServer(operator, None, port=plan.operator_port)
 
     def _judge_euicc(self, chain: tuple[bytes, ...]) -> str:
-        """Judge a client's chain by the rules of eUICCs: a general validator refuses right ones."""
-        try:
-            certificates = [read_certificate(der) for der in chain]
-        except CertificateError as error:
-            return str(error)
-        now = datetime.fromtimestamp(self.clock.now(), UTC)
-        report = verify(certificates, [self.set.anchor], Need("euicc"), now=now)
-        return "" if report.ok else ", ".join(check.rule for check in report.failures)
+        return judge_euicc(chain, [self.set.anchor], self.clock.now())
 
     def _key_line(self, line: bytes) -> None:
         if self._keylog is not None:
@@ -120,7 +114,8 @@ class Stand:
         plan, off = self.plan, self.plan.off
         if plan.role == "eim":
             ways = {RETRIEVE_HTTPS} | ({RETRIEVE_COAPS} if plan.coaps else set())
-            setup = eim_setup(self.pki, plan.curve, version=plan.version, protocols=ways, off=off)
+            setup = eim_setup(self.pki, plan.curve, version=plan.version, protocols=ways,
+                              mutual=plan.ask_euicc, off=off)  # fmt: skip
             eim = Eim(setup, self.store, os.urandom)
             self._enrol(eim)
             conductor = Conductor(self.directory, self.clock, say=plan.say)

@@ -18,6 +18,7 @@ from sgprobe.crypto.pki import CertificateSet, TestPki
 from sgprobe.exchange import Request
 from sgprobe.host.certificate import self_signed
 from sgprobe.host.conduct import Conductor
+from sgprobe.host.ownership import judge_euicc
 from sgprobe.host.directory import COAPS, HTTPS, Coap, Directory, Place
 from sgprobe.host.serve import Handler, faulty, identity, prompt, thoughtful, url
 from sgprobe.links.card import CardLink
@@ -273,7 +274,12 @@ class World:
 
     def _settings(self, role: str, own: Identity) -> TlsSettings:
         """Return how a role speaks TLS as a server."""
+        if role == EIM and self.eim_setup.asks_client:
+            return TlsSettings(identity=own, check_peer=self._judge_euicc)
         return TlsSettings(identity=own, verify=False)
+
+    def _judge_euicc(self, chain: tuple[bytes, ...]) -> str:
+        return judge_euicc(chain, [self.set.anchor, self.other_set.anchor], self.clock.now())
 
     def _spoil(self, role: str) -> Spoil | None:
         """Return the fault that a role commits in handshakes."""

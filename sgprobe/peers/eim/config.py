@@ -65,10 +65,17 @@ class Setup:
     transaction_ids: bool = True
     # how it is reached: bits of EimSupportedProtocol
     protocols: frozenset[int] = frozenset({0})
+    # TLS asks for the certificate of the eUICC, and others than its own messages are refused
+    mutual: bool = False
     # JSON as well as ASN.1 on ESipa
     json: bool = True
     limits: Limits = Limits()
     off: frozenset[str] = frozenset()
+
+    @property
+    def asks_client(self) -> bool:
+        """Whether TLS asks for a certificate."""
+        return self.mutual and "EIM.CLIENT-ASKED" not in self.off
 
     def signer(self, name: str) -> PrivateKey:
         """Return a signing key by its name, the default one for a name that is not there."""
@@ -85,6 +92,7 @@ def setup(
     rsp_binding: str = JSON,
     transaction_ids: bool = True,
     protocols: Iterable[int] = (0,),
+    mutual: bool = False,
     limits: Limits | None = None,
     off: Iterable[str] = (),
 ) -> Setup:
@@ -100,6 +108,7 @@ def setup(
         rsp_binding=rsp_binding,
         transaction_ids=transaction_ids,
         protocols=frozenset(protocols),
+        mutual=mutual,
         limits=limits or Limits(),
         off=frozenset(off),
     )

@@ -26,6 +26,8 @@ RULES: tuple[Rule, ...] = tuple(
         # who asks
         ("EID-PRESENT", "SGP.32 §5.14.5", "a request for packages names its eUICC"),
         ("EID-VALID", "SGP.29 §3.2", "an EID is 32 digits with right check digits"),
+        ("CLIENT-ASKED", "SGP.32 §6.1", "mutual TLS is what it says: a client shows itself"),
+        ("CLIENT-EID", "SGP.32 §6.1", "with mutual TLS, an eUICC is served that has shown itself"),
         ("EID-KNOWN", "SGP.32 §5.14.5", "packages are for eUICCs that this eIM manages"),
         # packages of its own
         ("SIGNATURE-TOKEN", "SGP.32 §2.11.1.1", "without a token eimSignature covers 84 01 00"),

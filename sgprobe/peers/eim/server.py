@@ -33,7 +33,7 @@ from sgprobe.peers.es9.mutual import RandomSource
 from sgprobe.peers.esipa import codes
 from sgprobe.peers.esipa import messages as m
 from sgprobe.peers.esipa.asn1_binding import Asn1Binding
-from sgprobe.peers.esipa.front import Front
+from sgprobe.peers.esipa.front import Front, Refused
 from sgprobe.peers.esipa.json_binding import JsonBinding
 from sgprobe.peers.rules import Rules
 from sgprobe.peers.store import Store
@@ -69,8 +69,9 @@ class Eim:
         self._means = Means(setup, store, self.rules, self._trust, sessions, self.note)
         json = JsonBinding(setup.version) if setup.json else None
         self._front = Front(
-            Asn1Binding(setup.version), json, self.rules, PREFIX, self.perform, self.note
-        )
+            Asn1Binding(setup.version), json, self.rules, PREFIX, self.perform, self.note,
+            self._check_client,
+        )  # fmt: skip
 
     def note(self, what: str, text: str) -> None:
         """Keep what was refused or found."""
@@ -100,6 +101,13 @@ class Eim:
         if isinstance(request, m.CancelSession):
             return (yield from cancel(self._means, request))
         return m.Failed(codes.UNDEFINED)
+
+    def _check_client(self, request: Request, message: m.Request) -> None:
+        """Refuse what is about another eUICC than the one whose certificate TLS showed."""
+        eid = getattr(message, "eid", None)
+        other = eid is not None and eid.lower() != request.client
+        if self.setup.asks_client and other and self.rules.on("EIM.CLIENT-EID"):
+            raise Refused(403, "the certificate in TLS is of another eUICC")
 
     def _failed(self, function: str, code: int) -> m.Failed:
         return m.Failed(codes.told(function, code, self.setup.version))

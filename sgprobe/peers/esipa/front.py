@@ -101,6 +101,7 @@ class Front:
         prefix: str,
         perform: Perform,
         journal: Callable[[str, str], None],
+        check_client: Callable[[Request, m.Request], None] = lambda request, message: None,
     ) -> None:
         self._asn1 = asn1
         self._json = json
@@ -108,6 +109,7 @@ class Front:
         self._prefix = prefix
         self._perform = perform
         self._journal = journal
+        self._check_client = check_client
 
     def answer(self, request: Request) -> Procedure[Response]:
         """Answer one request; HTTP errors are for faults of the transport alone."""
@@ -117,6 +119,7 @@ class Front:
         try:
             check_request(request, binding, self._rules, self._prefix)
             message = binding.read_request(request.path, request.body)
+            self._check_client(request, message)
         except Refused as refused:
             self._journal("HTTP", str(refused))
             headers = (("Allow", "POST"),) if refused.status == 405 else ()

@@ -12,10 +12,12 @@ from dataclasses import replace
 import pytest
 
 from dissectors.asn1.tlv import tlv
+from dissectors.spec.functions import ASN1_MEDIA, ASN1_PATH
 from dissectors.spec.identity import iccid_octets, make_eid
 from sgprobe.crypto import keys
 from sgprobe.crypto.signing import EIM_SIGNATURE, association_token, signature_value
 from sgprobe.engine.euicc_state import bring
+from sgprobe.exchange import Request
 from sgprobe.peers.eim.config import association
 from sgprobe.peers.eim.forms import OrderError
 from sgprobe.peers.eim.operations import Download, Enable, GetData, GetRat
@@ -271,6 +273,20 @@ def _(make):
     return "once" if len(sent(bench)) == 1 else ""
 
 
+@scenario("CLIENT-ASKED", "asked")
+def _(make):
+    return "asked" if make(eim={"mutual": True}).setup.asks_client else ""
+
+
+@scenario("CLIENT-EID", "403")
+def _(make):
+    bench = make(eim={"mutual": True})
+    bench.order(Enable(B))
+    body = bench.binding.write_request(m.GetEimPackage(bench.eid))
+    request = Request(ASN1_PATH, ASN1_MEDIA, body, client=OTHER)
+    return "403" if bench.driver.run(bench.eim.answer(request)).status == 403 else ""
+
+
 @scenario("PROTOCOLS-TOLD", "CoAP too")
 def _(make):
     bench = make(eim={"protocols": (0, 1)})
@@ -283,7 +299,7 @@ def _(make):
     bench = make(indirect=True)
     download = Download(smdp=bench.host, matching_id="M", code="sesame", indirect=True)
     bench.order(download)
-    kept = [str(bench.eim_store.get(key)) for key in bench.eim_store.keys()]
+    kept = [str(bench.eim_store.get(key)) for key in bench.eim_store.keys("")]
     return "hash alone" if not any("sesame" in one for one in kept) else ""
 
 
