@@ -300,7 +300,9 @@ def client_of(planned: p.PlannedMessage, filler: Filler) -> str:
 
 def with_party(asked: Request, party: str) -> PartyRequest:
     """Return a request that goes out with the certificate of a party."""
-    return PartyRequest(asked.path, asked.media, asked.body, asked.headers, asked.method, party)
+    return PartyRequest(
+        asked.path, asked.media, asked.body, asked.headers, asked.method, party=party
+    )
 
 
 def is_under_way(function: Function, answer: Response) -> bool:

@@ -24,6 +24,7 @@ from sgprobe.peers.delivery.check import open_manifest
 from sgprobe.peers.delivery.files import Folder
 from sgprobe.peers.delivery.manifest import Manifest, Policy
 from sgprobe.peers.delivery.writer import DeliveryWriter
+from sgprobe.peers.es9.euicc import EuiccJudge
 from sgprobe.peers.es9.mutual import RandomSource
 from sgprobe.peers.es9.party import Party
 from sgprobe.peers.es9.status import Refusal
@@ -63,6 +64,7 @@ class Jobs:
     types: Mapping[str, ProfileType]
     random: RandomSource
     shard_entries: int
+    judge: EuiccJudge
     # whether the HSM answers: while it does not, jobs wait
     ready: Callable[[], bool] = lambda: True
     _writers: dict[str, DeliveryWriter] = field(default_factory=dict)
@@ -102,7 +104,7 @@ class Jobs:
         tasks: list[Task] = []
         for eid, ref in entries:
             try:
-                tasks.append(self._choose(work, job, eid, ref))
+                tasks.append(self._choose(work, job, eid, ref, now))
             except Refusal as refusal:
                 refused.append({"eid": eid, "keyRef": ref, **told(refusal)})
         writer = self._writer(job)
@@ -136,7 +138,7 @@ class Jobs:
             self._writers = {job.id: writer}
         return writer
 
-    def _choose(self, work: Work, job: Job, eid: str, ref: str) -> Task:
+    def _choose(self, work: Work, job: Job, eid: str, ref: str, now: float) -> Task:
         """Check one entry, take a profile and a key for it. DPFF09, DPFF10, GENS04, GENS08."""
         check_eid(eid, self.rules)
         order = work.order(job.order)
@@ -149,6 +151,10 @@ class Jobs:
         if order.closed and self.rules.on("SMDPF.ORDER-CLOSED"):
             raise refuse("order-closed")
         name, key = self._key(job, data, ref)
+        if self.rules.on("SMDPF.DATA-LASTS"):
+            # since they came, a certificate may have been revoked, or have expired
+            certificate = base64.b64decode(data.certificate)
+            self.judge.judge(certificate, shared(work, "eum", data.eum), now, None)
         if self.rules.on("SMDPF.ELIGIBILITY"):
             check_eligible(order.eligibility, shared(work, "info2", data.info2))
         place = self._place(order)

@@ -30,6 +30,7 @@ _ROWS = (
     ("KEY-UNIQUE", "SGP.41 GENS08, GENS12", "a one-time key is there once"),
     # binding
     ("ELIGIBILITY", "SGP.41 DPFF09", "the eUICC has what the profile owner asks for"),
+    ("DATA-LASTS", "SGP.41 DPFF10, INO2", "certificates are judged again before each binding"),
     ("KEY-FREE", "SGP.41 GENS08", "a one-time key is bound once"),
     ("KEY-SOUND", "SGP.41 INO1", "no binding to a key that is said to be compromised"),
     ("SUITE", "RB-12, PQ-6", "the suite asked for is the suite of the key, never a weaker one"),

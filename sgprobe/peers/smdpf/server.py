@@ -108,7 +108,7 @@ class SmDpf:
         self.jobs = Jobs(
             self.rules, store, setup.folder,
             press,
-            setup.signer, setup.party, setup.types, random, setup.shard_entries,
+            setup.signer, setup.party, setup.types, random, setup.shard_entries, judge,
         )  # fmt: skip
         self._results = Results(self.rules, setup.party.oid)
         self._reports = reports.Reports(self.rules, self._results, setup.delay, self.jobs.entries)
@@ -301,7 +301,8 @@ class SmDpf:
     def revoke(self, crls: tuple[Crl, ...]) -> None:
         """Take the revocation lists that come over the status channel. INO2."""
         party = replace(self.setup.party, crls=crls)
-        self._intake = intake.Intake(self.rules, EuiccJudge(party, self.rules, PREFIX))
+        self.jobs.judge = EuiccJudge(party, self.rules, PREFIX)
+        self._intake = intake.Intake(self.rules, self.jobs.judge)
         self._requests = Requests(self.rules, self._intake, self._random)
 
     def sign_with(self, signer: Credential, binder: Binder) -> None:

@@ -183,6 +183,20 @@ def test_revoked_eum(tmp_path: Path) -> None:
     assert (answer["accepted"], reasons(answer)) == ([], ["8.1.2/6.1"])
 
 
+@pytest.mark.parametrize(("off", "count"), [(set(), 0), ({"SMDPF.DATA-LASTS"}, 1)])
+def test_eum_that_is_revoked_after_its_data_came(tmp_path: Path, off: set[str], count: int) -> None:
+    made, one = bench(tmp_path, off=off), chip(1)
+    made.place()
+    take(made, batch([one.item()], eum=pki().get("eum", "revoked").certificate.der))
+    made.deliver(one)
+    made.smdpf.revoke((pki().crl(),))
+    shown = made.bind([(one.eid, one.refs[1])])
+    assert shown["bound"] == count
+    assert [f"{bad['subjectCode']}/{bad['reasonCode']}" for bad in shown["refusals"]] == (
+        [] if count else ["8.1.2/6.1"]
+    )
+
+
 def test_certificate_and_key_of_two_chips(tmp_path: Path) -> None:
     one, two = chip(1), chip(2)
     octets = batch([one.item(euiccCertificate=two.certificate.hex())])
