@@ -423,7 +423,7 @@ def test_segments_that_are_too_long(monkeypatch, off):
     # osmo-smdpp fills a segment with 1008 octets before it pads them
     seal_all = Bsp.seal_all
 
-    def fill(self, tag, plain, size):
+    def fill(self, tag, plain, size=0):
         return seal_all(self, tag, plain, 1008)
 
     monkeypatch.setattr(Bsp, "seal_all", fill)
