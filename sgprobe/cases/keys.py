@@ -367,6 +367,7 @@ TRIGGERS: dict[str, str] = {
     "scale.report": "the same, and report the result of each, the reports in any order",
     "scale.burst": "have it bind `count` profiles of one request while another asks for its order; "
     "a limit that warns is `at-most`, of the other one's answers",
+    "scale.keys": "look at the one-time keys of `count` eUICCs, as their EUM gives them away",
     "scale.look-up": "look one EID up in a delivery of `count` entries; limits that warn are "
     "`at-most` and `warm`",
     "bench.lap": "publish the time since the last lap under a `name`; limits that warn are "

@@ -11,6 +11,7 @@ from sgprobe.engine.foreign import Foreign
 from sgprobe.engine.one_time_keys import KeyDrawer
 from sgprobe.engine.quantum_vectors import VectorShelf
 from sgprobe.engine.scale import Laps, Published
+from sgprobe.engine.scale_keys import KeyCount
 from sgprobe.engine.scale_line import LineLoad
 from sgprobe.engine.settings import Setting
 from sgprobe.host.world import World
@@ -29,6 +30,8 @@ def corners_of(
         found.append(_evidence(setting))
     if setting.role == "fpa":
         found.append(LineLoad(setting, world, published))
+    if setting.role == "euicc":
+        found.append(KeyCount(setting, world, published))
     if setting.role == "bench":
         found.append(VectorShelf())
     if floor is not None and foreign is None:

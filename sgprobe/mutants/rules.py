@@ -10,6 +10,7 @@ from sgprobe.peers import es9client
 from sgprobe.peers.eim import rules as eim
 from sgprobe.peers.euicc import factory_rules
 from sgprobe.peers.euicc import rules as euicc
+from sgprobe.peers.eum import rules as eum
 from sgprobe.peers.fpa import rules as fpa
 from sgprobe.peers.ipa import rules as ipa
 from sgprobe.peers.rules import Rule
@@ -19,7 +20,7 @@ from sgprobe.peers.smds import rules as smds
 
 TABLES: tuple[tuple[Rule, ...], ...] = (
     eim.RULES, ipa.RULES, smdp.RULES, smds.RULES, euicc.RULES, es9client.RULES,
-    factory_rules.FACTORY_RULES, fpa.RULES, judge.JUDGE_RULES, smdpf.RULES,
+    factory_rules.FACTORY_RULES, fpa.RULES, judge.JUDGE_RULES, eum.RULES, smdpf.RULES,
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from sgprobe.mutants.rules import TABLES
 # the role that keeps the rules of a prefix; LPA is the client half of ES9+ in an IPA
 ROLES = {
     "EIM": "eim", "IPA": "ipa", "SMDP": "smdp", "SMDS": "smds", "EUICC": "euicc", "LPA": "ipa",
-    "FPA": "fpa", "JUDGE": "system", "SMDPF": "smdpf",
+    "FPA": "fpa", "JUDGE": "system", "SMDPF": "smdpf", "EUM": "euicc",
 }  # fmt: skip
 _ENOUGH = 3
 

@@ -27,6 +27,8 @@ from sgprobe.peers.euicc.factory_records import Factory, FactoryKey
 from sgprobe.peers.euicc.records import Revocation
 from sgprobe.peers.euicc.state import State
 from sgprobe.peers.euicc.turn import Entropy
+from sgprobe.peers.eum.rules import RULES
+from sgprobe.peers.rules import Rules
 from sgprobe.peers.store import MemoryStore, Store
 
 _SEED = 32
@@ -117,7 +119,9 @@ class Eum:
         fault: str | None = None,
         entropy: Entropy | None = None,
         start: datetime = _START,
+        off: frozenset[str] = frozenset(),
     ) -> None:
+        self.rules = Rules(RULES, off)
         # with a fault, an EUM whose certificate is not to be trusted
         self._credential: Credential = certificates.get(name, fault)
         self._anchor = certificates.anchor
@@ -159,13 +163,15 @@ class Eum:
         private = keys.derive_key(self._random.randbytes(_SEED).hex(), eid, self._curve)
         certificate = read_certificate(self._issue(eid, number, private, fault))
         identity = Identity(self._ci, private, certificate, self.certificate)
-        made = tuple(
-            OneTimeKey(
-                self._random.randbytes(ifpp_keys.REF_OCTETS), suite, self._random.randbytes(_SEED)
-            )
-            for suite in chosen.keys
-        )
+        made = tuple(self._one_time(place, suite) for place, suite in enumerate(chosen.keys))
         return Personalised(eid, chosen, Ecasd((identity,), (self._anchor,)), made)
+
+    def _one_time(self, place: int, suite: Suite) -> OneTimeKey:
+        source: Entropy = self._random
+        if not self.rules.on("EUM.KEY-FRESH"):
+            # the fault of a source of randomness that begins anew with each eUICC
+            source = random.Random(place)
+        return OneTimeKey(source.randbytes(ifpp_keys.REF_OCTETS), suite, source.randbytes(_SEED))
 
     def _issue(self, eid: str, number: int, private: keys.PrivateKey, fault: str | None) -> bytes:
         profile = PROFILES["euicc"]
