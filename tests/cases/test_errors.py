@@ -165,7 +165,7 @@ CHANGES = [
     (GEP, "<contains $seq>", "<any>", "'seq' is captured and never used", "use $seq"),
     (
         GEP,
-        "within: 10 s",
+        "within: $ixit.answer-limit",
         "within: ten",
         "'within' is a time: 500 ms, 2 s, 10 min, 72 h, not 'ten'",
         "within: 10 s",

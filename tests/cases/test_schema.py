@@ -60,7 +60,7 @@ WRONG = [
     ("case: ESIPA-EIM-GEP-006", "case: a.b"),
     ("ipa -> eim: GetEimPackageRequest", "ipa -> eim: GetEimPackagRequest"),
     ("ipa -> eim: GetEimPackageRequest", "ipa -> eimm: GetEimPackageRequest"),
-    ("within: 10 s", "within: soon"),
+    ("within: $ixit.answer-limit", "within: soon"),
     ("trigger: eim.queue-package", "trigger: eim.queue"),
     ("binding: [https, coap]", "binding: [https, coaps]"),
     ("      eidValue: $eid", "      eidValu: $eid"),
