@@ -16,7 +16,7 @@ from sgprobe.exchange import Request, Response
 from sgprobe.host.binding_pool import BindingPool
 from sgprobe.host.conduct import Conductor
 from sgprobe.host.directory import Directory, Place
-from sgprobe.host.factory_tls import caller_of, client_identity
+from sgprobe.host.factory_tls import caller_of, client_identity, server_groups
 from sgprobe.host.serve import identity
 from sgprobe.links.clock import WallClock
 from sgprobe.links.https_client import Unreachable
@@ -66,6 +66,7 @@ class FactoryStand:
             identity=identity(self.certificates["dptls"]),
             trust=(self.certificates.ci.der,),
             lowest=TLS13,
+            groups=server_groups(),
         )
         self.public = HttpsServer(self._answer, settings, host=plan.host, port=plan.port,
                                   tape=self.tape, key_line=self._key_line)  # fmt: skip
