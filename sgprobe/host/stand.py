@@ -5,12 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
-from sgprobe.crypto.certificates import read_certificate
-from sgprobe.crypto.chain import Need, verify
-from sgprobe.crypto.errors import CertificateError
 from sgprobe.crypto.pki import TestPki
 from sgprobe.data import data_dir
 from sgprobe.exchange import Request, Response

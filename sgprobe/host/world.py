@@ -18,8 +18,8 @@ from sgprobe.crypto.pki import CertificateSet, TestPki
 from sgprobe.exchange import Request
 from sgprobe.host.certificate import self_signed
 from sgprobe.host.conduct import Conductor
-from sgprobe.host.ownership import judge_euicc
 from sgprobe.host.directory import COAPS, HTTPS, Coap, Directory, Place
+from sgprobe.host.ownership import judge_euicc
 from sgprobe.host.serve import Handler, faulty, identity, prompt, thoughtful, url
 from sgprobe.links.card import CardLink
 from sgprobe.links.clock import Clock, ScenarioClock
