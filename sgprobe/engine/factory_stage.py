@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from dissectors.trace.json_functions import parse
 from sgprobe.cases.match import Unresolved
 from sgprobe.engine.end import Serve
 from sgprobe.engine.factory_bench import FactoryBench, Floor
@@ -19,6 +20,7 @@ from sgprobe.host.serve import Handler
 from sgprobe.host.world import World
 
 SMDPF, MSP = "smdpf", "msp"
+_ORDER = "orderId"
 
 
 def factory_of(
@@ -33,6 +35,9 @@ def factory_of(
 
     def handle(role: str, handler: Handler) -> Handler:
         async def heard(request: Request, caller: Any) -> Response:
+            if role == MSP and foreign is not None and not is_ours(request, history):
+                # news of an order of an earlier item
+                return await handler(request, caller)
             return await serve(role, request, lambda: handler(request, caller))
 
         return heard
@@ -60,6 +65,17 @@ def factory_of(
     names.families |= bench.families()
     world.lines |= bench.network.lines
     return bench
+
+
+def is_ours(request: Request, history: History) -> bool:
+    """Say whether what an MSP is told is about an order of this item, as far as it can be seen."""
+    told = parse(request.body).members.get(_ORDER)
+    orders = [
+        one.value[_ORDER] for one in history.said
+        if one.function.name == "OrderProfiles" and not one.request
+        and isinstance(one.value, dict) and _ORDER in one.value
+    ]  # fmt: skip
+    return not isinstance(told, str) or told in orders
 
 
 def _server(foreign: Foreign) -> Server:
