@@ -14,7 +14,7 @@ from pathlib import Path
 from sgprobe.cases.check import check_paths
 from sgprobe.data import data_dir
 from sgprobe.engine.bench import Bench, Choice
-from sgprobe.engine.item import Options
+from sgprobe.engine.played import Options
 from sgprobe.events import Event, StepEnded, StepStarted
 from sgprobe.mutants.hunt import case_paths
 

@@ -229,3 +229,27 @@ def walk(steps: tuple[Planned, ...]) -> Iterator[Planned]:
                 yield from walk(branch)
         elif isinstance(step, PlannedCall):
             yield from walk(step.steps)
+
+
+def title(step: Planned) -> str:
+    """Return what a person calls a step."""
+    match step:
+        case PlannedMessage():
+            return f"{step.sender} -> {step.receiver}: {step.message.name}"
+        case PlannedTrigger():
+            return f"trigger: {step.step.action.text}"
+        case PlannedState():
+            word = "assert" if step.step.compare else "state"
+            return f"{word}: {step.step.part.text}"
+        case PlannedLink():
+            return f"link: {step.role}"
+        case PlannedTime():
+            return f"{'advance' if step.step.virtual else 'wait'}: {step.step.amount.text}"
+        case PlannedQuiet():
+            return f"quiet: {step.role}"
+        case PlannedConnect():
+            return f"connect: {step.role}"
+        case PlannedGroup():
+            return "either" if step.step.either else "any-order"
+        case PlannedCall():
+            return f"do: {step.step.call.text}"

@@ -17,8 +17,9 @@ from sgprobe.cases.load import CASE_ENDING, load_case
 from sgprobe.cases.model import Case
 from sgprobe.cases.plan import plans
 from sgprobe.cases.suite import Suite, load_suite, near, suite_root
-from sgprobe.engine.item import Facts, Item, Options, Result
+from sgprobe.engine.item import Item
 from sgprobe.engine.models import word_of
+from sgprobe.engine.played import Facts, Options, Result
 from sgprobe.events import CaseText, Event, ItemEnded, ItemStarted, Verdict
 from sgprobe.product.answers import values_of
 from sgprobe.product.model import Answer, ProductFile, Sample

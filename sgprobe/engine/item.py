@@ -7,27 +7,21 @@ import re
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dissectors.asn1.model import Value
-from dissectors.asn1.writer import EncodeError
 from sgprobe.cases import planned as p
-from sgprobe.cases.match import Unresolved
 from sgprobe.cases.model import faces as faces_of
-from sgprobe.cases.runsets import ORDINARY_SCALE
 from sgprobe.cases.suite import Suite
 from sgprobe.engine.association import injects, tokenless
 from sgprobe.engine.card_view import UNSEEN, about_card
-from sgprobe.engine.damage import DamageError
-from sgprobe.engine.disguise import Says
 from sgprobe.engine.frames import frames_of
 from sgprobe.engine.heard import Heard
 from sgprobe.engine.heartbeat import still_answers
 from sgprobe.engine.models import fields_of, told
-from sgprobe.engine.outcome import CannotJudge, NotHere, StepFailed, Tally, tree
+from sgprobe.engine.outcome import StepFailed, Tally, blame, tree
+from sgprobe.engine.played import Facts, Options, Result
 from sgprobe.engine.rows import read_rows
 from sgprobe.engine.script import replies_of
 from sgprobe.engine.settings import Setting, settings_of
@@ -44,10 +38,6 @@ from sgprobe.events import (
     StepStarted,
     Verdict,
 )
-from sgprobe.links.card import CardStatus
-from sgprobe.links.https_client import Unreachable
-from sgprobe.peers.effects import CardFailure, LinkFailure
-from sgprobe.product.model import ProductFile
 from sgprobe.product.references import Model
 from sgprobe.yamlnode import Source
 
@@ -55,63 +45,8 @@ Emit = Callable[[Event], None]
 # kinds of cases after which a product may have stopped answering
 _BITING = ("negative", "robustness", "robust")
 _MOST_VALUE = 65_536
-# longest real time of one item, where a plan has throughput in its ordinary part
-LIMIT = 120.0
 # real time for the clean-up, and for all that comes after the limit of an item
 _CLEANUP, _LATEST = 20.0, 40.0
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What reports say of an item besides what happened: from catalogue and requirements."""
-
-    interface: str = ""
-    function: str = ""
-    kind: str = ""
-    certainty: str = "certain"
-    requirements: tuple[dict[str, Any], ...] = ()
-    official: tuple[str, ...] = ()
-    # a failure only warns: the facts are not certain, or only a SHOULD asks for it
-    warns: str = ""
-    # of in-factory provisioning: S, U or B, what the verdict speaks of
-    layer: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How items are run."""
-
-    seed: int = 1
-    out: Path | None = None
-    off: frozenset[str] = frozenset()
-    ixit: dict[str, Value] = field(default_factory=dict)
-    product: ProductFile | None = None
-    # what a planted fault makes the product say
-    says: tuple[Says, ...] = ()
-    # and how it makes the product speak TLS as a client
-    client: dict[str, Any] = field(default_factory=dict)
-    # as a server
-    serves: dict[str, str] = field(default_factory=dict)
-    # and CoAP
-    coap: dict[str, str] = field(default_factory=dict)
-    # longest real time of one item
-    limit: float = LIMIT
-    # how much of the counts and durations of throughput
-    scale: Fraction = ORDINARY_SCALE
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """The verdict of one item."""
-
-    item: str
-    verdict: Verdict
-    reason: str = ""
-    warnings: tuple[str, ...] = ()
-    checks: int = 0
-    seconds: float = 0.0
-    # before known deviations and uncertain facts were taken into account
-    judged: Verdict = Verdict.PASS
 
 
 class Item:
@@ -182,7 +117,7 @@ class Item:
         return result
 
     def _broken(self, error: Exception) -> None:
-        verdict, reason = _blame(error, talked=False)
+        verdict, reason = blame(error, talked=False)
         if verdict is Verdict.ERROR:
             self._note("internal", "".join(traceback.format_exception(error))[-8000:])
         self.tally.add(verdict, reason)
@@ -291,7 +226,7 @@ class Item:
             text = f"not over after {limit:g} s: given up at {self._step}"
             self.tally.add(Verdict.ERROR, text)
         for error in player.untold():
-            self.tally.add(*_blame(error, talked=self._said() > 0))
+            self.tally.add(*blame(error, talked=self._said() > 0))
 
     async def _clean_up(self, player: Player) -> None:
         """Play the clean-up, whatever was before; what goes wrong there is no verdict."""
@@ -321,7 +256,7 @@ class Item:
     ) -> Verdict:
         source = step.step.source
         self._step = f"{section}.{number}"
-        self.emit(StepStarted(self.name, self._step, section, title(step), time.time(),
+        self.emit(StepStarted(self.name, self._step, section, p.title(step), time.time(),
                               self._now(), source.line, source.end_line))  # fmt: skip
         verdict, reason, done, failure = Verdict.PASS, "", Done(), None
         before = self._said()
@@ -333,7 +268,7 @@ class Item:
             if step.step.common.lenient and verdict is Verdict.FAIL:
                 verdict = Verdict.INCONCLUSIVE
         except Exception as error:  # whatever is wrong with the bench is no fault of the product
-            verdict, reason = _blame(error, talked=self._said() > 0)
+            verdict, reason = blame(error, talked=self._said() > 0)
             if verdict is Verdict.ERROR:
                 self._note("internal", "".join(traceback.format_exception(error))[-8000:])
         if verdict is not Verdict.PASS and section == "given":
@@ -465,48 +400,3 @@ class Item:
         if good or self._talk is None or self.capture is None or not self.capture.exists():
             return {}
         return frames_of(self.capture, self._talk.history.said)
-
-
-def _blame(error: Exception, *, talked: bool) -> tuple[Verdict, str]:
-    """Return what an error means that is no failure of the product, and why."""
-    match error:
-        case NotHere():
-            return Verdict.NOT_APPLICABLE, str(error)
-        case Unresolved() | CannotJudge():
-            return Verdict.INCONCLUSIVE, str(error)
-        case LinkFailure() | CardFailure() | CardStatus() | Unreachable():
-            return Verdict.INCONCLUSIVE, f"the link died: {error}"
-        case EncodeError() | DamageError() if talked:
-            # with a dialogue behind it, what the product said may be what is missing
-            return Verdict.INCONCLUSIVE, f"nothing to go on with: {error}"
-        case EncodeError() | DamageError():
-            return Verdict.ERROR, f"the case cannot be sent: {error}"
-    return Verdict.ERROR, _failed(error)
-
-
-def _failed(error: Exception) -> str:
-    return f"the bench failed: {type(error).__name__}: {error}"[:500]
-
-
-def title(step: p.Planned) -> str:
-    """Return what a person calls a step."""
-    match step:
-        case p.PlannedMessage():
-            return f"{step.sender} -> {step.receiver}: {step.message.name}"
-        case p.PlannedTrigger():
-            return f"trigger: {step.step.action.text}"
-        case p.PlannedState():
-            word = "assert" if step.step.compare else "state"
-            return f"{word}: {step.step.part.text}"
-        case p.PlannedLink():
-            return f"link: {step.role}"
-        case p.PlannedTime():
-            return f"{'advance' if step.step.virtual else 'wait'}: {step.step.amount.text}"
-        case p.PlannedQuiet():
-            return f"quiet: {step.role}"
-        case p.PlannedConnect():
-            return f"connect: {step.role}"
-        case p.PlannedGroup():
-            return "either" if step.step.either else "any-order"
-        case p.PlannedCall():
-            return f"do: {step.step.call.text}"

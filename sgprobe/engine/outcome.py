@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dissectors.asn1.writer import EncodeError
 from sgprobe.cases.match import Difference, Match, Unresolved
+from sgprobe.engine.damage import DamageError
 from sgprobe.events import Verdict
+from sgprobe.links.card import CardStatus
+from sgprobe.links.https_client import Unreachable
+from sgprobe.peers.effects import CardFailure, LinkFailure
 
 
 class StepFailed(Exception):
@@ -80,3 +85,25 @@ def tree(difference: Difference) -> dict[str, object]:
         "unsure": difference.unsure,
         "inside": [tree(one) for one in difference.inside],
     }
+
+
+def blame(error: Exception, *, talked: bool) -> tuple[Verdict, str]:
+    """Return what an error means that is no failure of the product, and why."""
+    match error:
+        case NotHere():
+            return Verdict.NOT_APPLICABLE, str(error)
+        case Unresolved() | CannotJudge():
+            return Verdict.INCONCLUSIVE, str(error)
+        case LinkFailure() | CardFailure() | CardStatus() | Unreachable():
+            return Verdict.INCONCLUSIVE, f"the link died: {error}"
+        case EncodeError() | DamageError() if talked:
+            # with a dialogue behind it, what the product said may be what is missing
+            return Verdict.INCONCLUSIVE, f"nothing to go on with: {error}"
+        case EncodeError() | DamageError():
+            return Verdict.ERROR, f"the case cannot be sent: {error}"
+    return Verdict.ERROR, failed(error)
+
+
+def failed(error: Exception) -> str:
+    """Return how an error of the bench reads."""
+    return f"the bench failed: {type(error).__name__}: {error}"[:500]

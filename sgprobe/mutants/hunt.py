@@ -16,7 +16,7 @@ from sgprobe.cases.runsets import ORDINARY_SCALE
 from sgprobe.cases.suite import Suite, load_suite
 from sgprobe.data import data_dir
 from sgprobe.engine.bench import Bench, Choice
-from sgprobe.engine.item import Options
+from sgprobe.engine.played import Options
 from sgprobe.events import Verdict
 from sgprobe.fileerror import FileError, render
 from sgprobe.mutants.mutant import Mutant, compile_says, load_mutants

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sgprobe.cases.load import load_case
 from sgprobe.engine.bench import Bench, Choice
-from sgprobe.engine.item import Options
+from sgprobe.engine.played import Options
 from sgprobe.events import Verdict
 from sgprobe.mutants.hunt import case_paths
 from sgprobe.mutants.rules import TABLES

@@ -21,7 +21,7 @@ from sgprobe.cases.runsets import ORDINARY_SCALE, load_runsets
 from sgprobe.cases.suite import near, suite_root
 from sgprobe.data import data_dir
 from sgprobe.engine.bench import Bench, Choice, Ready
-from sgprobe.engine.item import LIMIT, Options, Result
+from sgprobe.engine.played import LIMIT, Options, Result
 from sgprobe.events import Event, Verdict
 from sgprobe.fileerror import FileError, Problem
 from sgprobe.mutants.rules import all_rules

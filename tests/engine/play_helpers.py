@@ -8,7 +8,7 @@ from typing import Any
 
 from sgprobe import events as e
 from sgprobe.engine.bench import Bench, Choice
-from sgprobe.engine.item import Facts, Options, Result
+from sgprobe.engine.played import Facts, Options, Result
 
 HEAD = """\
 case: {ident}

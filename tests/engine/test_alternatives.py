@@ -12,7 +12,7 @@ from play_helpers import play
 from sgprobe.cases.suite import load_suite
 from sgprobe.data import data_dir
 from sgprobe.engine.bench import Bench, Choice
-from sgprobe.engine.item import Options
+from sgprobe.engine.played import Options
 from sgprobe.engine.stage import Stage
 from sgprobe.events import Verdict
 from sgprobe.exchange import Request, Response

@@ -19,7 +19,8 @@ from sgprobe.crypto.keys import curve_of
 from sgprobe.crypto.pki import TestPki
 from sgprobe.data import data_dir
 from sgprobe.engine.bench import facts_of
-from sgprobe.engine.item import Item, Options, Result
+from sgprobe.engine.item import Item
+from sgprobe.engine.played import Options, Result
 from sgprobe.events import Verdict
 
 Play = Callable[..., Result]

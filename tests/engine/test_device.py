@@ -13,7 +13,7 @@ from sgprobe.cases.plan import plans
 from sgprobe.cases.suite import load_suite, near
 from sgprobe.data import data_dir
 from sgprobe.engine.bench import Bench, Choice
-from sgprobe.engine.item import Options
+from sgprobe.engine.played import Options
 from sgprobe.events import Event, ItemStarted, MessageSeen, Verdict
 
 SUITES = data_dir("suites")

@@ -16,8 +16,8 @@ from sgprobe.crypto.pki import TestPki
 from sgprobe.data import data_dir
 from sgprobe.engine.bench import Bench, Choice
 from sgprobe.engine.evidence import EVIDENCE, VERDICT, EvidenceRoom, damage, examples
-from sgprobe.engine.item import Options
 from sgprobe.engine.outcome import NotHere
+from sgprobe.engine.played import Options
 from sgprobe.events import Verdict
 from sgprobe.product import keys
 from sgprobe.product.load import load_text

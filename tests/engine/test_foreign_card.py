@@ -17,7 +17,7 @@ from sgprobe.cases.suite import Suite, load_suite
 from sgprobe.data import data_dir
 from sgprobe.engine.bench import Bench, Choice
 from sgprobe.engine.end import HeardWorld
-from sgprobe.engine.item import Options
+from sgprobe.engine.played import Options
 from sgprobe.events import Verdict
 from sgprobe.host.cards import served
 from sgprobe.host.world import ICCID_A, ICCID_B, Plan

@@ -11,7 +11,7 @@ from play_helpers import GOOD, UNDOABLE, WRONG, ended, play
 
 from sgprobe import events as e
 from sgprobe.cases.match import Unresolved
-from sgprobe.engine.item import Facts
+from sgprobe.engine.played import Facts
 from sgprobe.engine.stage import Stage
 from sgprobe.engine.steps import Player
 from sgprobe.events import Verdict

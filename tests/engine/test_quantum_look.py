@@ -13,7 +13,7 @@ from sgprobe.cases.observables import STATE_COLUMNS
 from sgprobe.crypto.ifpp_keys import Suite, unavailable
 from sgprobe.data import data_dir
 from sgprobe.engine.bench import Bench, Choice
-from sgprobe.engine.item import Options
+from sgprobe.engine.played import Options
 from sgprobe.engine.quantum_look import PACKAGES, QuantumLook
 from sgprobe.events import Verdict
 from sgprobe.host import factory_network

@@ -13,8 +13,8 @@ from sgprobe.crypto.ifpp_keys import Suite, unavailable
 from sgprobe.data import data_dir
 from sgprobe.engine import quantum_vectors as vectors
 from sgprobe.engine.bench import Bench, Choice
-from sgprobe.engine.item import Options, Result
 from sgprobe.engine.outcome import NotHere
+from sgprobe.engine.played import Options, Result
 from sgprobe.events import Verdict
 
 SUITES = data_dir("suites") / "ifpp"

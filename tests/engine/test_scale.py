@@ -14,7 +14,7 @@ from sgprobe.cases.match import Unresolved
 from sgprobe.cases.runsets import ORDINARY_SCALE, load_runsets
 from sgprobe.data import data_dir
 from sgprobe.engine.bench import Bench, Choice
-from sgprobe.engine.item import LIMIT, Options
+from sgprobe.engine.played import LIMIT, Options
 from sgprobe.engine.scale import LAP, Laps, Published, counted, percentiles, publish, share
 from sgprobe.events import Verdict
 from sgprobe.runner.options import BenchOptions

@@ -15,8 +15,8 @@ from sgprobe.crypto.pki import TestPki
 from sgprobe.data import data_dir
 from sgprobe.engine import scale_smdpf, scale_tally
 from sgprobe.engine.bench import Bench, Choice
-from sgprobe.engine.item import Options
 from sgprobe.engine.outcome import StepFailed
+from sgprobe.engine.played import Options
 from sgprobe.events import Verdict
 
 FOLDER = data_dir("suites") / "ifpp" / "smdpf"

@@ -181,7 +181,7 @@ def test_an_exception_while_asking_is_an_error_of_the_bench(
 def test_a_product_without_an_address_is_inconclusive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def nowhere(self: Stage, role: str) -> str:
+    def nowhere(self: Stage, role: str, sender: str = "") -> str:
         raise Unresolved("the bench has no way to ask eim")
 
     monkeypatch.setattr(Stage, "url", nowhere)

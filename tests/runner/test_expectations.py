@@ -13,7 +13,7 @@ from sgprobe.cases import planned as p
 from sgprobe.cases import templates as t
 from sgprobe.data import data_dir
 from sgprobe.engine.bench import Bench, Choice, Ready
-from sgprobe.engine.item import Options
+from sgprobe.engine.played import Options
 from sgprobe.events import Verdict
 from sgprobe.mutants.hunt import case_paths
 

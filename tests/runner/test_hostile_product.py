@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sgprobe.crypto.pki import TestPki
 from sgprobe.engine.bench import Bench, Choice
-from sgprobe.engine.item import Options, Result
+from sgprobe.engine.played import Options, Result
 from sgprobe.events import Event, Verdict
 from sgprobe.exchange import Request, Response
 from sgprobe.host.serve import identity

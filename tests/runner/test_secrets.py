@@ -13,7 +13,8 @@ from play_helpers import HEAD
 from sgprobe import events as e
 from sgprobe.crypto.pki import TestPki
 from sgprobe.engine.bench import Bench, Choice
-from sgprobe.engine.item import Item, Options
+from sgprobe.engine.item import Item
+from sgprobe.engine.played import Options
 from sgprobe.engine.talk import Talk
 from sgprobe.mutants.hunt import case_paths
 from sgprobe.report.failure import failure_text
