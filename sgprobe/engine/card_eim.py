@@ -12,6 +12,7 @@ from dissectors.asn1.writer import EncodeError
 from sgprobe.cases.match import Unresolved
 from sgprobe.engine import foreign_card
 from sgprobe.engine.compose import Composer
+from sgprobe.engine.elements import numbers_named
 from sgprobe.engine.foreign import Foreign
 from sgprobe.engine.known import Known
 from sgprobe.links.card import CardStatus
@@ -34,7 +35,7 @@ class CardEim:
         found = [one["seqNumber"] for one in listed.get("notificationMetadataList") or ()]
         kept = await self.call("RetrieveNotificationsList",
                                 {"searchCriteria": {"euiccPackageResults": None}})  # fmt: skip
-        return found + _seq_numbers(kept)
+        return found + numbers_named("seqNumber", kept)
 
     async def remove(self, numbers: Iterable[int]) -> None:
         """Remove what waits under some numbers."""
@@ -95,18 +96,3 @@ def _well(told: dict[str, Any], name: str) -> bool:
         return False
     outcomes = result["euiccPackageResultDataSigned"]["euiccResult"]
     return [one.get(f"{name}Result") for one in outcomes] == ["ok"]
-
-
-def _seq_numbers(value: Any) -> list[int]:
-    """Return the sequence numbers anywhere in a list of results."""
-    found: list[int] = []
-    pending = [value]
-    while pending:
-        one = pending.pop()
-        if isinstance(one, dict):
-            if isinstance(one.get("seqNumber"), int):
-                found.append(one["seqNumber"])
-            pending += one.values()
-        elif isinstance(one, list):
-            pending += one
-    return found

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from dissectors.asn1 import codec
 from dissectors.asn1.codec import Tree
+from dissectors.asn1.model import Value
 from dissectors.asn1.tlv import tlv
 from dissectors.asn1.versions import Spec
 from dissectors.spec.json_members import MEMBERS
@@ -102,3 +103,18 @@ def beside(path: str, name: str) -> str:
 
 
 __all__ = ["Body", "beside", "body_of", "parent", "tlv"]
+
+
+def numbers_named(name: str, value: Value) -> list[int]:
+    """Return the numbers of this name anywhere in a message."""
+    found: list[int] = []
+    pending: list[Value] = [value]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, dict):
+            if isinstance(one.get(name), int):
+                found.append(one[name])
+            pending += one.values()
+        elif isinstance(one, list):
+            pending += one
+    return found

@@ -16,6 +16,7 @@ from sgprobe.crypto import identities
 from sgprobe.crypto.certificates import read_certificate
 from sgprobe.crypto.keys import derive_key, spki
 from sgprobe.engine.compose import Composer
+from sgprobe.engine.elements import numbers_named
 from sgprobe.engine.factory_floor import FactoryFloor
 from sgprobe.engine.fill import Filler
 from sgprobe.engine.foreign import Foreign
@@ -176,7 +177,7 @@ class Known:
             if heard is self.names.current:
                 break
             if heard.sender == "eim":
-                highest = max([highest, *_counters(heard.value)])
+                highest = max([highest, *numbers_named("counterValue", heard.value)])
         return highest
 
     def _package(self, name: str) -> Value:
@@ -246,18 +247,3 @@ def _key_id(certificate: str) -> str:
     if found is None:
         raise Unresolved("the certificate issuer has no key id")
     return found.hex()
-
-
-def _counters(value: Value) -> list[int]:
-    """Return the counter values anywhere in a message."""
-    found: list[int] = []
-    pending: list[Value] = [value]
-    while pending:
-        one = pending.pop()
-        if isinstance(one, dict):
-            if isinstance(one.get("counterValue"), int):
-                found.append(one["counterValue"])
-            pending += one.values()
-        elif isinstance(one, list):
-            pending += one
-    return found
