@@ -25,6 +25,7 @@ from multiprocessing.connection import Connection
 from sgprobe.crypto.pki import TestPki
 from sgprobe.exchange import Request, Response
 from sgprobe.host.stand import Plan, Stand
+from sgprobe.links.caller import Caller
 from sgprobe.links.coap_link import CoapKnobs, CoapLink
 from sgprobe.links.https_client import Unreachable
 from sgprobe.links.tape import Address
@@ -49,7 +50,7 @@ def settings(curve: str, name: str, suite: str) -> TlsSettings:
 
 @asynccontextmanager
 async def listening(curve: str, suite: str, bare: bool) -> AsyncIterator[CoapLink]:
-    async def answer(request: Request, address: Address) -> Response:
+    async def answer(request: Request, caller: Caller) -> Response:
         return Response(200, "", NOTHING)
 
     if bare:

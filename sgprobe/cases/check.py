@@ -118,7 +118,7 @@ def _steps(path: Path, suite: Suite, specs: tuple[Spec, ...], found: Problems) -
     for spec in {
         one[-1] for one in suite.specs.values() if one and (not specs or one[-1] in specs)
     }:
-        for role in m.ROLES[:5]:
+        for role in m.ROLES:
             problems = Problems()
             run = Run(
                 suite, spec, role, problems, Scope(suite.references()), {}, suite.package_types()
@@ -135,4 +135,6 @@ def _steps(path: Path, suite: Suite, specs: tuple[Spec, ...], found: Problems) -
                     )
             if best is None or len(problems) < len(best):
                 best = problems.all
+            if not best:
+                return
     found.extend(best or ())

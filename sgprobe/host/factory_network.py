@@ -18,9 +18,10 @@ from sgprobe.host.conduct import Conductor
 from sgprobe.host.directory import HTTPS, Directory, Place
 from sgprobe.host.factory_tls import caller_of, client_identity, server_groups
 from sgprobe.host.serve import Handler, identity, prompt, url
+from sgprobe.links.caller import Caller
 from sgprobe.links.clock import Clock
 from sgprobe.links.https_client import Unreachable
-from sgprobe.links.https_server import Caller, HttpsServer
+from sgprobe.links.https_server import HttpsServer
 from sgprobe.links.line import Line
 from sgprobe.links.tape import Address, Tape
 from sgprobe.links.tls import TLS13, Identity, TlsSettings

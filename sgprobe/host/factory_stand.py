@@ -18,9 +18,10 @@ from sgprobe.host.conduct import Conductor
 from sgprobe.host.directory import Directory, Place
 from sgprobe.host.factory_tls import caller_of, client_identity, server_groups
 from sgprobe.host.serve import identity
+from sgprobe.links.caller import Caller
 from sgprobe.links.clock import WallClock
 from sgprobe.links.https_client import Unreachable
-from sgprobe.links.https_server import Caller, HttpsServer
+from sgprobe.links.https_server import HttpsServer
 from sgprobe.links.tape import Tape
 from sgprobe.links.tls import TLS13, TlsSettings
 from sgprobe.peers.delivery.files import FilesError

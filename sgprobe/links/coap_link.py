@@ -28,6 +28,7 @@ from dissectors.link.coap.server import ServerKnobs
 from dissectors.link.coap.transmission import MessageKnobs, Problem, Transmission
 from sgprobe.exchange import Request, Response
 from sgprobe.links.associations import Associations
+from sgprobe.links.caller import Caller
 from sgprobe.links.clock import Alarm, Clock, WallClock
 from sgprobe.links.coap_binding import Binding
 from sgprobe.links.coap_shape import ShapedRequest, Unanswered
@@ -41,7 +42,7 @@ from sgprobe.links.tape import Address, Tape
 from sgprobe.links.tls import Alert, TlsFailure, TlsSettings
 from sgprobe.links.udp_port import UdpPort
 
-CoapHandler = Callable[[Request, Address], Awaitable[Response]]
+CoapHandler = Callable[[Request, Caller], Awaitable[Response]]
 # sees every CoAP datagram in the clear: whether we sent it, its bytes, the other side
 Watcher = Callable[[bool, bytes, Address], None]
 
@@ -275,10 +276,14 @@ class CoapLink:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    def _caller(self, address: Address) -> Caller:
+        known = self.associations
+        return Caller(address, known.session(address) if known is not None else None)
+
     async def _answer(self, handler: CoapHandler, event: RequestArrived) -> None:
         request = self.binding.from_request(event.request)
         try:
-            response = await handler(request, cast(Address, event.address))
+            response = await handler(request, self._caller(cast(Address, event.address)))
         except Broken:
             return
         except Exception as error:

@@ -10,6 +10,7 @@ from typing import Any, cast
 from OpenSSL import SSL
 
 from sgprobe.exchange import Request, Response
+from sgprobe.links.caller import Caller
 from sgprobe.links.clock import Clock, WallClock
 from sgprobe.links.fault import Broken, Fault, FaultPlan
 from sgprobe.links.handshake_fault import Spoil
@@ -28,22 +29,12 @@ from sgprobe.links.tls import (
 )
 
 # who asked: address, the certificates that came in TLS, the protocol version
-Handler = Callable[[Request, "Caller"], Awaitable[Response]]
+Handler = Callable[[Request, Caller], Awaitable[Response]]
 
 # a connection that moves less than this in its idle time, and waits for nothing, is closed
 _LEAST = 1024
 # what a client may send ahead while its request is being answered
 _AHEAD = 256 * 1024
-
-
-class Caller:
-    """What a handler may know of the connection that a request came on."""
-
-    __slots__ = ("address", "session")
-
-    def __init__(self, address: Address, session: TlsSession | None) -> None:
-        self.address = address
-        self.session = session
 
 
 class HttpsServer:

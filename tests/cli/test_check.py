@@ -99,7 +99,7 @@ def test_explain_is_prose_and_a_diagram(capsys: pytest.CaptureFixture[str]) -> N
         assert "(under test)" in out
     assert run(["explain", "ESIPA-EIM-GEP-006[coap-nist-p256]"]) == 0
     out = capsys.readouterr().out
-    assert "The eIM has to send GetEimPackageResponse to the IPA within 10 s" in out
+    assert "The eIM has to send GetEimPackageResponse to the IPA within $ixit.answer-limit" in out
     assert "SGP32-ESEP-001: A package is signed by the eIM" in out
     assert "    ipa-->>eim: GetEimPackageRequest\n    eim->>ipa: GetEimPackageResponse" in out
 

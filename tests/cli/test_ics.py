@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +35,7 @@ def test_a_new_file_says_what_to_answer(tmp_path: Path, capsys, monkeypatch) -> 
     assert "all answered" in capsys.readouterr().out
     assert run(["ics", "show", str(path)]) == 0
     shown = capsys.readouterr().out
-    assert "DP_BRP   yes   Does the SM-DP+ have certificates" in shown
+    assert re.search("DP_BRP +yes +Does the SM-DP\\+ have certificates", shown)
     assert "SM-DP+, SGP.22@2.5" in shown
     assert "ixit.code-tries  3 (default)" in shown
 

@@ -28,6 +28,7 @@ from dissectors.link.coap.server import ServerKnobs
 from dissectors.link.coap.transmission import MessageKnobs, Transmission
 from dissectors.trace.read import read_trace
 from sgprobe.exchange import Request, Response
+from sgprobe.links.caller import Caller
 from sgprobe.links.clock import ScenarioClock
 from sgprobe.links.coap_binding import Binding
 from sgprobe.links.coap_link import CoapKnobs, CoapLink, largest_block
@@ -252,7 +253,7 @@ def test_statuses_and_codes(response: Response, code: str, status: int) -> None:
 
 
 def test_a_handler_that_fails_answers_5_00_and_says_so() -> None:
-    async def broken(request: Request, address: Address) -> Response:
+    async def broken(request: Request, caller: Caller) -> Response:
         raise KeyError("lost")
 
     async def work() -> tuple[int, list[str]]:
@@ -287,7 +288,7 @@ def test_a_slow_answer_comes_apart_on_the_scenario_clock() -> None:
             assert message is not None
             seen.append((sent, message.type, f"{message.code >> 5}.{message.code & 31:02}"))
 
-        async def slow(request: Request, address: Address) -> Response:
+        async def slow(request: Request, caller: Caller) -> Response:
             await clock.sleep(10)
             return NOTHING
 
@@ -341,7 +342,7 @@ def test_nobody_answers_a_hello() -> None:
 
 def test_who_waits_when_the_link_is_closed_is_told() -> None:
     async def work() -> None:
-        async def never(request: Request, address: Address) -> Response:
+        async def never(request: Request, caller: Caller) -> Response:
             await asyncio.get_running_loop().create_future()
             raise AssertionError
 
@@ -493,7 +494,7 @@ def test_the_end_of_one_peer_is_not_the_end_of_others() -> None:
     async def work() -> None:
         go_on = asyncio.Event()
 
-        async def patient(request: Request, address: Address) -> Response:
+        async def patient(request: Request, caller: Caller) -> Response:
             await go_on.wait()
             return NOTHING
 

@@ -13,6 +13,7 @@ import pytest
 from links_kit import LARGE, NOTHING, PATH, POLL, Answers, mutual, run
 
 from sgprobe.exchange import Request, Response
+from sgprobe.links.caller import Caller
 from sgprobe.links.clock import ScenarioClock
 from sgprobe.links.coap_link import CoapKnobs, CoapLink
 from sgprobe.links.https_client import Unreachable
@@ -31,7 +32,7 @@ class Exchange:
         self.executed: Counter[bytes] = Counter()
         self.given_up = 0
 
-    async def __call__(self, request: Request, address: Address) -> Response:
+    async def __call__(self, request: Request, caller: Caller) -> Response:
         self.executed[request.body[:8]] += 1
         return Response(200, "", request.body[:8] + LARGE)
 

@@ -28,11 +28,12 @@ from links_kit import (
 from dissectors.link.stream import Endpoint
 from dissectors.trace.read import read_trace
 from sgprobe.exchange import Request, Response
+from sgprobe.links.caller import Caller
 from sgprobe.links.clock import ScenarioClock
 from sgprobe.links.fault import Broken, Fault
 from sgprobe.links.http_side import PacedRequest
 from sgprobe.links.https_client import HttpsClient, Unreachable
-from sgprobe.links.https_server import Caller, HttpsServer
+from sgprobe.links.https_server import HttpsServer
 from sgprobe.links.impairment import BadLink, Plan
 from sgprobe.links.tape import Tape
 from sgprobe.links.tls import TLS12, TLS13
