@@ -16,12 +16,16 @@ from sgprobe.cases.values import find_reference
 from sgprobe.yamlnode import Items, Mapping, Scalar
 
 
-def compile_peers(peers: tuple[m.Peer, ...], run: Run) -> tuple[p.PlannedPeer, ...]:
-    """Return what simulated roles answer."""
+def compile_peers(
+    peers: tuple[m.Peer, ...], run: Run, roles: tuple[str, ...]
+) -> tuple[p.PlannedPeer, ...]:
+    """Return what simulated roles answer; of several roles under test, the others are simulated."""
     made = []
     for peer in peers:
         role = run.resolve(peer.role.text)
         if role == run.role:
+            if peer.role.text in roles and len(roles) > 1:
+                continue
             run.problems.add(
                 peer.role.source,
                 f"{shown(role)} is under test: it is not simulated",

@@ -67,7 +67,8 @@ CASE = (
         "{binding: [https, coap]}"),
     Key("given", Kind.STEPS, "The preamble; a failure here is inconclusive.",
         "[{trigger: eim.queue-package}]"),
-    Key("peers", Kind.PEERS, "What simulated roles answer, where it differs from their default.",
+    Key("peers", Kind.PEERS, "What simulated roles answer, where it differs from their default. "
+        "Of several roles under test, those are simulated whose turn it is not.",
         "{eim: {on GetEimPackageRequest: [silence]}}"),
     Key("steps", Kind.STEPS, "The body; a failure here is fail.",
         "[{'ipa -> eim: GetEimPackageRequest': }]", required=True),

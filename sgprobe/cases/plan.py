@@ -109,7 +109,7 @@ def _compile(
         scope.add(Reference(name, Is.ANY, "an axis"))
     run = Run(suite, spec, role, problems, scope, axes, suite.package_types(), seen=seen)
     given = compile_steps(case.given, run)
-    peers = compile_peers(case.peers, run)
+    peers = compile_peers(case.peers, run, case.roles)
     steps = compile_steps(case.steps, run)
     trace = compile_trace(case.trace, run)
     cleanup = compile_steps(case.cleanup, run)

@@ -18,8 +18,8 @@ from sgprobe.engine.endless import Endless
 from sgprobe.engine.settings import Settings
 from sgprobe.exchange import Request, Response
 from sgprobe.host.serve import Handler, identity
+from sgprobe.host.world import EIM, IPA, World
 from sgprobe.host.world import Plan as WorldPlan
-from sgprobe.host.world import World
 from sgprobe.links.handshake_fault import Spoil, key_reuser, mender, spoiler
 from sgprobe.links.tape import Address
 from sgprobe.links.tls import TLS12, Identity, TlsSettings
@@ -76,8 +76,10 @@ class HeardWorld(World):
         serve: Serve,
         peers: dict[str, Settings],
         client: dict[str, Any] | None = None,
+        product: str = IPA,
     ) -> None:
         self._serve = serve
+        self._product = product
         # a planted fault: how the product speaks TLS as a client
         self._client = client or {}
         self._peers = peers
@@ -102,23 +104,27 @@ class HeardWorld(World):
             settings = replace(settings, verify=True, check_peer=lambda chain: "")
         return settings
 
-    def _as_client(self, role: str, trust: TlsSettings) -> TlsSettings:
-        """Return how clients speak TLS to a role, faults of the product included.
+    def _as_client(self, client: str, role: str, trust: TlsSettings) -> TlsSettings:
+        """Return how a client speaks TLS to a role, faults of the product included.
 
-        The device knows the CI's list of revoked certificates, looks at what is stapled, and shows
-        the certificate of its eUICC to a server that asks for one.
+        It knows the CI's list of revoked certificates and looks at what is stapled; the device
+        shows the certificate of its eUICC to a server that asks for one.
         """
-        trust = offering(trust, self._tls("ipa"))
-        told = {name: value for name, value in self._client.items() if name != OVERLOOKS}
+        planted = self._client if (client == EIM) == (self._product == EIM) else {}
+        told = {name: value for name, value in planted.items() if name != OVERLOOKS}
+        missed = planted.get(OVERLOOKS)
+        if client == IPA:
+            trust = offering(trust, self._tls(IPA))
         if role in _CREDENTIALS:
-            missed = self._client.get(OVERLOOKS)
             trust = replace(
                 trust,
-                identity=None if missed == ASKED else self._shown(),
                 crls=(self.set.source.crl("ci"),),
                 check_staple=None if missed == STAPLE else self._wrong_staple,
-                at=self._device_clock(missed),
+                at=self.clock.now,
             )
+            if client == IPA:
+                shown = None if missed == ASKED else self._shown()
+                trust = replace(trust, identity=shown, at=self._device_clock(missed))
         return replace(trust, **told) if told else trust
 
     def _device_clock(self, missed: object) -> Callable[[], float]:
@@ -208,9 +214,7 @@ class HeardWorld(World):
         async def heard(request: Request, caller: object) -> Response:
             return await self._serve(role, request, lambda: handler(request, caller))
 
-        await super()._listen(
-            role, name, self._faulty(role, own), self._as_client(role, trust), heard, binding
-        )
+        await super()._listen(role, name, self._faulty(role, own), trust, heard, binding)
 
 
 def offering(settings: TlsSettings, told: dict[str, Any]) -> TlsSettings:

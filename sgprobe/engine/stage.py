@@ -91,7 +91,9 @@ class Stage:
         self.foreign: Foreign | None = None
         if setting.product is not None:
             self.foreign = Foreign(setting.product, tokenless=setting.tokenless)
-        self.world = HeardWorld(self._plan(iot.version), serve, setting.roles, setting.client)
+        self.world = HeardWorld(
+            self._plan(iot.version), serve, setting.roles, setting.client, setting.role
+        )
         self.log: list[str] = []
         # the confirmation code of the order that came last: what a user would type
         self.code = ""
@@ -410,14 +412,16 @@ class Stage:
             await self.factory.__aenter__()
         if self.card_states is not None:
             await self.card_states.settle()
-        relay: Any = DisguisedDirectory(self.world.eim_conductor.directory, self._relay)
-        self.world.eim_conductor.directory = relay
-        fault = self.setting.client.get(OVERLOOKS)
-        if self._change is not None or fault is not None:
-            mend = mender(fault) if fault not in (None, ASKED, STAPLE, CLOCK) else None
-            world = self.world
-            conductor = world.device if self.setting.role == "ipa" else world.eim_conductor
-            spoken: Any = DisguisedDirectory(conductor.directory, self._change, mend)
+        fault, world = self.setting.client.get(OVERLOOKS), self.world
+        mend = mender(fault) if fault not in (None, ASKED, STAPLE, CLOCK) else None
+        conductor = world.device if self.setting.role == "ipa" else world.eim_conductor
+        if mend is not None:
+            mended: Any = DisguisedDirectory(conductor.directory, None, mend)
+            conductor.directory = mended
+        relay: Any = DisguisedDirectory(world.eim_conductor.directory, self._relay)
+        world.eim_conductor.directory = relay
+        if self._change is not None:
+            spoken: Any = DisguisedDirectory(conductor.directory, self._change)
             conductor.directory = spoken
         if self.foreign is not None and self.setting.role in ("eim", "smdp", "smds"):
             name = self.addresses[self.setting.role]

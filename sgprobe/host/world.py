@@ -268,9 +268,9 @@ class World:
         await server.start()
         self._servers.append(server)
         self._urls[name] = url(binding, server.address)
-        end = Place(server.address, trust, carries=line.carries)
-        self.directory.add(name, end)
-        self.eim_directory.add(name, end)
+        for client, directory in ((IPA, self.directory), (EIM, self.eim_directory)):
+            spoken = self._as_client(client, role, trust)
+            directory.add(name, Place(server.address, spoken, carries=line.carries))
 
     def _settings(self, role: str, own: Identity) -> TlsSettings:
         """Return how a role speaks TLS as a server."""
@@ -280,6 +280,10 @@ class World:
 
     def _judge_euicc(self, chain: tuple[bytes, ...]) -> str:
         return judge_euicc(chain, [self.set.anchor, self.other_set.anchor], self.clock.now())
+
+    def _as_client(self, client: str, role: str, trust: TlsSettings) -> TlsSettings:
+        """Return how a client, IPA or eIM, speaks TLS to a role."""
+        return trust
 
     def _spoil(self, role: str) -> Spoil | None:
         """Return the fault that a role commits in handshakes."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -232,3 +233,15 @@ def _try(data: object, suite: Suite) -> None:
     found = plan.check(case, suite)
     if not [problem for problem in found if not problem.warning]:
         plan.plans(case, suite)
+
+
+def test_of_several_roles_under_test_the_others_are_simulated(suite: Suite) -> None:
+    made = plan.plans(load_text(PATHS["PKI-CLI-CRT-002"].read_text(encoding="utf-8"), "x"), suite)
+    simulated = {one.compiled.role: [peer.role for peer in one.compiled.peers] for one in made}
+    assert simulated == {"ipa": ["eim", "smdp"], "eim": ["smdp"]}
+
+
+def test_a_role_that_is_always_under_test_is_no_peer(suite: Suite) -> None:
+    text = PATHS["PKI-CLI-CRT-002"].read_text(encoding="utf-8")
+    with pytest.raises(CaseError, match="is under test: it is not simulated"):
+        plan.plans(load_text(text.replace("[ipa, eim]", "eim"), "x"), suite)
