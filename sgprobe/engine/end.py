@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from dissectors.spec.functions import Function
 from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.certificates import read_certificate
+from sgprobe.crypto.chain import Need, verify
 from sgprobe.crypto.errors import CertificateError
 from sgprobe.crypto.ocsp import check_response, issue_response
-from sgprobe.crypto.rules import Outcome
+from sgprobe.crypto.rules import EXTENDED_USAGE, ROLE, Outcome
 from sgprobe.engine.endless import Endless
 from sgprobe.engine.settings import Settings
 from sgprobe.exchange import Request, Response
@@ -43,6 +45,8 @@ CLOCK = "clock"
 # for clients that offer what no server may take
 _TLS11 = 0x0302
 _VERSIONS = {"1.1": _TLS11, "1.2": TLS12}
+# what certificates of SGP.22 §4.5.2 say of their use
+_USE = (ROLE.name, EXTENDED_USAGE.name)
 _CREDENTIALS = {"eim": "eim-tls", "smdp": "dptls", "smds": "dstls"}
 
 
@@ -120,6 +124,7 @@ class HeardWorld(World):
                 trust,
                 crls=(self.set.source.crl("ci"),),
                 check_staple=None if missed == STAPLE else self._wrong_staple,
+                check_leaf=partial(self._wrong_use, _CREDENTIALS[role]),
                 at=self.clock.now,
             )
             if client == IPA:
@@ -143,6 +148,14 @@ class HeardWorld(World):
     def device_time(self) -> float:
         """Return the time by the clock of the device, which a case may have set wrong."""
         return self.clock.now() + self.device_ahead
+
+    def _wrong_use(self, role: str, leaf: bytes) -> str:
+        """Return what a TLS certificate lacks that a general validator does not ask for."""
+        try:
+            report = verify([read_certificate(leaf)], [self.set.anchor], Need(role))
+        except CertificateError as error:
+            return str(error)
+        return ", ".join(one.rule for one in report.failures if one.rule in _USE)
 
     def _wrong_staple(self, der: bytes, chain: tuple[bytes, ...]) -> str:
         """Return what is wrong with a stapled OCSP answer, "" where nothing is."""

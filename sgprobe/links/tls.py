@@ -54,6 +54,8 @@ class TlsSettings:
     verify: bool = True
     # judges the peer's chain in place of the library, DER, leaf first; returns what is wrong
     check_peer: Callable[[tuple[bytes, ...]], str] | None = None
+    # says what is wrong with the peer's own certificate, DER, that the library has nothing against
+    check_leaf: Callable[[bytes], str] | None = None
     lowest: int = TLS12
     highest: int = TLS13
     ciphers: str = ""
@@ -164,8 +166,14 @@ def add_identity_and_trust(context: SSL.Context, settings: TlsSettings, server: 
     store.set_flags(flags)
     if settings.verify:
         mode = SSL.VERIFY_PEER | (SSL.VERIFY_FAIL_IF_NO_PEER_CERT if server else 0)
-        theirs = settings.check_peer is None
-        context.set_verify(mode, lambda conn, cert, error, depth, ok: bool(ok) or not theirs)
+        theirs, check_leaf = settings.check_peer is None, settings.check_leaf
+
+        def judged(conn: Any, cert: crypto.X509, error: int, depth: int, ok: int) -> bool:
+            if ok and depth == 0 and check_leaf is not None:
+                return not check_leaf(cert.to_cryptography().public_bytes(Encoding.DER))
+            return bool(ok) or not theirs
+
+        context.set_verify(mode, judged)
 
 
 def _x509(der: bytes) -> crypto.X509:

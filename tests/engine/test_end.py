@@ -51,3 +51,8 @@ def test_clients_believe_a_right_server_alone() -> None:
 @pytest.mark.parametrize(("product", "credulous"), [("ipa", [True, False]), ("eim", [False, True])])
 def test_the_product_alone_is_at_fault(product: str, credulous: list[bool]) -> None:
     assert trusting(_WRONG, {"verify": False}, product) == credulous
+
+
+@pytest.mark.parametrize("fault", ["wrong-role", "no-extended-usage"])
+def test_a_certificate_says_that_it_is_for_this_server(fault: str) -> None:
+    assert trusting({"smdp": {"tls": {"certificate": fault}}}, {}, "eim") == [False, False]
