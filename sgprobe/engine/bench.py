@@ -20,6 +20,7 @@ from sgprobe.cases.suite import Suite, load_suite, near, suite_root
 from sgprobe.engine.item import Item
 from sgprobe.engine.models import word_of
 from sgprobe.engine.played import Facts, Options, Result
+from sgprobe.engine.whereabouts import lacking
 from sgprobe.events import CaseText, Event, ItemEnded, ItemStarted, Verdict
 from sgprobe.product.answers import values_of
 from sgprobe.product.model import Answer, ProductFile, Sample
@@ -144,6 +145,10 @@ class Bench:
         ident = _told_apart(plan.id, told)
         answers = self.answers(suite, plan, sample)
         ready = Ready(plan, ident, facts, deviation=self._deviation(plan), answers=answers)
+        product = self.choice.product
+        lacks = lacking(plan, product) if product is not None else ""
+        if lacks:
+            ready = replace(ready, verdict=Verdict.INCONCLUSIVE, reason=lacks)
         if plan.applies is None:
             return ready
         outcome = ics.evaluate(plan.applies, answers)
