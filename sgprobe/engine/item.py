@@ -224,7 +224,9 @@ class Item:
             if not scope.expired():
                 raise
             text = f"not over after {limit:g} s: given up at {self._step}"
-            self.tally.add(Verdict.ERROR, text)
+            # a product of others waits in real time: that may take longer than an item has
+            ours = self.options.product is None
+            self.tally.add(Verdict.ERROR if ours else Verdict.INCONCLUSIVE, text)
         for error in player.untold():
             self.tally.add(*blame(error, talked=self._said() > 0))
 

@@ -70,6 +70,8 @@ from sgprobe.peers.ipa import data as ipa_data
 _IOT = "1.2"
 _CURVES = {"nist-p256": "p256", "brainpool-p256r1": "brainpool"}
 _SEQUENCE = 1 << 31
+# more numbers than an item uses up in a second: a list of notifications may have a thousand
+_EACH_SECOND = 4000
 # who is not there where the SM-DPf is under test
 _SERVERS = ("eim", "smdp", "smds")
 T = TypeVar("T")
@@ -285,7 +287,7 @@ class Stage:
         counter = product.number("eim-counter") or 0
         draft.put(Eim(eim_id, config, counter, product.token, ours.place))
         # numbers of notifications and results that this eIM has not had: each counts once for it
-        draft.set(seq=int(self.world.clock.now() * 1000) % _SEQUENCE)
+        draft.set(seq=int(self.world.clock.now() * _EACH_SECOND) % _SEQUENCE)
         state.commit(draft)
         self.world.euicc.reset()
 
