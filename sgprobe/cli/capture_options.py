@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 from dissectors.asn1.versions import Spec
@@ -36,15 +38,27 @@ def show(source: str | BinaryIO, arguments: argparse.Namespace, spec: Spec | Non
     options = Options(keys=load_keys(arguments.keylog), psk=_psk(arguments.psk), spec=spec)
     choice = _choice(arguments, veil)
     jobs = _jobs(arguments)
+    with _collecting_seldom():
+        if jobs > 1 and isinstance(source, str) and _is_worth_it(source, arguments):
+            try:
+                options.scanned = add_secrets(source, options.keys, lambda finding, frames: None)
+            except CaptureError as error:
+                raise UserError(str(error)) from None
+            return show_in_parallel(source, arguments.form, style, options, choice, jobs)
+        return show_capture(source, arguments.form, style, options, choice)
+
+
+@contextmanager
+def _collecting_seldom() -> Iterator[None]:
+    """Let the garbage collector look seldom, and not at all at what is imported."""
+    before = gc.get_threshold()
     gc.set_threshold(*_COLLECT)
-    gc.freeze()  # what is imported is not looked through at all
-    if jobs > 1 and isinstance(source, str) and _is_worth_it(source, arguments):
-        try:
-            options.scanned = add_secrets(source, options.keys, lambda finding, frames: None)
-        except CaptureError as error:
-            raise UserError(str(error)) from None
-        return show_in_parallel(source, arguments.form, style, options, choice, jobs)
-    return show_capture(source, arguments.form, style, options, choice)
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
 
 
 def _is_worth_it(path: str, arguments: argparse.Namespace) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
 import os
@@ -29,6 +30,14 @@ def decode(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int,
 
 def lines(out: str) -> list[dict]:
     return [json.loads(line) for line in out.splitlines()]
+
+
+def test_the_collector_is_left_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    """A caller in the same process keeps its own settings, also where the capture is refused."""
+    before = gc.get_threshold(), gc.get_freeze_count()
+    assert decode(capsys, PLAIN)[0] == 0
+    assert decode(capsys, PLAIN, "--keylog", PLAIN.with_name("none"))[0] != 0
+    assert (gc.get_threshold(), gc.get_freeze_count()) == before
 
 
 # --- exit codes ---

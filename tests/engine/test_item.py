@@ -240,7 +240,7 @@ def test_an_item_over_its_limit_is_given_up(
     monkeypatch.setattr(Player, "_expect", stuck)
     begun = time.monotonic()
     result, told = play(tmp_path, body(steps=STUCK, cleanup=GOOD), limit=0.3, out=tmp_path)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
     assert result.verdict is Verdict.ERROR
     assert result.reason == "not over after 0.3 s: given up at steps.2"
     assert ended(told)["cleanup.2"].verdict == "pass"

@@ -68,7 +68,7 @@ def test_within_is_scenario_time_and_tells_what_came(tmp_path: Path) -> None:
     begun = time.monotonic()
     steps = POLL + "  - ipa -> eim: ProvideEimPackageResult\n    within: 10 h\n"
     result, told = ipa(tmp_path, steps)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
     assert result.verdict is Verdict.FAIL
     assert "within 36000 s; it sent " in result.reason
     assert "GetEimPackageRequest" in result.reason
@@ -295,11 +295,17 @@ def test_troubles_that_no_step_came_upon_are_left() -> None:
 
 def test_a_wait_takes_its_time_once() -> None:
     """On the clock of the wall it is not waited twice."""
+    slept: list[float] = []
+
+    class Counting(WallClock):
+        async def sleep(self, seconds: float) -> None:
+            slept.append(seconds)
+
     fakes = Fakes()
+    fakes.player.clock = Counting()
     step: Any = SimpleNamespace(amount=0.2, step=SimpleNamespace(virtual=False))
-    begun = time.monotonic()
     asyncio.run(fakes.player._time(step))
-    assert 0.19 < time.monotonic() - begun < 0.35
+    assert slept == [0.2]
 
 
 def test_what_an_operator_leaves_out_is_not_what_the_bench_does_not_find() -> None:

@@ -145,7 +145,7 @@ def test_nobody_listens_there() -> None:
 
     began = time.monotonic()
     run(work())
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 10
 
 
 def test_a_message_that_nobody_listens_does_not_end_an_association() -> None:
