@@ -7,10 +7,10 @@ from typing import Any
 from dissectors.finding import Severity
 from sgprobe.cases import planned as p
 from sgprobe.cases.match import Difference, Match, match
+from sgprobe.engine.card.slot import Carried
 from sgprobe.engine.heard import Heard
 from sgprobe.engine.names import Names
 from sgprobe.engine.outcome import StepFailed
-from sgprobe.engine.slot import Carried
 from sgprobe.exchange import Request, Response
 
 # HTTP statuses that say that nothing was done; CoAP codes are told as these

@@ -5,14 +5,14 @@ from __future__ import annotations
 from sgprobe.crypto.chain import Anchor
 from sgprobe.crypto.pki import TestPki
 from sgprobe.engine.corner import Corner
-from sgprobe.engine.evidence import EvidenceRoom
-from sgprobe.engine.factory_floor import FactoryFloor
+from sgprobe.engine.factory.evidence import EvidenceRoom
+from sgprobe.engine.factory.floor import FactoryFloor
+from sgprobe.engine.factory.one_time_keys import KeyDrawer
+from sgprobe.engine.factory.quantum_vectors import VectorShelf
 from sgprobe.engine.foreign import Foreign
-from sgprobe.engine.one_time_keys import KeyDrawer
-from sgprobe.engine.quantum_vectors import VectorShelf
-from sgprobe.engine.scale import Laps, Published
-from sgprobe.engine.scale_keys import KeyCount
-from sgprobe.engine.scale_line import LineLoad
+from sgprobe.engine.scale.figures import Laps, Published
+from sgprobe.engine.scale.keys import KeyCount
+from sgprobe.engine.scale.line import LineLoad
 from sgprobe.engine.settings import Setting
 from sgprobe.host.world import World
 

@@ -14,9 +14,9 @@ from sgprobe.cases.match import Unresolved
 from sgprobe.cases.messages import Message
 from sgprobe.crypto.confirmation import code_hash, hash_cc
 from sgprobe.crypto.keys import PrivateKey, sign
-from sgprobe.engine import compact_says
-from sgprobe.engine.elements import body_of
 from sgprobe.engine.heard import Heard, History
+from sgprobe.engine.message import compact_says
+from sgprobe.engine.message.elements import body_of
 from sgprobe.peers.ipa.config import Config as IpaConfig
 
 # one ES10 command to the eUICC, simulated or under test

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from dissectors.asn1.model import Value
 from dissectors.asn1.versions import Spec
 from dissectors.spec.functions import Function
-from sgprobe.engine import card_talk, wire
-from sgprobe.engine.card_talk import APDU
-from sgprobe.engine.compose import with_binding
-from sgprobe.engine.disguise import FAULTS, SILENCE, Changed, Disguise
-from sgprobe.engine.fill import ABSENT, Filler
+from sgprobe.engine.card import talk as card_talk
+from sgprobe.engine.card.talk import APDU
+from sgprobe.engine.message import wire
+from sgprobe.engine.message.compose import with_binding
+from sgprobe.engine.message.disguise import FAULTS, SILENCE, Changed, Disguise
+from sgprobe.engine.message.fill import ABSENT, Filler
 from sgprobe.exchange import Request, Response
 from sgprobe.links.clock import Clock
 from sgprobe.peers.effects import CardFailure

@@ -15,19 +15,19 @@ from sgprobe.cases import planned as p
 from sgprobe.cases.model import faces as faces_of
 from sgprobe.cases.suite import Suite
 from sgprobe.engine.association import injects, tokenless
-from sgprobe.engine.card_view import UNSEEN, about_card
-from sgprobe.engine.frames import frames_of
+from sgprobe.engine.capture.frames import frames_of
+from sgprobe.engine.capture.rows import read_rows
+from sgprobe.engine.capture.trace import judge as judge_trace
+from sgprobe.engine.card.view import UNSEEN, about_card
 from sgprobe.engine.heard import Heard
 from sgprobe.engine.heartbeat import still_answers
 from sgprobe.engine.models import fields_of, told
 from sgprobe.engine.outcome import StepFailed, Tally, blame, tree
 from sgprobe.engine.played import Facts, Options, Result
-from sgprobe.engine.rows import read_rows
 from sgprobe.engine.script import replies_of
 from sgprobe.engine.settings import Setting, settings_of
 from sgprobe.engine.steps import FIGURES, Done, Player
 from sgprobe.engine.talk import Talk
-from sgprobe.engine.trace import judge as judge_trace
 from sgprobe.events import (
     Event,
     ItemEnded,

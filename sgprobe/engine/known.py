@@ -15,17 +15,17 @@ from sgprobe.cases.packages import compile_package
 from sgprobe.crypto import identities
 from sgprobe.crypto.certificates import read_certificate
 from sgprobe.crypto.keys import derive_key, spki
-from sgprobe.engine.compose import Composer
-from sgprobe.engine.elements import numbers_named
-from sgprobe.engine.factory_floor import FactoryFloor
-from sgprobe.engine.fill import Filler
+from sgprobe.engine.card.foreign import counter_of, token_of, tokens_of
+from sgprobe.engine.card.usim import Network
+from sgprobe.engine.factory.floor import FactoryFloor
 from sgprobe.engine.foreign import Foreign
-from sgprobe.engine.foreign_card import counter_of, token_of, tokens_of
 from sgprobe.engine.heard import History
+from sgprobe.engine.message.compose import Composer
+from sgprobe.engine.message.elements import numbers_named
+from sgprobe.engine.message.fill import Filler
 from sgprobe.engine.names import Key, Names
 from sgprobe.engine.references import References
 from sgprobe.engine.settings import Setting
-from sgprobe.engine.usim import Network
 from sgprobe.host.world import ICCID_A, ICCID_B, OTHER_SMDP, SECOND, World
 from sgprobe.peers.euicc.records import Eim
 from sgprobe.peers.profiles.library import subscription

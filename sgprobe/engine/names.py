@@ -17,10 +17,10 @@ from sgprobe.crypto.certificates import Certificate, read_certificate
 from sgprobe.crypto.chain import Anchor, Need, verify
 from sgprobe.crypto.errors import CertificateError
 from sgprobe.crypto.keys import PrivateKey, PublicKey
-from sgprobe.engine import signatures
-from sgprobe.engine.elements import beside, body_of
 from sgprobe.engine.heard import Heard, History
-from sgprobe.engine.signatures import Surroundings
+from sgprobe.engine.message import signatures
+from sgprobe.engine.message.elements import beside, body_of
+from sgprobe.engine.message.signatures import Surroundings
 from sgprobe.yamlnode import Items, Scalar
 from sgprobe.yamlnode import Mapping as Node
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from dissectors.asn1.writer import EncodeError
 from sgprobe.cases.match import Difference, Match, Unresolved
-from sgprobe.engine.damage import DamageError
+from sgprobe.engine.message.damage import DamageError
 from sgprobe.events import Verdict
 from sgprobe.links.card import CardStatus
 from sgprobe.links.https_client import Unreachable

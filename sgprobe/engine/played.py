@@ -9,7 +9,7 @@ from typing import Any
 
 from dissectors.asn1.model import Value
 from sgprobe.cases.runsets import ORDINARY_SCALE
-from sgprobe.engine.disguise import Says
+from sgprobe.engine.message.disguise import Says
 from sgprobe.events import Verdict
 from sgprobe.product.model import ProductFile
 

@@ -9,7 +9,8 @@ from typing import Any
 from dissectors.asn1.model import Value
 from dissectors.spec.identity import iccid_octets, iccid_text
 from sgprobe.cases.match import Unresolved
-from sgprobe.engine import euicc_state, exported
+from sgprobe.engine import exported
+from sgprobe.engine.card import euicc_state
 from sgprobe.engine.end import HeardWorld
 from sgprobe.engine.outcome import Declined
 from sgprobe.peers.effects import CardFailure, LinkFailure, Procedure

@@ -9,7 +9,7 @@ from sgprobe.cases.match import Unresolved
 from sgprobe.crypto import keys
 from sgprobe.crypto.kdf import agree
 from sgprobe.engine.corner import Corner, Rows
-from sgprobe.engine.factory_witness import leaks
+from sgprobe.engine.factory.witness import leaks
 from sgprobe.engine.foreign import Foreign
 from sgprobe.engine.heard import Heard, History
 from sgprobe.host.world import World

@@ -19,9 +19,9 @@ from sgprobe.cases.runsets import ORDINARY_SCALE
 from sgprobe.cases.suite import Suite
 from sgprobe.cases.variants import Variant
 from sgprobe.durations import parse_duration
-from sgprobe.engine.disguise import Says
-from sgprobe.engine.fill import Filler
 from sgprobe.engine.heard import History
+from sgprobe.engine.message.disguise import Says
+from sgprobe.engine.message.fill import Filler
 from sgprobe.engine.names import Names
 from sgprobe.links.coap_fault import CoapFault, rewriter
 from sgprobe.links.coap_link import CoapKnobs

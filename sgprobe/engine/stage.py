@@ -14,10 +14,13 @@ from sgprobe.cases.variants import Variant
 from sgprobe.crypto import identities
 from sgprobe.crypto.keys import spki
 from sgprobe.engine import exported
-from sgprobe.engine.card_eim import CardEim
-from sgprobe.engine.card_profiles import fresh_iccids
-from sgprobe.engine.card_says import CardSays
-from sgprobe.engine.card_states import CardStates
+from sgprobe.engine.capture.row import Roles
+from sgprobe.engine.card.eim import CardEim
+from sgprobe.engine.card.foreign import counter_of, reader_of
+from sgprobe.engine.card.profiles import fresh_iccids
+from sgprobe.engine.card.says import CardSays
+from sgprobe.engine.card.slot import Slot
+from sgprobe.engine.card.states import CardStates
 from sgprobe.engine.connecting import Connecting
 from sgprobe.engine.corner import Corner, corner_of
 from sgprobe.engine.corners import corners_of
@@ -34,24 +37,21 @@ from sgprobe.engine.end import (
     Serve,
     TappedEuicc,
 )
-from sgprobe.engine.factory_bench import FactoryBench, PartyRequest
-from sgprobe.engine.factory_floor import FactoryFloor, floor_of
-from sgprobe.engine.factory_line import FactoryLine
-from sgprobe.engine.factory_says import FactorySays
-from sgprobe.engine.factory_stage import factory_of
+from sgprobe.engine.factory.bench import FactoryBench, PartyRequest
+from sgprobe.engine.factory.floor import FactoryFloor, floor_of
+from sgprobe.engine.factory.line import FactoryLine
+from sgprobe.engine.factory.quantum_look import QuantumLook
+from sgprobe.engine.factory.says import FactorySays
+from sgprobe.engine.factory.stage import factory_of
 from sgprobe.engine.foreign import Foreign
-from sgprobe.engine.foreign_card import counter_of, reader_of
 from sgprobe.engine.heard import History
 from sgprobe.engine.known import Known
 from sgprobe.engine.links import impairment_of
-from sgprobe.engine.quantum_look import QuantumLook
 from sgprobe.engine.references import References
-from sgprobe.engine.row import Roles
-from sgprobe.engine.scale import Published, counted
-from sgprobe.engine.scale_smdpf import SmdpfLoad
+from sgprobe.engine.scale.figures import Published, counted
+from sgprobe.engine.scale.smdpf import SmdpfLoad
 from sgprobe.engine.secrets import Secrets
 from sgprobe.engine.settings import Setting, coap_knobs
-from sgprobe.engine.slot import Slot
 from sgprobe.exchange import Request, Response
 from sgprobe.host.world import IPA_NAME, OTHER_SMDP, SECOND
 from sgprobe.host.world import Plan as WorldPlan

@@ -11,13 +11,13 @@ from sgprobe.cases import planned as p
 from sgprobe.cases import templates as t
 from sgprobe.cases.match import Match, Unresolved, match
 from sgprobe.cases.observables import STATE_COLUMNS
-from sgprobe.engine.card_view import UNSEEN
+from sgprobe.engine.card.view import UNSEEN
 from sgprobe.engine.comparison import compare, summary
-from sgprobe.engine.compose import names_in
 from sgprobe.engine.end import Lost, Trouble
-from sgprobe.engine.fill import Filler
 from sgprobe.engine.heard import Heard
 from sgprobe.engine.links import impairment_of_point, link_text
+from sgprobe.engine.message.compose import names_in
+from sgprobe.engine.message.fill import Filler
 from sgprobe.engine.names import plain
 from sgprobe.engine.outcome import CannotJudge, Declined, StepFailed
 from sgprobe.engine.script import replies_of

@@ -15,24 +15,25 @@ from sgprobe.cases import planned as p
 from sgprobe.cases.match import Unresolved
 from sgprobe.cases.messages import IFPP, Message
 from sgprobe.durations import parse_duration
-from sgprobe.engine import card_talk, wire
-from sgprobe.engine.card_side import CardSide
-from sgprobe.engine.card_talk import APDU, RawApdu, raw_apdu
-from sgprobe.engine.coap_fields import with_coap
-from sgprobe.engine.compose import (
+from sgprobe.engine.card import talk as card_talk
+from sgprobe.engine.card.side import CardSide
+from sgprobe.engine.card.talk import APDU, RawApdu, raw_apdu
+from sgprobe.engine.end import Inbox, Lost, Trouble
+from sgprobe.engine.factory.bench import POLL, client_of, is_under_way, with_party
+from sgprobe.engine.factory.line_says import LineSays
+from sgprobe.engine.heard import Heard, History
+from sgprobe.engine.impostor import Impostor
+from sgprobe.engine.message import wire
+from sgprobe.engine.message.coap_fields import with_coap
+from sgprobe.engine.message.compose import (
     Composer,
     binding_fields,
     names_in,
     needs_default,
     with_binding,
 )
-from sgprobe.engine.disguise import FAULTS, Disguise
-from sgprobe.engine.end import Inbox, Lost, Trouble
-from sgprobe.engine.factory_bench import POLL, client_of, is_under_way, with_party
-from sgprobe.engine.fill import ABSENT, Filler
-from sgprobe.engine.heard import Heard, History
-from sgprobe.engine.impostor import Impostor
-from sgprobe.engine.line_says import LineSays
+from sgprobe.engine.message.disguise import FAULTS, Disguise
+from sgprobe.engine.message.fill import ABSENT, Filler
 from sgprobe.engine.script import Script
 from sgprobe.engine.settings import Setting
 from sgprobe.engine.stage import Stage

@@ -16,8 +16,8 @@ from sgprobe.cases.observables import SETTINGS
 from sgprobe.cases.references import Scope
 from sgprobe.cases.suite import Suite, near
 from sgprobe.durations import parse_duration
-from sgprobe.engine.disguise import Says
 from sgprobe.engine.end import OVERLOOKS
+from sgprobe.engine.message.disguise import Says
 from sgprobe.engine.settings import COAP_FAULTS
 from sgprobe.fileerror import FileError
 from sgprobe.links.tls import TLS12

@@ -16,8 +16,8 @@ from sgprobe.cases.templates import Template
 from sgprobe.cases.variants import Variant
 from sgprobe.crypto.keys import derive_key
 from sgprobe.data import data_dir
-from sgprobe.engine.compose import Composer
 from sgprobe.engine.heard import History
+from sgprobe.engine.message.compose import Composer
 from sgprobe.engine.names import Names
 from sgprobe.yamlfile import read
 

@@ -12,8 +12,8 @@ from scapy.utils import rdpcap
 
 from dissectors.link.keylog import KeyLog
 from sgprobe.data import data_dir
-from sgprobe.engine.row import Roles, Row, Rows
-from sgprobe.engine.rows import read_rows
+from sgprobe.engine.capture.row import Roles, Row, Rows
+from sgprobe.engine.capture.rows import read_rows
 
 FOLDER = data_dir("vectors") / "captures"
 CLIENT, SERVER = ("127.0.0.1", 40001), ("127.0.0.1", 5683)

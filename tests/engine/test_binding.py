@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sgprobe.cases import templates as t
 from sgprobe.cases.variants import Variant
-from sgprobe.engine.compose import binding_fields, with_binding
-from sgprobe.engine.fill import Filler
 from sgprobe.engine.heard import History
+from sgprobe.engine.message.compose import binding_fields, with_binding
+from sgprobe.engine.message.fill import Filler
 from sgprobe.engine.names import Names
 from sgprobe.exchange import Request
 from sgprobe.fileerror import Source

@@ -11,7 +11,7 @@ from play_helpers import ended, play, said
 
 from sgprobe import events as e
 from sgprobe.cases.match import Unresolved
-from sgprobe.engine.card_side import CardSide
+from sgprobe.engine.card.side import CardSide
 from sgprobe.engine.stage import Stage
 from sgprobe.engine.talk import Talk
 from sgprobe.events import Verdict

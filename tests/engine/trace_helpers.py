@@ -15,8 +15,8 @@ from sgprobe.cases.planned import PlannedTrace
 from sgprobe.cases.suite import Suite, load_suite
 from sgprobe.cases.templates import Matcher
 from sgprobe.data import data_dir
-from sgprobe.engine.row import Row, Rows
-from sgprobe.engine.trace import TraceOutcome, judge
+from sgprobe.engine.capture.row import Row, Rows
+from sgprobe.engine.capture.trace import TraceOutcome, judge
 from sgprobe.fileerror import render
 
 _CASE = """

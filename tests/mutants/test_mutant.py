@@ -10,7 +10,7 @@ import pytest
 from dissectors.asn1.versions import parse_spec
 from sgprobe.cases.suite import Suite, load_suite
 from sgprobe.data import data_dir
-from sgprobe.engine.disguise import Says
+from sgprobe.engine.message.disguise import Says
 from sgprobe.fileerror import FileError, render
 from sgprobe.links.tls import TLS12
 from sgprobe.mutants.mutant import Mutant, compile_says, load_mutants

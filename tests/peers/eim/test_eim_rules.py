@@ -16,7 +16,7 @@ from dissectors.spec.functions import ASN1_MEDIA, ASN1_PATH
 from dissectors.spec.identity import iccid_octets, make_eid
 from sgprobe.crypto import keys
 from sgprobe.crypto.signing import EIM_SIGNATURE, association_token, signature_value
-from sgprobe.engine.euicc_state import bring
+from sgprobe.engine.card.euicc_state import bring
 from sgprobe.exchange import Request
 from sgprobe.peers.eim.config import association
 from sgprobe.peers.eim.forms import OrderError

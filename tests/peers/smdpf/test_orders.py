@@ -323,7 +323,7 @@ def test_each_rule_is_asked_for_somewhere() -> None:
              if path.name != "rules.py"]  # fmt: skip
     texts.append((root / "es9/euicc.py").read_text())
     # a line is kept off the network by who runs it
-    texts.append((root.parent / "engine/line_product.py").read_text())
+    texts.append((root.parent / "engine/factory/line_product.py").read_text())
     code = "".join(texts)
     for rule in (*RULES, *LINE):
         short = rule.name.partition(".")[2]

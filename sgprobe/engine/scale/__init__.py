@@ -1,0 +1,1 @@
+"""Loads in the count that a plan asks for, and the figures that they publish."""
