@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from dissectors.asn1.model import Value
 from sgprobe.cases.match import Unresolved
@@ -33,11 +32,3 @@ class Corner:
 def corner_of(corners: Sequence[Corner], name: str) -> Corner | None:
     """Return the corner that has a state or a trigger; None where none has it."""
     return next((one for one in corners if name in one.names), None)
-
-
-def whole_number(given: Mapping[str, Any], name: str, default: int = 0) -> int:
-    """Return a number that a trigger was given; raises Unresolved where it is none."""
-    text = str(given.get(name, default))
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise Unresolved(f"{name} is {text[:40]}, no number")
-    return int(text)

@@ -17,6 +17,7 @@ from sgprobe.crypto.errors import CertificateError
 from sgprobe.crypto.ocsp import check_response, issue_response
 from sgprobe.crypto.rules import EXTENDED_USAGE, ROLE, Outcome
 from sgprobe.engine.endless import Endless
+from sgprobe.engine.given import said_yes
 from sgprobe.engine.settings import Settings
 from sgprobe.exchange import Request, Response
 from sgprobe.host.serve import Handler, identity
@@ -103,7 +104,7 @@ class HeardWorld(World):
         settings = offering(settings, told)
         if "staple" in told:
             settings = replace(settings, staple=self._staple(role, str(told["staple"])))
-        if told.get("ask-client") in ("yes", "true"):
+        if said_yes(told, "ask-client"):
             # any certificate will do: what it is, the case looks at
             settings = replace(settings, verify=True, check_peer=lambda chain: "")
         return settings

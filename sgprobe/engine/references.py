@@ -12,6 +12,7 @@ from sgprobe.cases.match import Unresolved
 from sgprobe.engine import exported
 from sgprobe.engine.card import euicc_state
 from sgprobe.engine.end import HeardWorld
+from sgprobe.engine.given import said_yes
 from sgprobe.engine.outcome import Declined
 from sgprobe.peers.effects import CardFailure, LinkFailure, Procedure
 from sgprobe.peers.eim.forms import OrderError, from_members
@@ -207,9 +208,9 @@ class References:
             str(given.get("type") or "30k"),
             eid=str(eid) if eid else None,
             expires=self.world.clock.now() + wait if wait is not None else None,
-            release=str(given.get("release", "yes")) in ("yes", "true"),
+            release=said_yes(given, "release", "yes"),
             protection=str(given.get("protection") or PPK),
-            rebinding=str(given.get("rebinding", "yes")) in ("yes", "true"),
+            rebinding=said_yes(given, "rebinding", "yes"),
             code=str(given["confirmation-code"]) if "confirmation-code" in given else None,
             smds=str(given["smds"]) if "smds" in given else None,
             matching_id=given.get("matching-id"),

@@ -18,7 +18,7 @@ from sgprobe.cases.match import Unresolved
 from sgprobe.cases.runsets import ORDINARY_SCALE
 from sgprobe.cases.suite import Suite
 from sgprobe.cases.variants import Variant
-from sgprobe.durations import parse_duration
+from sgprobe.engine.given import said_yes, seconds_of
 from sgprobe.engine.heard import History
 from sgprobe.engine.message.disguise import Says
 from sgprobe.engine.message.fill import Filler
@@ -38,7 +38,6 @@ COAP_FAULTS = (
     "ack-timeout",
     "retransmissions",
 )
-_YES = ("yes", "true")
 # as many datagrams as an item sends
 _MANY = 1000
 _ALL_OPTIONS = frozenset(range(1 << 16))
@@ -102,14 +101,14 @@ def coap_knobs(told: Mapping[str, Any], seed: int) -> CoapKnobs | None:
     server = ServerKnobs(
         szx=size,
         max_body=int(told.get("max-body", 1 << 20)),
-        ack_delay=_seconds(told, "ack-delay"),
-        separate=str(told.get("separate", "no")) in _YES,
-        etag=str(told.get("etag", "yes")) in _YES,
+        ack_delay=seconds_of(told, "ack-delay"),
+        separate=said_yes(told, "separate"),
+        etag=said_yes(told, "etag", "yes"),
         known=_ALL_OPTIONS if "any-option" in told else SUPPORTED,
     )
     return CoapKnobs(
         Transmission(
-            ack_timeout=_seconds(told, "ack-timeout") or 2.0,
+            ack_timeout=seconds_of(told, "ack-timeout") or 2.0,
             max_retransmit=int(told.get("retransmissions", 4)),
         ),
         _message_knobs(told),
@@ -120,7 +119,7 @@ def coap_knobs(told: Mapping[str, Any], seed: int) -> CoapKnobs | None:
             checks_token="token-overlooked" not in told,
         ),
         seed,
-        cookies=str(told.get("cookies", "yes")) in _YES,
+        cookies=said_yes(told, "cookies", "yes"),
     )
 
 
@@ -133,18 +132,9 @@ def _message_knobs(told: Mapping[str, Any]) -> MessageKnobs:
     copies = int(told.get("copies", 1))
     return MessageKnobs(
         copies=dict.fromkeys(range(1, _MANY), copies) if copies != 1 else {},
-        deduplicate=str(told.get("deduplicates", "yes")) in _YES,
+        deduplicate=said_yes(told, "deduplicates", "yes"),
         rewrite=fault,
     )
-
-
-def _seconds(told: Mapping[str, Any], name: str) -> float | None:
-    if name not in told:
-        return None
-    found = parse_duration(str(told[name]))
-    if found is None:
-        raise Unresolved(f"{name} {told[name]} is no time, such as 2 s")
-    return found
 
 
 def exponent(size: int) -> int:

@@ -16,15 +16,15 @@ from sgprobe.cases import planned as p
 from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.pki import CertificateSet
 from sgprobe.engine.capture.row import Roles
-from sgprobe.engine.corner import Corner, Rows, whole_number
+from sgprobe.engine.corner import Corner, Rows
 from sgprobe.engine.factory.chips import Chip, Manufacture, batch
 from sgprobe.engine.factory.fetching import Fetched, fetch
-from sgprobe.engine.factory.given import Act, Given, only
 from sgprobe.engine.factory.operator import Operator
 from sgprobe.engine.factory.peers_say import FactoryPeersSay
 from sgprobe.engine.factory.shift import Shift
 from sgprobe.engine.factory.station import Stations
 from sgprobe.engine.factory.witness import Look, leaks, look
+from sgprobe.engine.given import Act, Given, only, whole_number
 from sgprobe.engine.heard import History
 from sgprobe.engine.message.compose import binding_fields
 from sgprobe.engine.message.fill import Filler
@@ -71,7 +71,7 @@ class FactoryBench(Corner):
         self.network = FactoryNetwork(network(Path(self._home.name) / "smdpf"))
         # the store of a product lives on: each item has eUICCs that it has never seen
         first = 0 if self.network.smdpf is not None else int(floor.clock.now()) * 1000
-        self._manufacture = Manufacture(floor.certificates, floor.seed, first)
+        self.manufacture = Manufacture(floor.certificates, floor.seed, first)
         self.chips: list[Chip] = []
         self.stations = Stations()
         self.fetched: list[Fetched] = []
@@ -180,7 +180,7 @@ class FactoryBench(Corner):
     # --- the EUM ---
 
     async def _personalise(self, given: Given) -> dict[str, Value]:
-        self.chips += self._manufacture.make(given)
+        self.chips += self.manufacture.make(given)
         return {}
 
     def waiting(self) -> list[Chip]:

@@ -18,6 +18,8 @@ from sgprobe.crypto.ifpp_data import write_batch
 from sgprobe.crypto.ifpp_keys import SPEC, OneTimePublic, Suite, prove, unavailable
 from sgprobe.crypto.pki import CertificateSet
 from sgprobe.engine.card import euicc_state
+from sgprobe.engine.factory.floor import suite_named
+from sgprobe.engine.given import only, said_yes, whole_number
 from sgprobe.peers.delivery.entry import Contents
 from sgprobe.peers.drive import drive
 from sgprobe.peers.effects import Card, CardFailure
@@ -46,7 +48,6 @@ _EUICC_FAULTS = tuple(
 )  # fmt: skip
 _OUTSIDE = "eid-outside-eum-range"
 _MOST = 2_000
-_YES = ("yes", "true")
 
 
 @dataclass(slots=True)
@@ -185,10 +186,11 @@ class Manufacture:
 
     def make(self, given: Mapping[str, Any]) -> list[Chip]:
         """Personalise eUICCs as a case says; raises Unresolved."""
-        if unknown := set(given) - _GIVEN:
-            raise Unresolved(f"eum.personalise knows no {', '.join(sorted(unknown))}")
-        wanted, keys = _number(given, "count", 1), _number(given, "keys", 1)
-        suite = _suite(str(given.get("suite", "c1")))
+        only("eum.personalise", given, *_GIVEN)
+        wanted, keys = (
+            whole_number(given, name, 1, least=1, most=_MOST) for name in ("count", "keys")
+        )
+        suite = _usable(str(given.get("suite", "c1")))
         fault = _fault(given, "eum", _EUM_FAULTS)
         point = str(given.get("point", ""))
         if point and point not in _POINTS:
@@ -197,7 +199,7 @@ class Manufacture:
         kind = Kind(config=Config(local_management=True), keys=(suite,) * keys)
         own = _fault(given, "euicc", _EUICC_FAULTS)
         made = [self._one(eum, kind, _POINTS.get(point, b""), own, given) for _ in range(wanted)]
-        if str(given.get("same-key", "no")) in _YES:
+        if said_yes(given, "same-key"):
             # one key under many names
             same = made[0].publics()[0].point
             for chip in made:
@@ -231,13 +233,6 @@ def batch(name: str, chips: Iterable[Chip]) -> bytes:
     return write_batch(name, listed[0].eum.chain, [info], items)
 
 
-def _number(given: Mapping[str, Any], name: str, default: int) -> int:
-    text = str(given.get(name, default))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST):
-        raise Unresolved(f"{name} is {text[:40]}, no number from 1 to {_MOST}")
-    return int(text)
-
-
 def _fault(given: Mapping[str, Any], name: str, known: tuple[str, ...]) -> str | None:
     word = str(given.get(name, _GOOD))
     if word not in (_GOOD, *known):
@@ -245,12 +240,8 @@ def _fault(given: Mapping[str, Any], name: str, known: tuple[str, ...]) -> str |
     return None if word == _GOOD else word
 
 
-def _suite(word: str) -> Suite:
-    try:
-        suite = Suite[word.upper()]
-    except KeyError:
-        raise Unresolved(f"{word} is no suite") from None
-    missing = unavailable(suite)
-    if missing:
+def _usable(word: str) -> Suite:
+    suite = suite_named(word)
+    if missing := unavailable(suite):
         raise Unresolved(f"suite {word} cannot be used here: {missing}")
     return suite

@@ -18,6 +18,7 @@ from sgprobe.crypto.bpp import Announced
 from sgprobe.crypto.ifpp_issue import binder
 from sgprobe.crypto.ifpp_keys import REF_OCTETS, OneTimeKey, Suite
 from sgprobe.crypto.pki import CertificateSet
+from sgprobe.engine.given import only
 from sgprobe.host.world import World
 from sgprobe.peers.euicc.euicc import Euicc
 from sgprobe.peers.euicc.factory_records import Factory, FactoryKey
@@ -132,8 +133,7 @@ class FactoryFloor:
 
     def bind(self, given: Mapping[str, Any]) -> dict[str, Value]:
         """Bind a profile as a case says; the package is the one that is loaded next."""
-        if unknown := set(given) - _GIVEN:
-            raise Unresolved(f"smdpf.bind knows no {', '.join(sorted(unknown))}")
+        only("smdpf.bind", given, *_GIVEN)
         wish = self._wish(given)
         pair = self.keys[wish.place - 1]
         public = OneTimeKey(pair.ref, wish.suite, pair.seed).public

@@ -18,7 +18,7 @@ from dissectors.asn1.model import Value
 from sgprobe.cases.keys import STATES
 from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.ifpp_keys import SPEC
-from sgprobe.engine.corner import Corner, Rows, whole_number
+from sgprobe.engine.corner import Corner, Rows
 from sgprobe.engine.end import Command
 from sgprobe.engine.factory.line_delivery import DeliveryDesk, Packed
 from sgprobe.engine.factory.line_device import Floor, LineDevice, trouble_of
@@ -26,6 +26,7 @@ from sgprobe.engine.factory.line_foreign import ForeignLine
 from sgprobe.engine.factory.line_product import LineProduct, OwnLine, Verdict
 from sgprobe.engine.factory.line_says import REPORT
 from sgprobe.engine.foreign import Foreign
+from sgprobe.engine.given import only, said_yes, whole_number
 from sgprobe.host.world import World
 
 # how many devices, packages and deliveries have names of their own
@@ -149,8 +150,7 @@ class FactoryLine(Corner):
 
     async def _load(self, given: Mapping[str, Any]) -> dict[str, Value]:
         """Put devices in the reader of a station, one after the other."""
-        if unknown := set(given) - _LOAD:
-            raise Unresolved(f"fpa.load knows no {', '.join(sorted(unknown))}")
+        only("fpa.load", given, *_LOAD)
         for device in self._wanted(given):
             device.befall(trouble_of(given))
             self._verdicts[device.number] = await self.product.load(device, given)
@@ -169,7 +169,7 @@ class FactoryLine(Corner):
 
     async def _report(self, given: Mapping[str, Any]) -> dict[str, Value]:
         """Have the line write its reports; each is heard."""
-        final = str(given.get("final", "no")) == "yes"
+        final = said_yes(given, "final")
         own = {one.name for one in self.desk.made}
         for octets in await self.product.reports(final=final):
             if _value(octets)["header"] and _of(octets)[0] not in own:

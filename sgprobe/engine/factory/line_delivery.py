@@ -19,9 +19,8 @@ from sgprobe.cases.match import Unresolved
 from sgprobe.crypto import ifpp
 from sgprobe.crypto.ifpp_issue import binder
 from sgprobe.crypto.pki import CertificateSet
-from sgprobe.durations import parse_duration
-from sgprobe.engine.corner import whole_number
 from sgprobe.engine.factory.line_device import Floor, LineDevice
+from sgprobe.engine.given import only, said_yes, seconds_of, whole_number
 from sgprobe.peers.delivery.entry import Prebound
 from sgprobe.peers.delivery.files import MANIFEST, SIGNATURE, Folder, write_tar
 from sgprobe.peers.delivery.manifest import (
@@ -107,7 +106,7 @@ class DeliveryDesk:
 
     def deliver(self, given: Mapping[str, Any]) -> Made:
         """Make a delivery as a case says; raises Unresolved."""
-        _only(given, _GIVEN, "smdpf.deliver")
+        only("smdpf.deliver", given, *_GIVEN)
         party = str(given.get("by", _SMDPF))
         if party not in PARTIES:
             raise Unresolved(f"there is no {party}")
@@ -125,7 +124,7 @@ class DeliveryDesk:
         return made
 
     def _bind(self, entry: Mapping[str, Any], party: str, kind: str) -> Packed:
-        _only(entry, _OF_ENTRY, "an entry of a delivery")
+        only("an entry of a delivery", entry, *_OF_ENTRY)
         device: LineDevice = self._floor[whole_number(entry, "device", 1)]
         place = whole_number(entry, "key", self._used.get(device.number, 0) + 1)
         self._used[device.number] = max(place, self._used.get(device.number, 0))
@@ -159,19 +158,15 @@ class DeliveryDesk:
             ))  # fmt: skip
         credential = self._own[signer]
         now = self._now()
-        seconds = _VALID
-        if "expires-in" in given:
-            told = parse_duration(str(given["expires-in"]))
-            if told is None:
-                raise Unresolved(f"expires-in is {str(given['expires-in'])[:40]}, no time")
-            seconds = told
+        told = seconds_of(given, "expires-in")
+        seconds = _VALID if told is None else told
         supersedes = given.get("supersedes")
         writer.finish(
             Manifest(
                 name, "O1", "R1", "dm.example.com", "F1", credential.certificate.oid or "", 1,
                 datetime.fromtimestamp(now, UTC), datetime.fromtimestamp(now + seconds, UTC),
                 supersedes=None if supersedes is None else str(supersedes),
-                policy=Policy(delete_leftover_keys=str(given.get("keep-keys", "no")) != "yes"),
+                policy=Policy(delete_leftover_keys=not said_yes(given, "keep-keys")),
             ),
             credential,
         )  # fmt: skip
@@ -260,8 +255,3 @@ def _entries(given: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     if isinstance(entries, list):
         return entries
     return [{"device": number} for number in range(1, whole_number(given, "devices", 1) + 1)]
-
-
-def _only(given: Mapping[str, Any], known: frozenset[str], what: str) -> None:
-    if unknown := set(given) - known:
-        raise Unresolved(f"{what} knows no {', '.join(sorted(unknown))}")

@@ -14,8 +14,8 @@ from dissectors.trace.recognise import first_tag
 from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.ifpp_keys import SPEC, OneTimeKey, Suite
 from sgprobe.crypto.pki import CertificateSet
-from sgprobe.engine.corner import whole_number
 from sgprobe.engine.end import Command, TappedEuicc
+from sgprobe.engine.given import said_yes, whole_number
 from sgprobe.links.card import ReaderGone
 from sgprobe.links.clock import Clock
 from sgprobe.peers.euicc.card import Card
@@ -210,12 +210,8 @@ class Floor:
 
 def trouble_of(given: Mapping[str, Any]) -> Trouble:
     """Return what befalls a device, as a case says it."""
-
-    def yes(name: str) -> bool:
-        return str(given.get(name, "no")) in ("yes", "true")
-
     place = next((one for one in ("lost-at", "gone-at") if one in given), "")
     return Trouble(
-        yes("dead"), whole_number(given, place) if place else None, "gone-at" in given,
-        yes("result-lost"), yes("killed"), str(given.get("refuses", "")),
+        said_yes(given, "dead"), whole_number(given, place) if place else None, "gone-at" in given,
+        said_yes(given, "result-lost"), said_yes(given, "killed"), str(given.get("refuses", "")),
     )  # fmt: skip

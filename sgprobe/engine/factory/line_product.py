@@ -13,9 +13,9 @@ from typing import Any, Protocol
 from dissectors.spec.identity import iccid_octets
 from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.chain import Anchor
-from sgprobe.engine.corner import whole_number
 from sgprobe.engine.factory.line_device import Killed, LineDevice
 from sgprobe.engine.factory.witness import leaks
+from sgprobe.engine.given import whole_number
 from sgprobe.engine.outcome import Declined
 from sgprobe.host.offline import Watch, watching
 from sgprobe.host.station import Slot

@@ -11,8 +11,7 @@ from sgprobe.crypto.crl import read_crl
 from sgprobe.crypto.errors import CertificateError
 from sgprobe.crypto.ifpp_issue import binder
 from sgprobe.crypto.pki import CertificateSet
-from sgprobe.engine.corner import whole_number
-from sgprobe.engine.factory.given import Act, Given, only, said_yes
+from sgprobe.engine.given import Act, Given, only, said_yes, whole_number
 from sgprobe.host.factory_network import FactoryNetwork
 
 

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 from dissectors.asn1.model import Value
 from dissectors.spec.identity import iccid_octets
 from sgprobe.cases.match import Unresolved
-from sgprobe.engine.corner import whole_number
 from sgprobe.engine.factory.chips import Chip
 from sgprobe.engine.factory.foreign_load import foreign_package
-from sgprobe.engine.factory.given import Act, Given, only, said_yes
 from sgprobe.engine.factory.retold import retold
+from sgprobe.engine.given import Act, Given, only, said_yes, whole_number
 from sgprobe.peers.delivery.entry import Contents
 from sgprobe.peers.fpa.outcome import NO_EID, NO_ICCID, NO_PACKAGE, Code, Outcome
 

@@ -10,11 +10,14 @@ from typing import Any
 
 from dissectors.asn1.model import Value
 from sgprobe.cases.match import Unresolved
-from sgprobe.durations import parse_duration
-from sgprobe.engine.corner import Corner
+from sgprobe.engine.corner import Corner, Rows
+from sgprobe.engine.given import only, seconds_of, whole_number
+from sgprobe.engine.settings import Setting
 
-LAP = "bench.lap"
-_LIMITS = frozenset({"per-second", "at-most"})
+LAP, FIGURES = "bench.lap", "scale.figures"
+# what every action publishes its figures against
+LIMITS = ("per-second", "at-most")
+_MOST = 10_000_000
 
 
 @dataclass(slots=True)
@@ -47,7 +50,9 @@ class Share:
 
 def share(given: Mapping[str, Any], scale: Fraction) -> Share:
     """Return what of `count` is to be done; never less than `at-least`."""
-    whole, least = (_number(given, name, 1) for name in ("count", "at-least"))
+    whole, least = (
+        whole_number(given, name, 1, least=1, most=_MOST) for name in ("count", "at-least")
+    )
     return Share(whole, max(round(whole * scale), min(least, whole), 1), scale)
 
 
@@ -55,27 +60,6 @@ def counted(scale: Fraction, below: str) -> str:
     """Return what `$count.200.5` stands for: 200 by a scale, and at least 5."""
     whole, _, least = below.partition(".")
     return str(share({"count": whole, "at-least": least or "1"}, scale).count)
-
-
-def _number(given: Mapping[str, Any], name: str, default: int) -> int:
-    text = str(given.get(name, default))
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 10_000_000):
-        raise Unresolved(f"{name} is {text[:40]}, no number from 1 to 10000000")
-    return int(text)
-
-
-def seconds(given: Mapping[str, Any], name: str, default: str = "0 s") -> float:
-    """Return a time that a case says; raises Unresolved."""
-    found = parse_duration(str(given.get(name, default)))
-    if found is None:
-        raise Unresolved(f"{name} {given.get(name)} is no time, such as 2 s")
-    return found
-
-
-def only(action: str, given: Mapping[str, Any], *known: str) -> None:
-    """Refuse words that an action does not know."""
-    if unknown := set(given) - set(known) - _LIMITS:
-        raise Unresolved(f"{action} knows no {', '.join(sorted(unknown))} ({', '.join(known)})")
 
 
 def publish(
@@ -92,7 +76,8 @@ def publish(
         published.warnings.append(
             f"{what}: {rate:.2f} a second, the plan has {given['per-second']}"
         )
-    if "at-most" in given and took > seconds(given, "at-most"):
+    most = seconds_of(given, "at-most")
+    if most is not None and took > most:
         published.warnings.append(f"{what}: {_shown(took)}, the plan has {given['at-most']}")
 
 
@@ -110,6 +95,20 @@ def percentiles(values: Sequence[float]) -> str:
     return f"p50 {at(0.5)}, p95 {at(0.95)}, p99 {at(0.99)} ms" if ordered else "none"
 
 
+class Load(Corner):
+    """A corner that does much at once, and then has the figures of it."""
+
+    def __init__(self, setting: Setting, published: Published) -> None:
+        self._setting, self._published = setting, published
+        self._rows: Rows = []
+
+    async def read(self, part: str) -> Rows:
+        """Return what was counted."""
+        if not self._rows:
+            raise Unresolved("nothing was done yet whose figures there could be")
+        return self._rows
+
+
 class Laps(Corner):
     """Times what a case does between two looks at the clock."""
 
@@ -121,7 +120,7 @@ class Laps(Corner):
 
     async def trigger(self, action: str, given: dict[str, Value]) -> dict[str, Value]:
         """Publish the time since the last lap; without a name only begin a new one."""
-        only(LAP, given, "name", "count", "at-least")
+        only(LAP, given, "name", "count", "at-least", *LIMITS)
         now = time.monotonic()
         took, self._begun = now - self._begun, now
         if "name" in given:

@@ -8,14 +8,12 @@ import time
 from collections.abc import Iterator
 
 from dissectors.asn1.model import Value
-from sgprobe.cases.match import Unresolved
 from sgprobe.crypto import keys
 from sgprobe.crypto.errors import KeyFormatError
 from sgprobe.crypto.ifpp_keys import Suite
-from sgprobe.engine.corner import Corner, Rows
+from sgprobe.engine.given import only
 from sgprobe.engine.outcome import NotHere
-from sgprobe.engine.scale.figures import Published, only, publish, share
-from sgprobe.engine.scale.line import FIGURES
+from sgprobe.engine.scale.figures import FIGURES, LIMITS, Load, Published, publish, share
 from sgprobe.engine.settings import Setting
 from sgprobe.host.world import World
 from sgprobe.peers.delivery.distinct import Marks, mark
@@ -29,24 +27,18 @@ _COORDINATE = 32
 _FAR = 6.0
 
 
-class KeyCount(Corner):
+class KeyCount(Load):
     """Looks at the public halves of one-time keys of many eUICCs."""
 
     names = frozenset({KEYS, FIGURES})
 
     def __init__(self, setting: Setting, world: World, published: Published) -> None:
-        self._setting, self._world, self._published = setting, world, published
-        self._rows: Rows = []
-
-    async def read(self, part: str) -> Rows:
-        """Return what was counted."""
-        if not self._rows:
-            raise Unresolved("nothing was done yet whose figures there could be")
-        return self._rows
+        super().__init__(setting, published)
+        self._world = world
 
     async def trigger(self, action: str, given: dict[str, Value]) -> dict[str, Value]:
         """Count; a product's file gives no data of many eUICCs."""
-        only(KEYS, given, "count", "at-least")
+        only(KEYS, given, "count", "at-least", *LIMITS)
         if self._setting.product is not None:
             raise NotHere("the bench has no data of many eUICCs of the product")
         done = share(given, self._setting.scale)

@@ -13,12 +13,11 @@ from typing import Any
 
 from dissectors.asn1 import codec
 from dissectors.asn1.model import Value
-from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.ifpp_keys import SPEC
-from sgprobe.engine.corner import Corner, Rows
+from sgprobe.engine.given import only, seconds_of, whole_number
 from sgprobe.engine.outcome import NotHere
 from sgprobe.engine.scale.devices import Floor, Gate, Slow, Wish, made
-from sgprobe.engine.scale.figures import Published, Share, only, publish, seconds, share
+from sgprobe.engine.scale.figures import FIGURES, LIMITS, Load, Published, Share, publish, share
 from sgprobe.engine.settings import Setting
 from sgprobe.host.loading import Source, load_all
 from sgprobe.host.station import Slot
@@ -26,17 +25,17 @@ from sgprobe.host.world import World
 from sgprobe.peers.fpa.line import MAX_STATIONS, Line
 from sgprobe.peers.fpa.outcome import NO_PACKAGE, is_success
 
-STATIONS, LOOK_UP, FIGURES = "scale.stations", "scale.look-up", "scale.figures"
+STATIONS, LOOK_UP = "scale.stations", "scale.look-up"
 
 
-class LineLoad(Corner):
+class LineLoad(Load):
     """Has the line under test do much at once, and counts what came of it."""
 
     names = frozenset({STATIONS, LOOK_UP, FIGURES})
 
     def __init__(self, setting: Setting, world: World, published: Published) -> None:
-        self._setting, self._world, self._published = setting, world, published
-        self._rows: Rows = []
+        super().__init__(setting, published)
+        self._world = world
 
     async def trigger(self, action: str, given: dict[str, Value]) -> dict[str, Value]:
         """Run a load to its end; a product of others has one reader here, and no 64."""
@@ -48,12 +47,6 @@ class LineLoad(Corner):
             self._rows = [await work(floor, given)]
         return {}
 
-    async def read(self, part: str) -> Rows:
-        """Return what was counted."""
-        if not self._rows:
-            raise Unresolved("nothing was done yet whose figures there could be")
-        return self._rows
-
     def _line(self, floor: Floor) -> Line:
         off = frozenset(name for name in self._setting.off if name.startswith("FPA."))
         return Line(floor.folder / "line", [self._world.set.anchor], off=off)
@@ -62,13 +55,14 @@ class LineLoad(Corner):
 
     async def _stations(self, floor: Floor, given: dict[str, Value]) -> dict[str, Value]:
         only(STATIONS, given, "count", "at-least", "stations", "takes", "slow-takes",
-             "dead", "slow", "refused")  # fmt: skip
+             "dead", "slow", "refused", *LIMITS)  # fmt: skip
         scale = self._setting.scale
         done = share(given, scale)
-        stations = int(str(given.get("stations", MAX_STATIONS)))
+        stations = whole_number(given, "stations", MAX_STATIONS, least=1, most=MAX_STATIONS)
         wish = Wish(
             done.count, stations,
-            seconds(given, "takes") * float(scale), seconds(given, "slow-takes") * float(scale),
+            (seconds_of(given, "takes") or 0.0) * float(scale),
+            (seconds_of(given, "slow-takes") or 0.0) * float(scale),
             *(_part(given, name, done.count) for name in ("dead", "slow", "refused")),
         )  # fmt: skip
         floor.personalise(done.count)
@@ -82,7 +76,7 @@ class LineLoad(Corner):
             gate = Gate(threading.Barrier(parties))
             sources: list[Source] = [partial(gate.put, device) for device in devices]
             begun = time.monotonic()
-            await asyncio.to_thread(_load, line, sources, parties)
+            await asyncio.to_thread(load_all, line, sources, parties)
             took = time.monotonic() - begun
             written = time.monotonic()
             reports = [one.octets() for one in line.reports(time.time(), final=True)]
@@ -106,7 +100,7 @@ class LineLoad(Corner):
     # --- one among many ---
 
     async def _look_up(self, floor: Floor, given: dict[str, Value]) -> dict[str, Value]:
-        only(LOOK_UP, given, "count", "at-least", "warm")
+        only(LOOK_UP, given, "count", "at-least", "warm", *LIMITS)
         done = share(given, self._setting.scale)
         path, eid = floor.fill(done.count)
         line = self._line(floor)
@@ -136,14 +130,8 @@ class LineLoad(Corner):
 
 def _part(given: dict[str, Value], name: str, count: int) -> int:
     """Return how many of the devices a share in per mille is; of a share at least one."""
-    told = str(given.get(name, "0"))
-    if not (told.isascii() and told.isdigit() and int(told) <= 1000):
-        raise Unresolved(f"{name} is a share in per mille, not {told[:40]}")
-    return max(1, round(count * int(told) / 1000)) if int(told) else 0
-
-
-def _load(line: Line, sources: list[Source], stations: int) -> None:
-    load_all(line, sources, stations)
+    told = whole_number(given, name, most=1000)
+    return max(1, round(count * told / 1000)) if told else 0
 
 
 def _counted(

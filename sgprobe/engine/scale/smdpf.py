@@ -15,17 +15,24 @@ from typing import Any, TypeVar
 
 from dissectors.asn1.model import Value
 from dissectors.spec.identity import iccid_octets
-from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.ifpp_keys import Suite
-from sgprobe.engine.corner import Corner, Rows
 from sgprobe.engine.factory.bench import FactoryBench
 from sgprobe.engine.factory.chips import Chip, batch
 from sgprobe.engine.factory.floor import suite_named
 from sgprobe.engine.factory.quantum_vectors import unready
 from sgprobe.engine.factory.station import Stations
+from sgprobe.engine.given import only
 from sgprobe.engine.outcome import NotHere, StepFailed
-from sgprobe.engine.scale.figures import Published, Share, only, percentiles, publish, share
-from sgprobe.engine.scale.line import FIGURES
+from sgprobe.engine.scale.figures import (
+    FIGURES,
+    LIMITS,
+    Load,
+    Published,
+    Share,
+    percentiles,
+    publish,
+    share,
+)
 from sgprobe.engine.scale.tally import Asked, Inspection, Tally, good_result
 from sgprobe.engine.settings import Setting
 from sgprobe.host.conduct import Conductor
@@ -43,26 +50,20 @@ _PER_BATCH, _PER_REPORT, _STATIONS = 1000, 100, 2
 T = TypeVar("T")
 
 
-class SmdpfLoad(Corner):
+class SmdpfLoad(Load):
     """Has the parties around an SM-DPf ask for much, and counts what they get."""
 
     names = frozenset({BIND, IMPORT, REPORT, BURST, FIGURES})
 
     def __init__(self, setting: Setting, bench: FactoryBench, published: Published) -> None:
-        self._setting, self._bench, self._published = setting, bench, published
-        self._rows: Rows = []
+        super().__init__(setting, published)
+        self._bench = bench
         self._calls = random.Random(f"{setting.seed} scale {time.time() if setting.product else 0}")
         self._times: list[float] = []
 
-    async def read(self, part: str) -> Rows:
-        """Return what was counted."""
-        if not self._rows:
-            raise Unresolved("nothing was done yet whose figures there could be")
-        return self._rows
-
     async def trigger(self, action: str, given: dict[str, Value]) -> dict[str, Value]:
         """Run a load to its end."""
-        only(action, given, "count", "at-least", "type", "suite")
+        only(action, given, "count", "at-least", "type", "suite", *LIMITS)
         suite = suite_named(str(given.get("suite", "c1")))
         if why := unready(suite):
             raise NotHere(f"suite {suite.label}: {why}")
@@ -93,9 +94,7 @@ class SmdpfLoad(Corner):
         name = self._bench.network.address
         return SmDpfClient(name, PARTIES[party], lambda: self._calls.randbytes(8).hex())
 
-    async def _ask(
-        self, party: str, procedure: Callable[[SmDpfClient], Procedure[T]]
-    ) -> T:  # fmt: skip
+    async def _ask(self, party: str, procedure: Callable[[SmDpfClient], Procedure[T]]) -> T:
         network, begun = self._bench.network, time.monotonic()
         conductor = Conductor(network.client(party), network.plan.clock)
         answer = await conductor.run(procedure(self._client(party)))
@@ -108,7 +107,7 @@ class SmdpfLoad(Corner):
         while left:
             now = min(left, _PER_BATCH)
             made = {"count": str(now), "suite": suite.label}
-            yield self._bench._manufacture.make(made)
+            yield self._bench.manufacture.make(made)
             left -= now
 
     # --- data ---
@@ -116,7 +115,7 @@ class SmdpfLoad(Corner):
     async def _import(self, done: Share, tally: Tally) -> None:
         for chips in self._chips(done.count, Suite.C1):
             # one more has the key of the first one, and is to be found
-            (double,) = self._bench._manufacture.make({})
+            (double,) = self._bench.manufacture.make({})
             double.made = replace(double.made, one_time_keys=chips[0].made.one_time_keys)
             octets = batch(f"B{chips[0].number}", [*chips, double])
             answer = await self._ask("eum", partial(_given, octets))

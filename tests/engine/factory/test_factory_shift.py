@@ -14,9 +14,9 @@ from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.keys import Curve, PrivateKey, generate_key
 from sgprobe.crypto.pki import TestPki
 from sgprobe.crypto.signing import EUICC_SIGN_PIR
-from sgprobe.engine.factory.given import only, said_yes
 from sgprobe.engine.factory.retold import retold
 from sgprobe.engine.factory.station import Stations
+from sgprobe.engine.given import only, said_yes
 from sgprobe.host.factory_network import FactoryNetwork, Network
 from sgprobe.links.clock import ScenarioClock
 from sgprobe.peers.es9.asn1_binding import Octets
