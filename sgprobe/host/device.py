@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from sgprobe.host.certificate import self_signed
 from sgprobe.host.conduct import Conductor
 from sgprobe.host.directory import COAPS, HTTPS, PORTS, Coap, Directory, Place
 from sgprobe.host.serve import identity, thoughtful, url
+from sgprobe.host.server_trust import OF_IPA, trusting
 from sgprobe.links.card import CardLink, CardStatus, ReaderGone
 from sgprobe.links.card_slot import Reader
 from sgprobe.links.clock import Clock, WallClock
@@ -110,7 +111,9 @@ class Device:
         trust = tuple(der for path in plan.trust for der in read_certificates(path))
         # the IPA borrows the card's key for TLS only where it is asked to: no spec asks for it
         own = identity(self.set[plan.euicc]) if plan.show_euicc else None
-        settings = TlsSettings(identity=own, trust=trust or (self.set.ci.der,))
+        # a CA of the user certifies as it likes, the test CI as SGP.22 says
+        told = TlsSettings(trust=trust) if trust else trusting(self.set, OF_IPA, self.clock.now)
+        settings = replace(told, identity=own)
         self.directory = Directory(settings, tape=self.tape, key_line=self._key_line,
                                    coap=plan.coap)  # fmt: skip
         for name, address in plan.known.items():

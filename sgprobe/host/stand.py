@@ -15,6 +15,7 @@ from sgprobe.host.directory import Coap, Directory, Place
 from sgprobe.host.injecting import Injecting
 from sgprobe.host.ownership import judge_euicc
 from sgprobe.host.serve import Handler, identity, prompt, thoughtful, url
+from sgprobe.host.server_trust import OF_EIM, trusting
 from sgprobe.links.clock import Clock, WallClock
 from sgprobe.links.coap_link import CoapLink
 from sgprobe.links.https_server import HttpsServer
@@ -75,10 +76,11 @@ class Stand:
         self.store: Store = SqliteStore(plan.database) if plan.database else MemoryStore()
         self.tape = Tape.at(plan.tape) if plan.tape is not None else None
         self._keylog = plan.keylog.open("ab", buffering=0) if plan.keylog is not None else None
-        self.directory = Directory(TlsSettings(trust=(self.set.ci.der,)), tape=self.tape)
+        asking = trusting(self.set, OF_EIM, self.clock.now)
+        self.directory = Directory(asking, tape=self.tape)
         self.injected: Directory | None = None
         for name, address in plan.known.items():
-            self.directory.add(name, Place(address, TlsSettings(trust=(self.set.ci.der,))))
+            self.directory.add(name, Place(address, asking))
         self.eids: tuple[str, ...] = ()
         self.name, public, operator = self._make()
         self.coaps: CoapLink | None = None

@@ -1,0 +1,84 @@
+"""Served roles refuse, as TLS clients, a server that has the certificate of something else."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sgprobe.crypto.ocsp import issue_response
+from sgprobe.crypto.pki import TestPki
+from sgprobe.exchange import Request, Response
+from sgprobe.host.device import Device, EimPlace
+from sgprobe.host.device import Plan as DevicePlan
+from sgprobe.host.serve import identity
+from sgprobe.host.stand import Plan, Stand
+from sgprobe.links.https_client import Unreachable
+from sgprobe.links.https_server import HttpsServer
+from sgprobe.links.tls import TlsSettings
+
+SMDP, EIM = "testsmdpplus1.example.com", "eim.example.com"
+CLIENTS = {"eim": ("dptls", SMDP), "ipa": ("dptls", SMDP), "ipa of the eim": ("eim-tls", EIM)}
+
+
+async def answering(request: Request, caller: object) -> Response:
+    return Response(200)
+
+
+def asks(client: str, curve: str = "p256", fault: str | None = None, staple: bytes = b"") -> bool:
+    """Say whether a client asks the server that it needs."""
+
+    async def run() -> bool:
+        party, name = CLIENTS[client]
+        own = identity(TestPki.load()[curve].get(party, fault))
+        server = HttpsServer(answering, TlsSettings(identity=own, verify=False, staple=staple))
+        await server.start()
+        known = {name: server.address}
+        stand: Stand | Device
+        if client == "eim":
+            stand = Stand(Plan("eim", curve=curve, known=known))
+        elif name == EIM:
+            where = "https://{}:{}".format(*server.address)
+            stand = Device(DevicePlan(curve, eim=EimPlace(where, EIM, EIM)))
+        else:
+            stand = Device(DevicePlan(curve, known=known))
+        try:
+            async with stand:
+                await stand.directory.ask(f"https://{name}", Request("/x", "", b""))
+        except Unreachable:
+            return False
+        finally:
+            await server.stop()
+        return True
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("curve", ["p256", "brainpool"])
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_right_certificate_is_believed(client: str, curve: str) -> None:
+    assert asks(client, curve)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("fault", ["revoked", "no-extended-usage", "wrong-host"])
+def test_a_wrong_certificate_is_refused(client: str, fault: str) -> None:
+    assert not asks(client, fault=fault)
+
+
+@pytest.mark.parametrize("client", ["eim", "ipa"])
+def test_the_policy_of_another_role_is_refused(client: str) -> None:
+    # SGP.22 §4.5.2.1
+    assert not asks(client, fault="wrong-role")
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize(("state", "taken"), [("good", True), ("revoked", False)])
+def test_what_is_stapled_is_looked_at(client: str, state: str, taken: bool) -> None:
+    own = TestPki.load()["p256"]
+    begin = datetime.now(UTC) - timedelta(hours=1)
+    about = own[CLIENTS[client][0]].certificate
+    staple = issue_response(about, own.ci, own["ci"].key, begin, begin + timedelta(days=1),
+                            state=state)  # fmt: skip
+    assert asks(client, staple=staple) is taken
