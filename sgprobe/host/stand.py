@@ -114,7 +114,7 @@ class Stand:
             ways = {RETRIEVE_HTTPS} | ({RETRIEVE_COAPS} if plan.coaps else set())
             setup = eim_setup(self.pki, plan.curve, version=plan.version, protocols=ways,
                               mutual=plan.ask_euicc, off=off)  # fmt: skip
-            eim = Eim(setup, self.store, os.urandom)
+            eim = Eim(setup, self.store, os.urandom, self.directory.certificate)
             self._enrol(eim)
             conductor = Conductor(self.directory, self.clock, say=plan.say)
             return setup.eim_id, thoughtful(eim, conductor), Injecting(eim, self._injector())

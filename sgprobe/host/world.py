@@ -152,7 +152,8 @@ class World:
         made = eim_setup(self.pki, curve, version=self.plan.version, protocols=ways,
                          off=_of(off, "EIM."))  # fmt: skip
         self.eim_setup = replace(made, **self._model(EIM))
-        self.eim = Eim(self.eim_setup, MemoryStore(), self._bytes("eim"))
+        self.eim = Eim(self.eim_setup, MemoryStore(), self._bytes("eim"),
+                       self.eim_directory.certificate)  # fmt: skip
 
     def _model(self, role: str) -> Mapping[str, Any]:
         return self.plan.models.get(role, {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dissectors.asn1.tlv import tlv
+from sgprobe.crypto.errors import CertificateError
 from sgprobe.peers.effects import LinkFailure, Now, Procedure
 from sgprobe.peers.eim.forms import from_members
 from sgprobe.peers.eim.means import COMPACT, EIM_CONTEXT, EIM_DATA, Means
@@ -13,10 +14,11 @@ from sgprobe.peers.eim.sessions import Session, digest_of
 from sgprobe.peers.eim.targets import Target, target_of
 from sgprobe.peers.eim.work import Work
 from sgprobe.peers.es9.asn1_binding import NotAsn1
-from sgprobe.peers.es9client import ServerFault, ServerRefusal
+from sgprobe.peers.es9client import Es9Client, ServerFault, ServerRefusal
 from sgprobe.peers.esipa import codes
 from sgprobe.peers.esipa import messages as m
 from sgprobe.peers.esipa.wire import contents, elements, parts, retag
+from sgprobe.peers.server_identity import TLS_OID, differs
 
 _INVALID_ADDRESS = 1
 # a CI key id is not cut shorter than this
@@ -49,12 +51,27 @@ def _initiate(means: Means, request: m.InitiateAuthentication, now: float) -> Pr
         initiated = yield from means.patiently(
             lambda: client.initiate_authentication(request.challenge, info1, oid)
         )
+        _check_tls(means, client, initiated.certificate)
     except (ServerRefusal, ServerFault, LinkFailure) as error:
         return means.refused(m.IAU, None, error)
     session = Session(initiated.transaction_id, client, initiated, now)
     answer = _begin(means, session, order, target, facts, info1)
     means.sessions.add(session)
     return answer
+
+
+def _check_tls(means: Means, client: Es9Client, certificate: bytes) -> None:
+    """Compare the certificate seen in TLS with the one that the server signs with.
+
+    An eUICC takes both roles: that an SM-DP+ answers in the place of an SM-DS shows here alone.
+    """
+    seen = means.tls_certificate(client.address)
+    try:
+        broken = differs(seen, certificate, client.server) if seen is not None else ()
+    except CertificateError as error:
+        raise ServerFault(m.IAU, str(error), "EIM.TLS-OID") from None
+    if TLS_OID in broken and means.rules.on("EIM.TLS-OID"):
+        raise ServerFault(m.IAU, "another OID than in TLS", "EIM.TLS-OID")
 
 
 def _ordered(

@@ -34,6 +34,8 @@ class Means:
     trust: Trust
     sessions: Sessions
     journal: Callable[[str, str], None]
+    # what the server at an address has shown in TLS, where the host knows it
+    tls_certificate: Callable[[str], bytes | None]
 
     def failed(self, name: str, code: int) -> m.Failed:
         """Return the error of a function in the version spoken."""

@@ -43,9 +43,19 @@ _JOURNAL = 200
 
 
 class Eim:
-    """A simulated eIM; `random` gives octets, always the same ones in a seeded run."""
+    """A simulated eIM; `random` gives octets, always the same ones in a seeded run.
 
-    def __init__(self, setup: Setup, store: Store, random: RandomSource) -> None:
+    `tls_certificate` gives the certificate that the server at an address has shown in TLS, where
+    the host knows it.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        store: Store,
+        random: RandomSource,
+        tls_certificate: Callable[[str], bytes | None] = lambda address: None,
+    ) -> None:
         self.setup = setup
         self.store = store
         self.rules = Rules(RULES, frozenset(one for one in setup.off if one.startswith(PREFIX)))
@@ -66,7 +76,9 @@ class Eim:
         )
         limits = setup.limits
         sessions = Sessions(limits.sessions, limits.session_seconds)
-        self._means = Means(setup, store, self.rules, self._trust, sessions, self.note)
+        self._means = Means(
+            setup, store, self.rules, self._trust, sessions, self.note, tls_certificate
+        )
         json = JsonBinding(setup.version) if setup.json else None
         self._front = Front(
             Asn1Binding(setup.version), json, self.rules, PREFIX, self.perform, self.note,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sgprobe.crypto.certificates import read_certificate, same_oid
-from sgprobe.crypto.chain import host_matches
 from sgprobe.crypto.errors import CertificateError
 from sgprobe.peers import es9client
 from sgprobe.peers.effects import LinkFailure, Procedure
@@ -16,6 +14,7 @@ from sgprobe.peers.esipa.wire import contents
 from sgprobe.peers.ipa.download import Asked, Events, Outcome, Stopped, Wanted, download
 from sgprobe.peers.ipa.means import Means
 from sgprobe.peers.rules import Rules
+from sgprobe.peers.server_identity import differs
 
 # an SM-DS that leads to an SM-DS that leads …
 _DEPTH = 3
@@ -71,13 +70,11 @@ class _Direct:
         if seen is None:
             return
         try:
-            shown, auth = read_certificate(seen), read_certificate(certificate)
+            broken = differs(seen, certificate, self.client.server)
         except CertificateError as error:
             raise ServerFault(m.IAU, str(error), "IPA.TLS-OID") from None
-        host = self.client.server.partition(":")[0]
-        named = any(host_matches(name, host) for name in shown.dns)
-        for rule, good in (("IPA.TLS-NAME", named), ("IPA.TLS-OID", same_oid(shown, auth))):
-            if not good and self.means.rules.on(rule):
+        for rule in (f"IPA.{name}" for name in broken):
+            if self.means.rules.on(rule):
                 raise ServerFault(m.IAU, f"{self.means.rules[rule].text}: it does not", rule)
 
     def authenticate(

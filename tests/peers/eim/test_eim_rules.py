@@ -22,6 +22,7 @@ from sgprobe.peers.eim.config import association
 from sgprobe.peers.eim.forms import OrderError
 from sgprobe.peers.eim.operations import Download, Enable, GetData, GetRat
 from sgprobe.peers.eim.rules import RULES
+from sgprobe.peers.eim.server import Eim
 from sgprobe.peers.esipa import messages as m
 from sgprobe.peers.esipa.wire import contents, elements, parts
 from sgprobe.peers.euicc.values import places
@@ -383,6 +384,16 @@ def _(make):
     made = bench.smdp.order("small")
     code = f"1${bench.host}${made.matching_id}$2.999.99"
     bench.order(Download(activation_code=code, indirect=True))
+    bench.poll()
+    return first(bench, m.IAU)
+
+
+@scenario("TLS-OID", "51")
+def _(make):
+    bench = make(indirect=True, ipa=downloads.INDIRECT)
+    shown = PKI["p256"].get("dptls", "wrong-rid").certificate.der
+    bench.eim = Eim(bench.setup, bench.eim_store, bytes, lambda address: shown)
+    bench.download(indirect=True)
     bench.poll()
     return first(bench, m.IAU)
 
