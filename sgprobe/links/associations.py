@@ -6,19 +6,33 @@ import asyncio
 import itertools
 from collections import deque
 from collections.abc import Callable
+from enum import StrEnum
 
 from cryptography import x509
+from OpenSSL import SSL
 
 from sgprobe.links.dtls import DtlsSession, make_context
 from sgprobe.links.dtls_peers import Bounds, DtlsPeers
+from sgprobe.links.dtls_peers_fault import FaultyDtlsPeers, PeersFault
+from sgprobe.links.flight_fault import Flights, RecordFault, damaged, plain_record
 from sgprobe.links.handshake_fault import Spoil
 from sgprobe.links.https_client import Unreachable, name_matches
 from sgprobe.links.tape import Address
 from sgprobe.links.tls import MAX_ALERTS, Alert, KeyLine, TlsSettings, tell_time
 from sgprobe.links.udp_port import UdpPort
 
+# RFC 6347 §4.2.4.1: a timer may have grown to a minute
+_A_MINUTE_AND_MORE = 70.0
 # how often handshakes under way are looked after; their own timers count in seconds
 _TICK = 0.1
+
+
+class Leaving(StrEnum):
+    """How a client comes to a new association where it has one."""
+
+    NEW = "new"  # it has forgotten the old one, and says nothing
+    CLOSED = "closed"  # it has ended the old one with close_notify
+    RESUMED = "resumed"  # it has ended the old one, and offers its session
 
 
 class _Call:
@@ -47,9 +61,12 @@ class Associations:
         bounds: Bounds,
         cookies: bool = True,
         spoil: Spoil | None = None,
+        flights: Flights | None = None,
+        fault: PeersFault | None = None,
     ) -> None:
         self._port = port
         self._spoil = spoil
+        self._flights = flights
         self._receive = receive
         self._gone = gone
         self._settings = settings
@@ -60,9 +77,11 @@ class Associations:
         self._calls: dict[Address, _Call] = {}
         self.peers: DtlsPeers | None = None
         if listen:
-            self.peers = DtlsPeers(settings, key_line, mtu=mtu, bounds=bounds, cookies=cookies,
-                                   on_gone=self._let_go)  # fmt: skip
+            kind = DtlsPeers if fault is None else FaultyDtlsPeers.of(fault)
+            self.peers = kind(settings, key_line, mtu=mtu, bounds=bounds, cookies=cookies,
+                              on_gone=self._let_go)  # fmt: skip
         self._timer: asyncio.TimerHandle | None = None
+        self._offered: SSL.Session | None = None
         self.alerts: deque[Alert] = deque(maxlen=MAX_ALERTS)
         self.failures: deque[str] = deque(maxlen=MAX_ALERTS)
 
@@ -92,6 +111,8 @@ class Associations:
 
     def _take_call(self, call: _Call, data: bytes, address: Address) -> None:
         session = call.session
+        if self._flights is not None and not self._flights.inward(data):
+            return
         plain = session.receive(data)
         self._put(session.outgoing(), address)
         if session.established and not call.ready.done():
@@ -101,12 +122,21 @@ class Associations:
         if session.over:
             self.drop(address)
 
-    def send(self, data: bytes, address: Address) -> None:
+    def send(self, data: bytes, address: Address, fault: RecordFault | None = None) -> None:
         """Protect and send a datagram; without an association it is lost."""
         session = self.session(address)
-        if session is not None and session.established:
-            session.send(data)
-            self._put(session.outgoing(), address)
+        if session is None or not session.established:
+            return
+        if fault is RecordFault.PLAIN:
+            self._port.send([plain_record(data)], address)
+            return
+        session.send(data)
+        datagrams = session.outgoing()
+        if fault is RecordFault.TWICE:
+            datagrams += datagrams
+        elif fault is RecordFault.DAMAGED:
+            datagrams = [damaged(one) for one in datagrams]
+        self._put(datagrams, address)
 
     def _put(self, datagrams: list[bytes], address: Address) -> None:
         """Send a flight, with the fault that it is to have."""
@@ -114,6 +144,8 @@ class Associations:
             flight, sizes = self._spoil(b"".join(datagrams)), [len(one) for one in datagrams]
             ends = list(itertools.accumulate(sizes))
             datagrams = [flight[end - size : end] for end, size in zip(ends, sizes)]
+        if self._flights is not None:
+            datagrams = self._flights.outward(datagrams)
         self._port.send(datagrams, address)
 
     def session(self, address: Address) -> DtlsSession | None:
@@ -135,7 +167,13 @@ class Associations:
             tell_time(self._context, self._settings)
             named = self._name if self._settings.sni else ""
             session = DtlsSession(self._context, False, address, self._mtu, named, self._judge)
-            call = _Call(session, self._now() + self._bounds.patience)
+            if self._offered is not None:
+                session.offer(self._offered)
+                self._offered = None
+            patience = self._bounds.patience
+            if self._flights is not None:
+                patience = max(patience, _A_MINUTE_AND_MORE)
+            call = _Call(session, self._now() + patience)
             self._calls[address] = call
             session.receive(b"")
             self._put(session.outgoing(), address)
@@ -145,6 +183,17 @@ class Associations:
         # a server that refuses what we showed may say goodbye as soon as it has shaken hands
         if self._calls.get(address) is not call:
             raise Unreachable("DTLS: the peer ended the session at once")
+
+    def leave(self, address: Address, leaving: Leaving) -> None:
+        """End an association that we began, as a test wants it; the next one is a new one."""
+        call = self._calls.get(address)
+        if call is None or not call.session.established:
+            return
+        if leaving is Leaving.RESUMED:
+            self._offered = call.session.resumable()
+        if leaving is Leaving.NEW:
+            call.session.over = True
+        self.drop(address, "it was left")
 
     def drop(self, address: Address, why: str = "") -> None:
         """End the association with an address."""
@@ -214,6 +263,8 @@ class Associations:
                 continue
             if now >= call.until:
                 self.drop(address, f"no answer within {self._bounds.patience:g} s")
+            elif self._flights is not None and self._flights.silent:
+                continue
             elif session.timeout() == 0.0:
                 session.on_timeout()
                 self._put(session.outgoing(), address)

@@ -34,7 +34,9 @@ from sgprobe.links.coap_binding import Binding
 from sgprobe.links.coap_shape import ShapedRequest, Unanswered
 from sgprobe.links.dtls import DtlsSession
 from sgprobe.links.dtls_peers import Bounds
+from sgprobe.links.dtls_peers_fault import PeersFault
 from sgprobe.links.fault import Broken
+from sgprobe.links.flight_fault import Flights, RecordFault
 from sgprobe.links.handshake_fault import Spoil
 from sgprobe.links.https_client import Unreachable
 from sgprobe.links.impairment import Impairment
@@ -63,6 +65,8 @@ class CoapKnobs:
     seed: int | None = None
     cookies: bool = True  # DTLS: ask a client for a cookie first
     spoil: Spoil | None = None  # DTLS: a fault in handshakes
+    flights: Flights | None = None  # DTLS, client: what becomes of its handshake on the way
+    fault: PeersFault | None = None  # DTLS, server: what it gets wrong
     watch: Watcher | None = None
 
 
@@ -136,6 +140,8 @@ class CoapLink:
                 bounds=self._bounds,
                 cookies=self._knobs.cookies,
                 spoil=self._knobs.spoil,
+                flights=self._knobs.flights,
+                fault=self._knobs.fault,
             )
         await self._port.open(self._host, self._port_number, self._peer)
 
@@ -199,12 +205,12 @@ class CoapLink:
         if self.associations is not None:
             self.associations.refused(address)
 
-    def send(self, data: bytes, address: Address) -> None:
+    def send(self, data: bytes, address: Address, fault: RecordFault | None = None) -> None:
         """Send one CoAP datagram, or bytes that are none, through DTLS where that is spoken."""
         if self._knobs.watch is not None:
             self._knobs.watch(True, data, address)
         if self.associations is not None:
-            self.associations.send(data, address)
+            self.associations.send(data, address, fault)
         else:
             self._port.send([data], address)
 
@@ -219,13 +225,13 @@ class CoapLink:
 
     # --- time ---
 
-    def _flush(self, copies: int = 1) -> None:
+    def _flush(self, copies: int = 1, fault: RecordFault | None = None) -> None:
         while events := self.endpoint.events():
             for event in events:
                 self._event(event)
         for datagram in self.endpoint.send(self._clock.now()):
             for _ in range(copies):
-                self.send(datagram.data, cast(Address, datagram.address))
+                self.send(datagram.data, cast(Address, datagram.address), fault)
         self._arm()
 
     def _arm(self) -> None:
@@ -302,23 +308,30 @@ class CoapLink:
         self, address: Address, request: Request, knobs: RequestKnobs | None = None
     ) -> Response:
         """Send a request and return its answer; raises Unreachable."""
+        shape = request.shape if isinstance(request, ShapedRequest) else None
+        if shape is not None and shape.leaving is not None and self.associations is not None:
+            self.associations.leave(address, shape.leaving)
         await self._reach(address)
         asked = self.binding.to_request(request, self._name)
         chosen = knobs or self._knobs.request or RequestKnobs(szx=self._szx)
-        copies = 1
-        if isinstance(request, ShapedRequest):
-            if request.shape.datagram:
-                self.send(request.shape.datagram, address)
+        if shape is not None:
+            if shape.datagram:
+                self.send(shape.datagram, address)
                 raise Unanswered("a datagram of the test's own")
-            asked = request.shape.apply(asked)
-            chosen = request.shape.knobs(asked.body, self._szx)
-            copies = request.shape.copies
+            asked = shape.apply(asked)
+            chosen = shape.knobs(asked.body, self._szx)
+            if shape.moved:
+                await self._port.move()
         handle = self.endpoint.request(asked, address, self._clock.now(), chosen)
         future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self._waiting[handle] = (future, address)
-        self._flush(copies)
+        self._flush(shape.copies, shape.record) if shape is not None else self._flush()
         try:
             return await future
+        except Unreachable as error:
+            if shape is not None and shape.is_stray:
+                raise Unanswered(str(error)) from None
+            raise
         finally:
             if self._waiting.pop(handle, None) is not None:
                 self.endpoint.cancel(handle, self._clock.now())

@@ -10,6 +10,8 @@ from dissectors.link.coap.exchange import Request as CoapRequest
 from dissectors.link.coap.exchange import RequestKnobs, Upload
 from dissectors.link.coap.options import Options
 from sgprobe.exchange import Request
+from sgprobe.links.associations import Leaving
+from sgprobe.links.flight_fault import RecordFault
 from sgprobe.links.https_client import Unreachable
 
 
@@ -48,6 +50,16 @@ class Shape:
     datagram: bytes = b""
     # how often the first message goes out at once, each time in a record of its own
     copies: int = 1
+    # DTLS: how the client leaves the association that it has, what becomes of the first record,
+    # and whether all comes from another port from now on
+    leaving: Leaving | None = None
+    record: RecordFault | None = None
+    moved: bool = False
+
+    @property
+    def is_stray(self) -> bool:
+        """Say whether no server has to answer."""
+        return self.moved or self.record is RecordFault.PLAIN
 
     def apply(self, asked: CoapRequest) -> CoapRequest:
         """Return a request with the options and the type that are told."""

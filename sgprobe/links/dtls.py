@@ -6,14 +6,18 @@ again up to the MTU. The handshake timer is the library's own and reads the wall
 
 from __future__ import annotations
 
+import secrets
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
+from OpenSSL._util import ffi as _ffi
 from OpenSSL._util import lib as _lib
 
+from dissectors.asn1.tlv import read_tlv, split, tlv
 from sgprobe.links.tape import Address
 from sgprobe.links.tls import (
     MAX_ALERTS,
@@ -40,6 +44,8 @@ _LEVEL = ":@SECLEVEL=0"
 HEADER = 13
 CHANGE_CIPHER, ALERT, HANDSHAKE, DATA = 20, 21, 22, 23
 _CHUNK = 65536
+# in OpenSSL's SSL_SESSION_ASN1: after structure version, protocol version and suite
+_SESSION_ID = 3
 
 # makes or checks the cookie of an address
 Cookie = Callable[[Address], bytes]
@@ -109,6 +115,23 @@ class DtlsSession:
             if host:
                 self._connection.set_tlsext_host_name(server_name(host))
             self._connection.set_connect_state()
+
+    def offer(self, session: SSL.Session) -> None:
+        """Offer a session of another association, before the handshake begins."""
+        self._connection.set_session(session)
+
+    def resumable(self) -> SSL.Session | None:
+        """Return the session that the next handshake may offer; None: there is none yet.
+
+        Where the server has given it no id it gets one: that of a session long forgotten.
+        """
+        session = self._connection.get_session()
+        return None if session is None else with_session_id(session)
+
+    @property
+    def resumed(self) -> bool:
+        """Say whether the server took what was offered."""
+        return bool(_lib.SSL_session_reused(self._connection._ssl))
 
     def listen(self, datagram: bytes) -> bool:
         """Give an association without state a ClientHello; True: its cookie is right.
@@ -227,6 +250,28 @@ class DtlsSession:
     def peer_chain(self) -> list[x509.Certificate]:
         """Return the certificates that the other side sent, leaf first."""
         return peer_chain(self._connection)
+
+
+def with_session_id(session: SSL.Session) -> SSL.Session:
+    """Return a session that has an id: its own, or one that no server knows."""
+    known: Any = session
+    size = _lib.i2d_SSL_SESSION(known._session, _ffi.NULL)
+    octets = _ffi.new("unsigned char[]", size)
+    _lib.i2d_SSL_SESSION(known._session, _ffi.new("unsigned char **", octets))
+    whole = bytes(_ffi.buffer(octets, size))
+    outer = read_tlv(whole)
+    fields = [whole[one.start : one.end] for one in split(whole, outer.body, outer.end)]
+    if len(fields[_SESSION_ID]) > 2:
+        return session
+    fields[_SESSION_ID] = tlv("04", secrets.token_bytes(32))
+    whole = tlv("30", *fields)
+    octets = _ffi.new("unsigned char[]", whole)
+    place = _ffi.new("const unsigned char **", octets)
+    read = _lib.d2i_SSL_SESSION(_ffi.NULL, place, len(whole))
+    made: Any = SSL.Session.__new__(SSL.Session)
+    made._context = known._context
+    made._session = _ffi.gc(read, _lib.SSL_SESSION_free)
+    return cast(SSL.Session, made)
 
 
 def _records(data: bytes) -> Iterator[bytes]:

@@ -47,6 +47,13 @@ class UdpPort(asyncio.DatagramProtocol):
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
 
+    async def move(self) -> None:
+        """Go on from another port of the same host."""
+        left = self._transport
+        await self.open(self.address[0], 0, self._peer)
+        if left is not None:
+            left.close()
+
     def close(self) -> None:
         """Close the socket; what is still on its way is lost."""
         if self._transport is not None:
