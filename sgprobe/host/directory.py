@@ -141,9 +141,9 @@ class Directory:
         return next((self._places[one] for one in wanted if one in self._places), None)
 
     def _coap_client(self, place: Place, name: str) -> CoapClient:
-        def link(host: str, peer: Address) -> CoapLink:
+        def link(host: str, peer: Address, secure: bool) -> CoapLink:
             return CoapLink(
-                place.settings,
+                place.settings if secure else None,
                 host=host,
                 name=name,
                 mtu=self._coap.mtu,

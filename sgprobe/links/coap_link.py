@@ -51,6 +51,8 @@ Watcher = Callable[[bool, bytes, Address], None]
 # what a datagram has beside one block of a body: records, tags, padding, header, options
 _OVERHEAD = 128
 _MOST_TASKS = 8192
+# RFC 7252 §3: version 1; records of DTLS begin with less
+_PLAIN = b"\x40"
 _MOST_PROBLEMS = 256
 
 
@@ -114,6 +116,8 @@ class CoapLink:
         self._waiting: dict[int, tuple[asyncio.Future[Response], Address]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._alarm: Alarm | None = None
+        # those that spoke no DTLS to a server which does not mind
+        self._unprotected: set[Address] = set()
         self.requests = 0
         self.problems: deque[Problem] = deque(maxlen=_MOST_PROBLEMS)  # what was wrong with peers
         self.endpoint = CoapEndpoint(
@@ -190,7 +194,9 @@ class CoapLink:
     # --- datagrams ---
 
     def _take(self, data: bytes, address: Address) -> None:
-        if self.associations is not None:
+        if self._knobs.fault is PeersFault.OPEN and data[:1] >= _PLAIN:
+            self._unprotected.add(address)
+        if self.associations is not None and address not in self._unprotected:
             self.associations.take(data, address)
         else:
             self._plain(data, address)
@@ -209,7 +215,7 @@ class CoapLink:
         """Send one CoAP datagram, or bytes that are none, through DTLS where that is spoken."""
         if self._knobs.watch is not None:
             self._knobs.watch(True, data, address)
-        if self.associations is not None:
+        if self.associations is not None and address not in self._unprotected:
             self.associations.send(data, address, fault)
         else:
             self._port.send([data], address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from dissectors.link.coap import options as opt
 from dissectors.link.coap.block import Block, cut
@@ -13,6 +14,14 @@ from sgprobe.exchange import Request
 from sgprobe.links.associations import Leaving
 from sgprobe.links.flight_fault import RecordFault
 from sgprobe.links.https_client import Unreachable
+
+
+class Which(StrEnum):
+    """Which client of a server asks; each has a socket of its own."""
+
+    USUAL = "usual"
+    OTHER = "other"  # a second one, in the same words
+    INSECURE = "insecure"  # one that speaks no DTLS
 
 
 class Unanswered(Unreachable):
@@ -55,11 +64,13 @@ class Shape:
     leaving: Leaving | None = None
     record: RecordFault | None = None
     moved: bool = False
+    client: Which = Which.USUAL
 
     @property
     def is_stray(self) -> bool:
         """Say whether no server has to answer."""
-        return self.moved or self.record is RecordFault.PLAIN
+        unprotected = self.record is RecordFault.PLAIN or self.client is Which.INSECURE
+        return self.moved or unprotected
 
     def apply(self, asked: CoapRequest) -> CoapRequest:
         """Return a request with the options and the type that are told."""

@@ -32,6 +32,7 @@ class PeersFault(StrEnum):
     PLAIN = "plain"  # it takes data that nothing protects
     MOVED = "moved"  # it follows its latest peer to whatever address data come from
     RETURN = "return"  # it refuses who has ended an association
+    OPEN = "open"  # it answers who speaks no DTLS as well
     RESUMPTION = "resumption"  # it refuses who offers a session
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -13,7 +14,9 @@ from links_kit import EIM, NOTHING, PKI, POLL, Answers, client, mutual, run, ser
 from sgprobe.links.clock import ScenarioClock, deadline
 from sgprobe.links.coap_client import CoapClient
 from sgprobe.links.coap_link import CoapKnobs, CoapLink
+from sgprobe.links.coap_shape import Shape, ShapedRequest, Unanswered, Which
 from sgprobe.links.dtls_peers import Bounds
+from sgprobe.links.dtls_peers_fault import PeersFault
 from sgprobe.links.https_client import Unreachable
 from sgprobe.links.impairment import BadLink, Plan
 from sgprobe.links.tape import Address
@@ -28,8 +31,9 @@ def ipa(
 ) -> CoapClient:
     return CoapClient(
         address,
-        lambda host, peer: CoapLink(settings or client(), host=host, name=name, carries=carries,
-                                    bounds=Bounds(patience=2.0), peer=peer),
+        lambda host, peer, secure: CoapLink(
+            (settings or client()) if secure else None, host=host, name=name, carries=carries,
+            bounds=Bounds(patience=2.0), peer=peer),
     )  # fmt: skip
 
 
@@ -183,7 +187,7 @@ def test_a_client_that_could_not_open_its_socket_tries_again() -> None:
         async with CoapLink(server(), handler=Answers()) as eim:
             failures = [OSError(24, "Too many open files")]
 
-            def make(host: str, peer: Address) -> CoapLink:
+            def make(host: str, peer: Address, secure: bool) -> CoapLink:
                 if failures:
                     raise failures.pop()
                 return CoapLink(client(), host=host, name=EIM, peer=peer)
@@ -251,7 +255,7 @@ def test_a_line_that_is_known_to_carry_nothing_is_not_waited_for_on_the_wall() -
         async with CoapLink(server(), handler=Answers()) as eim:
             one = CoapClient(
                 eim.address,
-                lambda host, peer: CoapLink(client(), host=host, name=EIM, clock=clock,
+                lambda host, peer, _: CoapLink(client(), host=host, name=EIM, clock=clock,
                                       carries=lambda: up[0], knobs=CoapKnobs(seed=1)),
             )  # fmt: skip
             before = clock.now()
@@ -263,3 +267,64 @@ def test_a_line_that_is_known_to_carry_nothing_is_not_waited_for_on_the_wall() -
             await one.close()
 
     run(work(), 5.0)
+
+
+def shaped(**told: Any) -> ShapedRequest:
+    return ShapedRequest(POLL.path, POLL.media, POLL.body, shape=Shape(**told))
+
+
+def test_a_second_client_has_an_association_of_its_own() -> None:
+    async def work() -> None:
+        async with CoapLink(server(), handler=Answers()) as eim:
+            one = ipa(eim.address)
+            for which in (Which.USUAL, Which.OTHER, Which.USUAL, Which.OTHER):
+                assert (await one.ask(shaped(client=which))).status == 200
+            assert eim.associations is not None
+            assert eim.associations.peers is not None
+            assert eim.associations.peers.peers == 2
+            await one.close()
+
+    run(work())
+
+
+@pytest.mark.parametrize(("fault", "served"), [(None, False), (PeersFault.OPEN, True)])
+def test_a_client_without_dtls(fault: PeersFault | None, served: bool) -> None:
+    async def work() -> None:
+        async with CoapLink(server(), handler=Answers(), knobs=CoapKnobs(fault=fault)) as eim:
+            one = ipa(eim.address)
+            task = asyncio.ensure_future(one.ask(shaped(client=Which.INSECURE, confirmable=False)))
+            await asyncio.wait([task], timeout=5.0 if served else 0.2)
+            assert task.done() is served
+            # who speaks DTLS is served beside it
+            assert (await one.ask(POLL)).status == 200
+            assert eim.requests == 1 + served
+            await one.close()
+            if served:
+                assert task.result().status == 200
+            else:
+                with pytest.raises(Unanswered):
+                    await task
+
+    run(work())
+
+
+def test_without_dtls_the_standard_port_is_another() -> None:
+    asked: list[tuple[Address, bool]] = []
+
+    def make(host: str, peer: Address, secure: bool) -> CoapLink:
+        asked.append((peer, secure))
+        raise OSError(1, "not today")
+
+    async def work() -> None:
+        for port in (5684, 18464):
+            for which in (Which.USUAL, Which.INSECURE):
+                with pytest.raises(Unreachable):
+                    await CoapClient(("127.0.0.1", port), make).ask(shaped(client=which))
+
+    run(work())
+    assert asked == [
+        (("127.0.0.1", 5684), True),
+        (("127.0.0.1", 5683), False),
+        (("127.0.0.1", 18464), True),
+        (("127.0.0.1", 18464), False),
+    ]

@@ -52,6 +52,7 @@ class ServerKnobs:
     separate: bool = False  # empty ACK at once, response as a message of its own
     etag: bool = True  # on responses in blocks, RFC 7959 §2.4
     known: frozenset[int] = SUPPORTED  # other critical options get 4.02
+    mixes: bool = False  # blocks of all peers go into one body
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,8 @@ class ServerTransfers:
             return self._next_block(key, block2, now)
         body = message.payload
         if block1 is not None:
-            taken = self._take_block(key, block1, message, now)
+            whose: Key = (None, *key[1:]) if self.knobs.mixes else key
+            taken = self._take_block(whose, block1, message, now)
             if isinstance(taken, Reply):
                 return taken
             body = taken
