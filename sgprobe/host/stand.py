@@ -12,6 +12,7 @@ from sgprobe.data import data_dir
 from sgprobe.exchange import Request, Response
 from sgprobe.host.conduct import Conductor
 from sgprobe.host.directory import Coap, Directory, Place
+from sgprobe.host.errands import Errands
 from sgprobe.host.injecting import Injecting
 from sgprobe.host.ownership import judge_euicc
 from sgprobe.host.serve import Handler, identity, prompt, thoughtful, url
@@ -82,6 +83,7 @@ class Stand:
         for name, address in plan.known.items():
             self.directory.add(name, Place(address, asking))
         self.eids: tuple[str, ...] = ()
+        self.errands: Errands | None = None
         self.name, public, operator = self._make()
         self.coaps: CoapLink | None = None
         settings = TlsSettings(
@@ -117,7 +119,10 @@ class Stand:
             eim = Eim(setup, self.store, os.urandom, self.directory.certificate)
             self._enrol(eim)
             conductor = Conductor(self.directory, self.clock, say=plan.say)
-            return setup.eim_id, thoughtful(eim, conductor), Injecting(eim, self._injector())
+            self.errands = errands = Errands(eim, conductor)
+            injecting = Injecting(eim, self._injector())
+            served = errands.serving(thoughtful(eim, conductor))
+            return setup.eim_id, served, errands.serving(injecting)
         own = [self.pki[plan.curve]]
         if plan.role == "smdp":
             smdp = SmDp(SmdpSetup(smdp_party(own), off=off), self.store, os.urandom)
@@ -173,6 +178,9 @@ class Stand:
         if self.coaps is not None:
             await self.coaps.start()
         await self.operator.start()
+        if self.errands is not None:
+            # what an earlier run has left in the database
+            self.errands.wake()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -180,6 +188,8 @@ class Stand:
         if self.coaps is not None:
             await self.coaps.stop()
         await self.operator.stop()
+        if self.errands is not None:
+            await self.errands.stop()
         await self.directory.close()
         if self.injected is not None:
             await self.injected.close()

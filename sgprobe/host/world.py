@@ -19,6 +19,7 @@ from sgprobe.exchange import Request
 from sgprobe.host.certificate import self_signed
 from sgprobe.host.conduct import Conductor
 from sgprobe.host.directory import COAPS, HTTPS, Coap, Directory, Place
+from sgprobe.host.errands import Errands
 from sgprobe.host.ownership import judge_euicc
 from sgprobe.host.serve import Handler, faulty, identity, prompt, thoughtful, url
 from sgprobe.links.card import CardLink
@@ -215,8 +216,10 @@ class World:
     async def __aenter__(self) -> World:
         trust = TlsSettings(trust=(self.set.ci.der,))
         self.eim_conductor = Conductor(self.eim_directory, self.clock, say=self.plan.say)
+        self.eim_errands = Errands(self.eim, self.eim_conductor)
+        served = self.eim_errands.serving(thoughtful(self.eim, self.eim_conductor))
         await self._listen(EIM, self.eim_setup.eim_id, identity(self.set["eim-tls"]), trust,
-                           thoughtful(self.eim, self.eim_conductor), self.plan.binding)  # fmt: skip
+                           served, self.plan.binding)  # fmt: skip
         await self._listen(SMDP, self.smdp.setup.party.address, identity(self.set["dptls"]), trust,
                            prompt(self.smdp, self.clock))  # fmt: skip
         if self.plan.second:
@@ -295,6 +298,7 @@ class World:
         return None
 
     async def __aexit__(self, *_: object) -> None:
+        await self.eim_errands.stop()
         await self.directory.close()
         await self.eim_directory.close()
         for server in self._servers:
@@ -334,7 +338,8 @@ class World:
     async def inject(self, *, json: bool = False) -> Injected:
         """Have the eIM send what waits for the eUICC to the IPA, which listens."""
         url = f"{self.plan.binding}://{IPA_NAME}"
-        return await self.eim_conductor.run(self.eim.inject(self.euicc.eid, url, json=json))
+        async with self.eim_errands.around():
+            return await self.eim_conductor.run(self.eim.inject(self.euicc.eid, url, json=json))
 
 
 def _of(off: frozenset[str], prefix: str) -> frozenset[str]:

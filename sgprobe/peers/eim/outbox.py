@@ -11,6 +11,7 @@ from sgprobe.peers.eim.config import Setup
 from sgprobe.peers.eim.servers import client_of
 from sgprobe.peers.eim.work import OUTBOX, Work
 from sgprobe.peers.es9client import ServerFault, ServerRefusal
+from sgprobe.peers.rules import Rules
 from sgprobe.peers.store import Store
 
 _LIST = "eim/outbox"
@@ -23,6 +24,7 @@ class Outbox:
 
     setup: Setup
     store: Store
+    rules: Rules
     journal: Callable[[str, str], None]
     # what is on its way just now
     _busy: set[str] = field(default_factory=set)
@@ -44,6 +46,13 @@ class Outbox:
     def waiting(self) -> list[str]:
         """Return the names of what waits."""
         return list(self.store.get(_LIST) or ())
+
+    def due(self) -> float | None:
+        """Return when the first of those that wait is to be tried, None where none waits."""
+        entries = [
+            self.store.get(OUTBOX + name) for name in self.waiting() if name not in self._busy
+        ]
+        return min((one["next"] for one in entries if one is not None), default=None)
 
     def deliver(self) -> Procedure[int]:
         """Try everything that is due; return how many notifications were delivered."""
@@ -84,6 +93,7 @@ class Outbox:
     ) -> None:
         work = Work(self.store)
         tries = entry["tries"] + 1
+        final = final or not self.rules.on("EIM.NOTIFICATION-AGAIN")
         if trouble:
             self.journal("OUTBOX", f"{entry['address']}: {trouble}"[:200])
         if not trouble or final or tries >= self.setup.limits.forwards:

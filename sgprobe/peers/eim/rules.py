@@ -59,6 +59,7 @@ RULES: tuple[Rule, ...] = tuple(
         ("NOTIFICATION-SIGNATURE", "SGP.32 §5.14.7", "a notification is signed by the eUICC"),
         ("NOTIFICATION-ADDRESS", "SGP.32 §5.14.7", "a notification goes to the server it names"),
         ("NOTIFICATION-DUPLICATE", "SGP.32 §3.6", "a notification is forwarded once"),
+        ("NOTIFICATION-AGAIN", "SGP.32 §3.7", "what a server in trouble has not taken comes again"),
         # indirect download
         ("TRIGGER-KNOWN", "SGP.32 §5.14.1", "eimTransactionId is that of a download ordered"),
         ("SESSION-EXPIRY", "SGP.22 §3.0.1", "a session ends by time"),

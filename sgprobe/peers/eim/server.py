@@ -65,7 +65,7 @@ class Eim:
         self._desk = Desk(setup, self.rules)
         self._queue = Queue(setup, self.rules, random)
         self._results = Results(setup, self.rules, self._trust, self.note)
-        self._outbox = Outbox(setup, store, self.note)
+        self._outbox = Outbox(setup, store, self.rules, self.note)
         self._notifications = Notifications(
             setup, self.rules, self._trust, self._results, self._outbox, self.note
         )
@@ -186,8 +186,12 @@ class Eim:
         yield from self._send(taken)
         return m.Done()
 
+    def errand_at(self) -> float | None:
+        """Return when `errands` has something to do, None where nothing waits."""
+        return self._outbox.due()
+
     def errands(self) -> Procedure[int]:
-        """Deliver notifications that are due; the host calls it from time to time."""
+        """Deliver notifications that are due, once more after a pause. SGP.32 §3.7."""
         return self._outbox.deliver()
 
     def inject(self, eid: str, address: str, *, json: bool = False) -> Procedure[Injected]:

@@ -324,6 +324,18 @@ def first(bench: Bench, name: str) -> str:
     return failed(downloads.answers(bench, name)[0])
 
 
+@scenario("NOTIFICATION-AGAIN", "kept")
+def _(make):
+    bench = make()
+    bench.order(Enable(B))
+    bench.provide(bench.execute())
+    bench.euicc.refresh_done(True, 0)
+    bench.dp_link.down = True
+    for one in bench.driver.run(bench.ipa.means.es10.notifications()):
+        bench.ask(m.HandleNotification(one))
+    return "kept" if bench.eim.errand_at() is not None else ""
+
+
 @scenario("TRIGGER-KNOWN", "52")
 def _(make):
     bench = make(indirect=True)
