@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from sgprobe.cases import planned as p
+from sgprobe.crypto.keys import spki
+from sgprobe.engine.foreign import Foreign
+from sgprobe.engine.known import Known
+from sgprobe.host.world import World
+from sgprobe.peers.euicc.records import Eim
+from sgprobe.peers.euicc.state import State
 from sgprobe.yamlnode import Items, Mapping, Node, Scalar
 
 _TOKEN, _NONE = "associationToken", "none"
+_SEQUENCE = 1 << 31
+# more numbers than an item uses up in a second: a list of notifications may have a thousand
+_EACH_SECOND = 4000
 
 
 def tokenless(compiled: p.Compiled) -> bool:
@@ -37,3 +46,23 @@ def _says_none(node: Node) -> bool:
         token = node.get(_TOKEN)
         return isinstance(token, Scalar) and token.text == _NONE
     return False
+
+
+def know_product(world: World, known: Known, address: str, product: Foreign) -> None:
+    """Let the eUICC know the eIM under test in place of ours, as a factory would do."""
+    state: State = world.euicc._state
+    draft = state.draft()
+    for ours in draft.all(Eim):
+        draft.remove(ours)
+    config = {
+        **ours.config,
+        "eimId": known.eim_id,
+        "eimFqdn": address,
+        "eimPublicKeyData": {"eimPublicKey": spki(known.names.keys["keys.eim"]).hex()},
+    }
+    counter = product.number("eim-counter") or 0
+    draft.put(Eim(known.eim_id, config, counter, product.token, ours.place))
+    # numbers of notifications and results that this eIM has not had: each counts once for it
+    draft.set(seq=int(world.clock.now() * _EACH_SECOND) % _SEQUENCE)
+    state.commit(draft)
+    world.euicc.reset()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +60,9 @@ class Bench:
 
     def __init__(self, choice: Choice) -> None:
         self.choice = choice
+        # by the root of a suite
+        self._references: dict[Path, dict[str, dict[str, Answer]]] = {}
+        self._models: dict[Path, dict[str, tuple[Model, ...]]] = {}
 
     # --- finding ---
 
@@ -145,19 +147,16 @@ class Bench:
         ident = _told_apart(plan.id, told)
         answers = self.answers(suite, plan, sample)
         ready = Ready(plan, ident, facts, deviation=self._deviation(plan), answers=answers)
-        product = self.choice.product
-        lacks = lacking(plan, product) if product is not None else ""
-        if lacks:
-            ready = replace(ready, verdict=Verdict.INCONCLUSIVE, reason=lacks)
-        if plan.applies is None:
-            return ready
-        outcome = ics.evaluate(plan.applies, answers)
-        if outcome.value is False:
+        outcome = ics.evaluate(plan.applies, answers) if plan.applies is not None else None
+        if outcome is not None and outcome.value is False:
             return replace(ready, verdict=Verdict.NOT_APPLICABLE, reason=_why_not(plan, answers))
-        if outcome.value is None:
+        if outcome is not None and outcome.value is None:
             missing = ", ".join(outcome.unanswered)
             text = f"ICS unanswered: {missing}; `sgprobe ics check` lists all"
             return replace(ready, verdict=Verdict.INCONCLUSIVE, reason=text)
+        product = self.choice.product
+        if product is not None and (lacks := lacking(plan, product)):
+            return replace(ready, verdict=Verdict.INCONCLUSIVE, reason=lacks)
         return ready
 
     def answers(
@@ -181,29 +180,18 @@ class Bench:
         found = product.deviation(plan.case.id, plan.variant.suffix.strip("[]"), today)
         return None if found is None else {"until": str(found.until), "reason": found.reason}
 
-    @cached_property
-    def _references(self) -> dict[Path, dict[str, dict[str, Answer]]]:
-        return {}
-
     def references(self, suite: Suite) -> dict[str, dict[str, Answer]]:
         """Return the answers of the built-in references."""
-        known = self._references
-        if suite.root not in known:
-            folder = suite.root / "ics" / "reference"
-            known[suite.root] = load_references(folder, suite.catalogue)
-        return known[suite.root]
-
-    @cached_property
-    def _models(self) -> dict[Path, dict[str, tuple[Model, ...]]]:
-        return {}
+        if suite.root not in self._references:
+            self._references[suite.root] = load_references(_made(suite), suite.catalogue)
+        return self._references[suite.root]
 
     def models(self, suite: Suite) -> dict[str, tuple[Model, ...]]:
         """Return the references that are made otherwise than the first of their role."""
-        known = self._models
-        if suite.root not in known:
-            folder = suite.root / "ics" / "reference"
-            known[suite.root] = load_models(folder, suite.catalogue, self.references(suite))
-        return known[suite.root]
+        if suite.root not in self._models:
+            first = self.references(suite)
+            self._models[suite.root] = load_models(_made(suite), suite.catalogue, first)
+        return self._models[suite.root]
 
     # --- running ---
 
@@ -218,6 +206,11 @@ class Bench:
         if ready.verdict is not None:
             return item.skip(ready.verdict, ready.reason)
         return item.run()
+
+
+def _made(suite: Suite) -> Path:
+    """Return the folder that says how the references are made."""
+    return suite.root / "ics" / "reference"
 
 
 def case_text(case: Case) -> Iterator[Event]:

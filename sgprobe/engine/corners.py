@@ -5,14 +5,17 @@ from __future__ import annotations
 from sgprobe.crypto.chain import Anchor
 from sgprobe.crypto.pki import TestPki
 from sgprobe.engine.corner import Corner
+from sgprobe.engine.factory.bench import FactoryBench
 from sgprobe.engine.factory.evidence import EvidenceRoom
 from sgprobe.engine.factory.floor import FactoryFloor
 from sgprobe.engine.factory.one_time_keys import KeyDrawer
+from sgprobe.engine.factory.quantum_look import QuantumLook
 from sgprobe.engine.factory.quantum_vectors import VectorShelf
 from sgprobe.engine.foreign import Foreign
 from sgprobe.engine.scale.figures import Laps, Published
 from sgprobe.engine.scale.keys import KeyCount
 from sgprobe.engine.scale.line import LineLoad
+from sgprobe.engine.scale.smdpf import SmdpfLoad
 from sgprobe.engine.settings import Setting
 from sgprobe.host.world import World
 
@@ -22,9 +25,10 @@ def corners_of(
     world: World,
     foreign: Foreign | None,
     floor: FactoryFloor | None,
+    factory: FactoryBench | None,
     published: Published,
 ) -> tuple[Corner, ...]:
-    """Return the corners of an item."""
+    """Return the corners of an item that nobody else has a hand on."""
     found: list[Corner] = [Laps(published, setting.scale)]
     if setting.role == "system":
         found.append(_evidence(setting))
@@ -36,6 +40,8 @@ def corners_of(
         found.append(VectorShelf())
     if floor is not None and foreign is None:
         found.append(KeyDrawer(floor))
+    if factory is not None:
+        found += [SmdpfLoad(setting, factory, published), QuantumLook(factory)]
     return tuple(found)
 
 

@@ -12,8 +12,8 @@ from sgprobe.cases.messages import IFPP
 from sgprobe.cases.planned import Impairment
 from sgprobe.cases.variants import Variant
 from sgprobe.crypto import identities
-from sgprobe.crypto.keys import spki
 from sgprobe.engine import exported
+from sgprobe.engine.association import know_product
 from sgprobe.engine.capture.row import Roles
 from sgprobe.engine.card.eim import CardEim
 from sgprobe.engine.card.foreign import counter_of, reader_of
@@ -40,7 +40,6 @@ from sgprobe.engine.end import (
 from sgprobe.engine.factory.bench import FactoryBench, PartyRequest
 from sgprobe.engine.factory.floor import FactoryFloor, floor_of
 from sgprobe.engine.factory.line import FactoryLine
-from sgprobe.engine.factory.quantum_look import QuantumLook
 from sgprobe.engine.factory.says import FactorySays
 from sgprobe.engine.factory.stage import factory_of
 from sgprobe.engine.foreign import Foreign
@@ -49,7 +48,6 @@ from sgprobe.engine.known import Known
 from sgprobe.engine.links import impairment_of
 from sgprobe.engine.references import References
 from sgprobe.engine.scale.figures import Published, counted
-from sgprobe.engine.scale.smdpf import SmdpfLoad
 from sgprobe.engine.secrets import Secrets
 from sgprobe.engine.settings import Setting, coap_knobs
 from sgprobe.exchange import Request, Response
@@ -62,16 +60,11 @@ from sgprobe.links.handshake_fault import mender
 from sgprobe.peers.drive import drive_async
 from sgprobe.peers.effects import Card as CardEffect
 from sgprobe.peers.effects import Effect, Procedure
-from sgprobe.peers.euicc.records import Eim
-from sgprobe.peers.euicc.state import State
 from sgprobe.peers.ipa import data as ipa_data
 
 # SGP.32 without a version of its own: what a case of SGP.22 is driven with
 _IOT = "1.2"
 _CURVES = {"nist-p256": "p256", "brainpool-p256r1": "brainpool"}
-_SEQUENCE = 1 << 31
-# more numbers than an item uses up in a second: a list of notifications may have a thousand
-_EACH_SECOND = 4000
 # who is not there where the SM-DPf is under test
 _SERVERS = ("eim", "smdp", "smds")
 T = TypeVar("T")
@@ -107,16 +100,10 @@ class Stage:
         if not setting.faces and (setting.role != "euicc" or setting.says):
             tapped: Any = TappedEuicc(self.world.euicc, command)
             self.world.card.euicc = tapped
-        basic = _label(variant, "channel", "logical") == "basic"
         self.reader: Reader | None = None
         if self.foreign is not None and setting.role == "euicc":
             self.reader = reader_of(self.foreign)
-        self.card = Slot(
-            self.reader.transmit if self.reader is not None else self.world._transmit,
-            reset=self.reader.reset if self.reader is not None else None,
-            tape=self.world.tape,
-            basic=basic,
-        )
+        self.card = self._slot()
         self.published = Published()
         self.floor: FactoryFloor | None = None
         self.line: FactoryLine | None = None
@@ -139,38 +126,52 @@ class Stage:
             self.reader is not None,
         )
         self.names = self.known.names
+        self.names.families["count"] = partial(counted, setting.scale)
         if self.line is not None:
             self.names.lazy |= self.line.called()
-        self.names.families["count"] = partial(counted, setting.scale)
-        self.corners: tuple[Corner, ...] = corners_of(
-            setting, self.world, self.foreign, self.floor, self.published
-        )
-        self.corners += (self.line,) if self.line is not None else ()
-        self.corners += (
-            Secrets(setting.role, self.world, history, self.foreign,
-                    lambda: self.references.iccid, lambda: self.code),
-        )  # fmt: skip
         if setting.role == "smdpf":
             self.factory = factory_of(setting, self.world, history, self.names, self.foreign, serve)
-            self.corners += (self.factory,)
-            self.corners += (
-                SmdpfLoad(setting, self.factory, self.published), QuantumLook(self.factory),
-            )  # fmt: skip
         self.card_states: CardStates | None = None
         if self.foreign is not None and self.reader is not None:
             self.card_states = CardStates(
                 CardEim(self.foreign, self.known, self.command), self.log.append
             )
-            self.corners += (self.card_states,)
             self.references.iccids = fresh_iccids()
+        secrets = Secrets(setting.role, self.world, history, self.foreign,
+                          lambda: self.references.iccid, lambda: self.code)  # fmt: skip
+        own = (self.line, self.factory, self.card_states)
+        self.corners: tuple[Corner, ...] = (
+            *corners_of(
+                setting, self.world, self.foreign, self.floor, self.factory, self.published
+            ),
+            *(one for one in own if one is not None),
+            secrets,
+        )
         # another device of the eIM's: what is for one goes to no other
         self.world.eim.enrol(identities.EIDS[1])
         if self.foreign is not None and setting.role == "eim":
-            self._associate(self.foreign)
-        self.device = DeviceSays(
-            # to an eIM an IPA speaks ESipa, whatever the case is about
-            iot if setting.spec.name in ("SGP.32", IFPP) or setting.role == "eim" else setting.spec,
-            history,
+            know_product(self.world, self.known, self.addresses["eim"], self.foreign)
+        self.device = self._device_says()
+        self.card_says = self._card_says()
+
+    def _slot(self) -> Slot:
+        """Return the card link: to the product's reader, or to the simulated eUICC."""
+        reader = self.reader
+        return Slot(
+            reader.transmit if reader is not None else self.world._transmit,
+            reset=reader.reset if reader is not None else None,
+            tape=self.world.tape,
+            basic=_label(self.setting.variant, "channel", "logical") == "basic",
+        )
+
+    def _device_says(self) -> DeviceSays:
+        """Return what the simulated IPA asks servers with its eUICC."""
+        setting = self.setting
+        # to an eIM an IPA speaks ESipa, whatever the case is about
+        speaks_iot = setting.spec.name in ("SGP.32", IFPP) or setting.role == "eim"
+        return DeviceSays(
+            self.iot if speaks_iot else setting.spec,
+            self.history,
             self.command,
             self.world.euicc.eid,
             self.addresses,
@@ -180,9 +181,13 @@ class Stage:
             self._collect,
             str(self.names.facts["event.id"]),
         )
+
+    def _card_says(self) -> CardSays | FactorySays:
+        """Return what a device has its eUICC asked by itself."""
+        setting = self.setting
         device = CardSays(
-            iot if setting.spec.name == IFPP else setting.spec,
-            history,
+            self.iot if setting.spec.name == IFPP else setting.spec,
+            self.history,
             self.command,
             lambda request: self.world.smdp.answer(request, self.world.clock.now()),
             self.addresses["smdp"],
@@ -191,9 +196,7 @@ class Stage:
             self.known.last_counter,
             lambda: self.known.ordered("matchingId"),
         )
-        self.card_says: CardSays | FactorySays = device
-        if self.floor is not None:
-            self.card_says = FactorySays(self.floor, device, self.names.octets)
+        return device if self.floor is None else FactorySays(self.floor, device, self.names.octets)
 
     def _knobs(self, role: str) -> CoapKnobs | None:
         """Return how a role speaks CoAP: as the case says, or as a planted fault does."""
@@ -273,23 +276,6 @@ class Stage:
         if name is None:
             raise Unresolved(f"the bench has no way to ask {role}")
         return f"{self.binding if role in ('eim', 'ipa') else 'https'}://{name}"
-
-    def _associate(self, product: Foreign) -> None:
-        """Let the eUICC know the eIM under test in place of ours, as a factory would do."""
-        state: State = self.world.euicc._state
-        draft = state.draft()
-        for known in draft.all(Eim):
-            draft.remove(known)
-        ours, eim_id = known, self.known.eim_id
-        config = {**ours.config, "eimId": eim_id, "eimFqdn": self.addresses["eim"]}
-        key = self.names.keys["keys.eim"]
-        config["eimPublicKeyData"] = {"eimPublicKey": spki(key).hex()}
-        counter = product.number("eim-counter") or 0
-        draft.put(Eim(eim_id, config, counter, product.token, ours.place))
-        # numbers of notifications and results that this eIM has not had: each counts once for it
-        draft.set(seq=int(self.world.clock.now() * _EACH_SECOND) % _SEQUENCE)
-        state.commit(draft)
-        self.world.euicc.reset()
 
     @property
     def sees_card(self) -> bool:
