@@ -8,6 +8,7 @@ from dissectors.asn1.writer import EncodeError
 from sgprobe.cases.match import Difference, Match, Unresolved
 from sgprobe.engine.message.damage import DamageError
 from sgprobe.events import Verdict
+from sgprobe.host.serve import CannotListen
 from sgprobe.links.card import CardStatus
 from sgprobe.links.https_client import Unreachable
 from sgprobe.peers.effects import CardFailure, LinkFailure
@@ -94,6 +95,9 @@ def blame(error: Exception, *, talked: bool) -> tuple[Verdict, str]:
             return Verdict.NOT_APPLICABLE, str(error)
         case Unresolved() | CannotJudge():
             return Verdict.INCONCLUSIVE, str(error)
+        case CannotListen():
+            hint = "end what listens there, or change `listen` in the product file"
+            return Verdict.INCONCLUSIVE, f"the bench {error}; {hint}"
         case LinkFailure() | CardFailure() | CardStatus() | Unreachable():
             return Verdict.INCONCLUSIVE, f"the link died: {error}"
         case EncodeError() | DamageError() if talked:

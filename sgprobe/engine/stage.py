@@ -395,6 +395,15 @@ class Stage:
     # --- life ---
 
     async def __aenter__(self) -> Stage:
+        try:
+            await self._begin()
+        except BaseException:
+            # what listens already must not be in the way of the next item
+            await self.__aexit__()
+            raise
+        return self
+
+    async def _begin(self) -> None:
         await self.world.__aenter__()
         if self.factory is not None:
             await self.factory.__aenter__()
@@ -415,7 +424,6 @@ class Stage:
             name = self.addresses[self.setting.role]
             binding = self.binding if self.setting.role == "eim" else "https"
             self.foreign.add_to(self.world, name, binding)
-        return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._connecting.close()

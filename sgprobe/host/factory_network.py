@@ -17,7 +17,7 @@ from sgprobe.exchange import Request, Response
 from sgprobe.host.conduct import Conductor
 from sgprobe.host.directory import HTTPS, Directory, Place
 from sgprobe.host.factory_tls import caller_of, client_identity, server_groups
-from sgprobe.host.serve import Handler, identity, prompt, url
+from sgprobe.host.serve import Handler, identity, listen, prompt, url
 from sgprobe.links.caller import Caller
 from sgprobe.links.clock import Clock
 from sgprobe.links.https_client import Unreachable
@@ -181,7 +181,7 @@ class FactoryNetwork:
         server = HttpsServer(self.plan.handle(role, handler), settings, host=place[0],
                              port=place[1], clock=self.plan.clock, tape=tape,
                              impairment=self.lines[role])  # fmt: skip
-        await server.start()
+        await listen(server, place)
         self._servers.append(server)
         return server.address
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -18,6 +19,26 @@ from sgprobe.peers.effects import Procedure
 
 # whoever asks is a TLS session or a UDP address
 Handler = Callable[[Request, Any], Awaitable[Response]]
+
+
+class CannotListen(Exception):
+    """The place of a listener is somebody else's, or there is no such place here."""
+
+
+class Listener(Protocol):
+    """Whatever begins to listen."""
+
+    async def start(self) -> None:
+        """Begin to listen."""
+
+
+async def listen(server: Listener, place: Address) -> None:
+    """Have a server begin to listen; raises CannotListen with the place and the cause."""
+    try:
+        await server.start()
+    except OSError as error:
+        cause = os.strerror(error.errno) if error.errno else str(error)
+        raise CannotListen(f"cannot listen at {place[0]}:{place[1]}: {cause}") from error
 
 
 class Prompt(Protocol):

@@ -21,7 +21,7 @@ from sgprobe.host.conduct import Conductor
 from sgprobe.host.directory import COAPS, HTTPS, Coap, Directory, Place
 from sgprobe.host.errands import Errands
 from sgprobe.host.ownership import judge_euicc
-from sgprobe.host.serve import Handler, faulty, identity, prompt, thoughtful, url
+from sgprobe.host.serve import Handler, faulty, identity, listen, prompt, thoughtful, url
 from sgprobe.links.card import CardLink
 from sgprobe.links.clock import Clock, ScenarioClock
 from sgprobe.links.coap_binding import Binding
@@ -269,7 +269,7 @@ class World:
                                  spoil=self._spoil(role),
                                  clock=self.clock, tape=tape, impairment=line)  # fmt: skip
             server.mend = self._mend(role)
-        await server.start()
+        await listen(server, (host, port))
         self._servers.append(server)
         self._urls[name] = url(binding, server.address)
         for client, directory in ((IPA, self.directory), (EIM, self.eim_directory)):
