@@ -308,7 +308,8 @@ class _Connection:
         self._write(self._side.answer(stream, response, cut))
         if cut is not None:
             # what is cut must reach the other side before the reset does
-            await asyncio.sleep(0.01)
+            with self._home.clock.hold():
+                await asyncio.sleep(0.01)
             self.pipe.reset()
 
     async def _ask(self, request: Request) -> Response:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 import socket
-from collections.abc import Awaitable
+import tracemalloc
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,13 +38,40 @@ ISDR = "A0000005591010FFFFFFFF8900000100"
 LARGE = b"\x30\x82\x75\x2c" + bytes(range(256)) * 117 + bytes(48)
 
 
-def run(work: Awaitable[T], seconds: float = 20.0) -> T:
+# so long nothing takes that does not hang, on the slowest machine
+PATIENCE = 120.0
+
+
+def run(work: Awaitable[T], seconds: float = PATIENCE) -> T:
     """Run to the end, or fail in time."""
 
     async def bounded() -> T:
         return await asyncio.wait_for(work, seconds)
 
     return asyncio.run(bounded())
+
+
+async def until(true: Callable[[], object], seconds: float = PATIENCE / 2) -> None:
+    """Wait for what another task or process brings about, or fail in time."""
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.005)
+
+
+@contextmanager
+def traced() -> Iterator[Callable[[], int]]:
+    """Give what tells how much memory is held that was taken since; garbage does not count."""
+    gc.collect()
+    tracemalloc.start()
+
+    def held() -> int:
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    try:
+        yield held
+    finally:
+        tracemalloc.stop()
 
 
 def identity_of(credential: Credential) -> Identity:
@@ -151,6 +181,13 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
         return port
 
 
+def has_datagram_port(port: int) -> bool:
+    """Say whether some program has bound a UDP port; a probe of ours could be in its way."""
+    tables = [Path(f"/proc/net/{name}") for name in ("udp", "udp6")]
+    lines = [line for one in tables if one.exists() for line in one.read_text().splitlines()[1:]]
+    return any(line.split()[1].endswith(f":{port:04X}") for line in lines)
+
+
 class Program:
     """Another program at the other end; it is ended with the test."""
 
@@ -192,7 +229,7 @@ class Program:
         assert self.process.stdout is not None
         return await self.process.stdout.read()
 
-    async def until(self, text: bytes, seconds: float = 10.0) -> bytes:
+    async def until(self, text: bytes, seconds: float = PATIENCE / 2) -> bytes:
         """Read what it says until `text` stands there, or it ends."""
         assert self.process is not None
         assert self.process.stdout is not None

@@ -167,7 +167,7 @@ def test_a_modem_that_chatters_and_echoes() -> None:
             os.write(master, line + b"\n" + answers.pop(0))
 
         asyncio.get_running_loop().add_reader(master, hear)
-        reader = AtReader(os.ttyname(slave), timeout=2.0)
+        reader = AtReader(os.ttyname(slave), timeout=60.0)
         assert await reader.transmit(b"\x80\x01\x00\x00") == b"\x90\x00"
         with pytest.raises(ReaderGone, match="without a response"):
             await reader.transmit(b"\x80\x01\x00\x00")

@@ -10,7 +10,7 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from links_kit import run
+from links_kit import run, until
 
 from sgprobe.links.card import ReaderGone
 from sgprobe.links.card_slot import ServedCard
@@ -144,7 +144,8 @@ def test_a_card_that_does_not_keep_to_the_protocol(said: bytes, text: str) -> No
             writer.close()
 
         listener = await asyncio.start_server(speak, "127.0.0.1", 0)
-        reader = TcpReader(listener.sockets[0].getsockname()[:2], timeout=0.2)
+        patience = 60 if "nobody" in text else 0.2
+        reader = TcpReader(listener.sockets[0].getsockname()[:2], timeout=patience)
         if "nobody" in text:
             assert await reader.transmit(b"\x80\x01") == b"\x90\x00"
             await asyncio.sleep(0.05)
@@ -168,7 +169,7 @@ def test_readers_beyond_the_bound_are_turned_away() -> None:
             with pytest.raises(ReaderGone):
                 await TcpReader(server.address).transmit(b"\x80\x01")
             await readers[0].close()
-            await asyncio.sleep(0.05)
+            await until(lambda: len(server._open) < 16)
             last = TcpReader(server.address)
             await last.transmit(b"\x80\x01")
             for reader in [*readers, last]:
@@ -182,7 +183,7 @@ def test_readers_beyond_the_bound_are_turned_away() -> None:
 
 def as_vpcd(listener: socket.socket, commands: list[bytes]) -> tuple[list[bytes], bytes, float]:
     slot, _ = listener.accept()
-    slot.settimeout(10)
+    slot.settimeout(60)
 
     def say(message: bytes) -> None:
         slot.sendall(len(message).to_bytes(2, "big"))
@@ -196,11 +197,11 @@ def as_vpcd(listener: socket.socket, commands: list[bytes]) -> tuple[list[bytes]
         say(bytes([control]))
     atr = hear()
     answers = []
-    began = time.process_time()
+    began = time.monotonic()
     for command in commands:
         say(command)
         answers.append(hear())
-    seconds = time.process_time() - began
+    seconds = time.monotonic() - began
     slot.close()
     return answers, atr, seconds
 
@@ -218,7 +219,7 @@ def test_a_virtual_card_in_a_slot() -> None:
         assert answers == [one + b"\x90\x00" for one in commands]
         assert plain.resets == 2
         # a late ACK would cost 40 ms for each
-        assert seconds < 5
+        assert seconds < 0.03 * len(commands)
 
     run(work())
 

@@ -17,9 +17,11 @@ from links_kit import (
     Answers,
     Program,
     free_port,
+    has_datagram_port,
     mutual,
     oracle,
     run,
+    until,
     write_pem,
 )
 
@@ -100,7 +102,7 @@ def test_libcoap_server(program: str, secure: bool, tmp_path: Path) -> None:
         command = (program, "-A", "127.0.0.1", "-p", str(port), "-d", "10", "-c", chain, "-j", key,
                    "-C", root)  # fmt: skip
         async with Program(*command):
-            await asyncio.sleep(0.3)  # it says nothing
+            await until(lambda: has_datagram_port(port + secure))  # it says nothing
             settings = mutual("p256", "dptls") if secure else None
             async with CoapLink(settings, name=EIM, binding=Binding(uri_host=False)) as ipa:
                 address = ("127.0.0.1", port + secure)

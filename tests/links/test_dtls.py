@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-import tracemalloc
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from links_kit import EIM, PKI, mutual
+from links_kit import EIM, PKI, mutual, traced
 
 from sgprobe.links.dtls import DtlsSession, make_context
 from sgprobe.links.dtls_peers import Bounds, DtlsPeers, is_hello
@@ -175,17 +174,14 @@ def test_a_revoked_client_is_refused() -> None:
 def test_who_shows_no_cookie_leaves_no_trace() -> None:
     side = Side()
     hello = Device(side).begin()[0]
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    for number in range(3000):
-        (answer,) = side.take(hello, (f"198.51.{number >> 8}.{number & 255}", 1024))
-        # HelloVerifyRequest, smaller than what asked for it: no help for a flood on others
-        assert answer[13] == 3
-        assert len(answer) < len(hello)
-    grown = tracemalloc.get_traced_memory()[0] - before
-    tracemalloc.stop()
-    assert side.peers.shaking_hands == side.peers.peers == 0
-    assert grown < 100_000
+    with traced() as held:
+        for number in range(3000):
+            (answer,) = side.take(hello, (f"198.51.{number >> 8}.{number & 255}", 1024))
+            # HelloVerifyRequest, smaller than what asked for it: no help for a flood on others
+            assert answer[13] == 3
+            assert len(answer) < len(hello)
+        assert side.peers.shaking_hands == side.peers.peers == 0
+        assert held() < 100_000
     assert Device(side).connect().session.established
 
 
@@ -241,7 +237,7 @@ def test_flights_that_nobody_answers_are_sent_again_and_given_up() -> None:
     import time
 
     again: list[bytes] = []
-    until = time.monotonic() + 1.6  # the library's timer reads the wall
+    until = time.monotonic() + 30  # the library's timer reads the wall
     while time.monotonic() < until and not again:
         time.sleep(0.05)
         for _, out in side.peers.tick(side.now):
@@ -330,14 +326,12 @@ def test_a_flood_of_records_hurts_nobody() -> None:
     side = Side()
     device = Device(side).connect()
     rng = random.Random(1)
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    for number in range(5000):
-        head = b"\x17\xfe\xfd\x00\x01" + number.to_bytes(6, "big")
-        body = rng.randbytes(rng.randrange(60))
-        side.take(head + len(body).to_bytes(2, "big") + body)
-    assert tracemalloc.get_traced_memory()[0] - before < 100_000
-    tracemalloc.stop()
+    with traced() as held:
+        for number in range(5000):
+            head = b"\x17\xfe\xfd\x00\x01" + number.to_bytes(6, "big")
+            body = rng.randbytes(rng.randrange(60))
+            side.take(head + len(body).to_bytes(2, "big") + body)
+        assert held() < 100_000
     device.pump(device.say(b"still here"))
     assert side.plain == [b"still here"]
 

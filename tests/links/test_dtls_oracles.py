@@ -15,9 +15,11 @@ from links_kit import (
     Answers,
     Program,
     free_port,
+    has_datagram_port,
     mutual,
     oracle,
     run,
+    until,
     write_pem,
 )
 
@@ -78,7 +80,7 @@ def test_openssl_server(curve: str, tmp_path: Path) -> None:
                    chain, "-key", key, "-CAfile", root, "-Verify", "2", "-verify_return_error",
                    "-curves", CURVES, "-listen", "-quiet")  # fmt: skip
         async with Program(*command) as openssl:
-            await asyncio.sleep(0.2)  # quiet: it does not say when it listens
+            await until(lambda: has_datagram_port(port))  # quiet: it does not say so
             async with CoapLink(mutual(curve, "dptls"), knobs=KNOBS, name=EIM) as ipa:
                 asked = asyncio.ensure_future(ipa.ask(("127.0.0.1", port), POLL))
                 await openssl.until(POLL.body)
@@ -112,9 +114,7 @@ def test_gnutls_client(suite: str, tmp_path: Path) -> None:
                 assert session.server_name == EIM
                 # it sends lines: this one is a NON without a code, no message at all
                 gnutls.say(b"Pxyz\n")
-                async with asyncio.timeout(5):
-                    while not seen:
-                        await asyncio.sleep(0.02)
+                await until(lambda: seen)
             assert seen == [b"Pxyz\n"]
 
     run(work())
@@ -136,7 +136,8 @@ def test_gnutls_server(tmp_path: Path) -> None:
                    chain, "--x509keyfile", key, "--x509cafile", root, "--require-client-cert",
                    "--verify-client-cert", "--priority", GNUTLS)  # fmt: skip
         async with Program(*command):
-            await asyncio.sleep(0.3)  # what it says comes late through a pipe
+            # what it says comes late through a pipe
+            await until(lambda: has_datagram_port(port))
             ipa_ = CoapLink(mutual("p256", "dptls"), name=EIM, knobs=CoapKnobs(watch=watch))
             async with ipa_ as ipa:
                 address = ("127.0.0.1", port)
@@ -145,9 +146,7 @@ def test_gnutls_server(tmp_path: Path) -> None:
                 assert session is not None
                 assert session.established
                 ipa.send(PING, address)
-                async with asyncio.timeout(5):
-                    while not echoed:
-                        await asyncio.sleep(0.02)
+                await until(lambda: echoed)
             assert decode(echoed[0])[0] == decode(PING)[0]
 
     run(work())

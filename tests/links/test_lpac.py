@@ -105,7 +105,7 @@ def test_a_program_that_answers_as_a_driver_does(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_driver_that_does_not_speak_so(text: str, said: str, tmp_path: Path) -> None:
     async def work() -> None:
-        reader = StdioReader(program(tmp_path, text), timeout=0.5)
+        reader = StdioReader(program(tmp_path, text), timeout=0.5 if "sleep" in text else 60)
         with pytest.raises(ReaderGone, match=said):
             await reader.transmit(bytes.fromhex("0070000001"))
         await reader.close()
@@ -134,7 +134,8 @@ def test_a_program_that_does_not_end_is_ended(tmp_path: Path) -> None:
         sleeping = program(tmp_path, "import os, time; os.close(1); time.sleep(60)")
         assert await run_lpac(Channels().slot, sleeping) == []
 
-    run(work(), 10.0)
+    # less than it sleeps
+    run(work(), 45.0)
 
 
 @settings(max_examples=200, deadline=None)

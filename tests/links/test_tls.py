@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +22,7 @@ from links_kit import (
     oracle,
     run,
     server,
+    until,
     write_pem,
 )
 
@@ -342,7 +342,7 @@ def test_the_certificate_may_change_between_connections() -> None:
             eim.use(server(fault="expired"))
             with pytest.raises(Unreachable, match="certificate has expired|verify failed"):
                 await ipa.ask(POLL)
-            await asyncio.sleep(0.05)
+            await until(lambda: any(not a.sent and a.description for a in eim.alerts))
             assert [a.description for a in eim.alerts if not a.sent][-1] == EXPIRED
             assert any("expired" in text for text in eim.failures)
 
