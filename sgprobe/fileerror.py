@@ -10,6 +10,8 @@ from pathlib import Path
 from sgprobe.yamlnode import Source
 
 _WIDEST = 200
+# no file that a person writes is longer; what is behind is shown to nobody
+_MOST_OCTETS = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ class FileError(Exception):
 def lines_of(file: str) -> list[str]:
     """Return the lines of a file, none where it cannot be read."""
     try:
-        return Path(file).read_bytes().decode("utf-8", "replace").splitlines()
+        with Path(file).open("rb") as opened:
+            return opened.read(_MOST_OCTETS).decode("utf-8", "replace").splitlines()
     except (OSError, ValueError):
         return []
 

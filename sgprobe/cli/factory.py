@@ -12,13 +12,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from sgprobe.cli.bar import Bar
 from sgprobe.cli.command import UserError
 from sgprobe.crypto.ifpp_keys import Suite, unavailable
-from sgprobe.host.cards import find_reader
+from sgprobe.host.cards import be_there, find_reader
 from sgprobe.host.factory import Lab, LabError
 from sgprobe.host.loading import Source, load_all
 from sgprobe.host.offline import Online, go_offline
@@ -29,14 +32,18 @@ from sgprobe.peers.delivery.check import Checked, Refused, check_delivery
 from sgprobe.peers.delivery.files import FilesError, open_delivery, write_tar
 from sgprobe.peers.delivery.writer import file_names
 from sgprobe.peers.effects import LinkFailure
+from sgprobe.peers.es9.status import Refusal
 from sgprobe.peers.es9client import ServerFault, ServerRefusal
 from sgprobe.peers.fpa.journal import JournalError
 from sgprobe.peers.fpa.line import MAX_STATIONS
 from sgprobe.peers.rules import RuleError
-from sgprobe.peers.smdpf.orders import TYPES
+from sgprobe.peers.smdpf.eligibility import check_rules
+from sgprobe.peers.smdpf.orders import MAX_COUNT, TYPES
 
 SUITES = {suite.label: suite for suite in Suite}
 _SHOWN = 5
+_MOST_SPARE = 32
+_AGAIN = "fetch the delivery again: `factory deliver`, or as it came to you"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,19 +52,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="command", metavar="order|bind|deliver|load|report", required=True
     )
     order = commands.add_parser("order", help="1: the MSP orders profiles at the SM-DPf")
-    order.add_argument("--count", type=int, default=20, metavar="N", help="default: 20")
+    order.add_argument("--count", type=_number(1, MAX_COUNT), default=20, metavar="N",
+                       help="default: 20")  # fmt: skip
     order.add_argument("--type", default="12k", choices=sorted(TYPES), help="default: 12k")
-    order.add_argument("--network", default="00101", metavar="MCCMNC", help="default: 00101")
+    order.add_argument("--network", type=_network, default="00101", metavar="MCCMNC",
+                       help="default: 00101")  # fmt: skip
     order.add_argument("--eligible", metavar="JSON", help="what an eUICC must show, such as "
                        '\'{"minFreeNvm": 100000}\'')  # fmt: skip
     order.add_argument("--new", action="store_true", help="throw an earlier laboratory away")
     order.add_argument("--seed", default="sgprobe", help="of subscriptions and chips")
 
     bind = commands.add_parser("bind", help="2-6: personalise eUICCs, request and bind packages")
-    bind.add_argument("--devices", type=int, default=20, metavar="N", help="default: 20")
+    bind.add_argument("--devices", type=_number(1, MAX_COUNT), default=20, metavar="N",
+                      help="default: 20")  # fmt: skip
     bind.add_argument("--order", metavar="ID", help="default: the last one")
     bind.add_argument("--suite", default="c1", choices=list(SUITES), help="default: c1")
-    bind.add_argument("--spare", type=int, default=1, metavar="N",
+    bind.add_argument("--spare", type=_number(0, _MOST_SPARE), default=1, metavar="N",
                       help="one-time keys beside the one that is used (default 1)")  # fmt: skip
     bind.add_argument("--route", default="a", choices=["a", "b"],
                       help="of eUICC data: a, to the SM-DPf; b, by the device maker")  # fmt: skip
@@ -71,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     load = commands.add_parser("load", help="8-12: load every device, offline")
     load.add_argument("--delivery", type=Path, metavar="DIR|TAR",
                       help="default: the last one that was fetched")  # fmt: skip
-    load.add_argument("--stations", type=int, default=1, metavar="N",
+    load.add_argument("--stations", type=_number(1, MAX_STATIONS), default=1, metavar="N",
                       help=f"1 to {MAX_STATIONS} at once (default 1)")  # fmt: skip
     load.add_argument("--reader", metavar="READER",
                       help="load the card in a reader instead: pcsc[:NAME], at:PATH")  # fmt: skip
@@ -85,13 +95,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                              help="the laboratory (default: factory)")  # fmt: skip
         command.add_argument("--json", action="store_true", help="print one JSON object")
     for command in (order, bind, deliver, report):
-        command.add_argument("--smdpf", metavar="URL",
+        command.add_argument("--smdpf", type=_address, metavar="URL",
                              help="another SM-DPf; default: the laboratory's own")  # fmt: skip
         command.add_argument("--trust", type=Path, action="append", default=[], metavar="FILE",
                              help="CA of the SM-DPf; default: the test CI")  # fmt: skip
     for command, prefix in ((bind, "SMDPF"), (report, "SMDPF"), (load, "FPA")):
         command.add_argument("--rule-off", action="append", default=[], metavar="NAME",
                              help=f"do not keep this rule, such as {prefix}.…")  # fmt: skip
+
+
+def _number(least: int, most: int) -> Callable[[str], int]:
+    """Return what reads a number within bounds."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text[:9]) <= most):
+            raise argparse.ArgumentTypeError(f"{text[:20]!r} is no number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def _network(text: str) -> str:
+    if not (text.isascii() and text.isdigit() and len(text) in (5, 6)):
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is no MCC and MNC: 5 or 6 digits")
+    return text
+
+
+def _address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme == "https" and parts.hostname and parts.port != 0
+    except ValueError:
+        known = False
+    if not known:
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} is no https://HOST:PORT")
+    return text.rstrip("/")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -103,16 +141,22 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         lab = _lab(arguments)
         return steps[arguments.command](lab, arguments)
-    except (LabError, RuleError, FilesError, Refused, JournalError, ReaderGone) as error:
+    except (FilesError, Refused) as error:
+        raise UserError(str(error), _AGAIN if arguments.command == "load" else "") from None
+    except (LabError, RuleError, JournalError, ReaderGone) as error:
         raise UserError(str(error)) from None
     except ServerRefusal as error:
         raise UserError(f"the SM-DPf refuses: {error}") from None
     except (ServerFault, LinkFailure, Unreachable) as error:
-        raise UserError(f"the SM-DPf cannot be used: {error}") from None
+        hint = f"is an SM-DPf at {arguments.smdpf}?" if getattr(arguments, "smdpf", None) else ""
+        raise UserError(f"the SM-DPf cannot be used: {error}", hint) from None
     except Online as error:
         raise UserError(f"the line is offline: {error}") from None
     except OSError as error:
         raise UserError(f"{error.filename or arguments.lab}: {error.strerror or error}") from None
+    except sqlite3.Error as error:
+        # a disk that is full, or a store that somebody else has in work
+        raise UserError(f"{arguments.lab}: a store cannot be written: {error}") from None
     finally:
         if lab is not None:
             lab.close()
@@ -135,6 +179,8 @@ def _order(lab: Lab, arguments: argparse.Namespace) -> int:
             members["eligibility"] = json.loads(arguments.eligible)
         except ValueError as error:
             raise UserError(f"--eligible: no JSON: {error}") from None
+        if lab.url is None:
+            _known_rules(members["eligibility"])
     answer = lab.order(arguments.type, arguments.count, **members)
     if arguments.json:
         print(json.dumps(answer))
@@ -145,13 +191,22 @@ def _order(lab: Lab, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _known_rules(eligibility: Any) -> None:
+    try:
+        check_rules(eligibility)
+    except Refusal as error:
+        raise UserError(f"--eligible: {error.detail}", 'such as {"minFreeNvm": 100000}') from None
+
+
 def _bind(lab: Lab, arguments: argparse.Namespace) -> int:
     suite = SUITES[arguments.suite]
     missing = unavailable(suite)
     if missing:
         raise UserError(f"--suite {arguments.suite}: {missing}")
-    if arguments.devices < 1:
-        raise UserError("--devices: at least 1")
+    # a device is personalised once: what is wrong with the request is told before
+    order = lab.known("orders", arguments.order or lab.last_order())
+    if arguments.supersedes:
+        lab.known("deliveries", arguments.supersedes)
     bar = Bar("personalising")
     chips = lab.personalise(arguments.devices, suite, arguments.spare, bar)
     bar.clear()
@@ -160,7 +215,7 @@ def _bind(lab: Lab, arguments: argparse.Namespace) -> int:
     if arguments.supersedes:
         members["supersedes"] = arguments.supersedes
     bar = Bar("binding")
-    job = lab.bind(arguments.order or lab.last_order(), chips, suite, bar, **members)
+    job = lab.bind(order, chips, suite, bar, **members)
     bar.clear()
     told = {"accepted": len(data["accepted"]), "refused": data["refused"],
             "deliveryId": job["deliveryId"], "bound": job["bound"],
@@ -205,21 +260,20 @@ def _faults(found: Checked) -> int:
 
 
 def _load(lab: Lab, arguments: argparse.Namespace) -> int:
-    if not 1 <= arguments.stations <= MAX_STATIONS:
-        raise UserError(f"--stations: 1 to {MAX_STATIONS}")
-    path = arguments.delivery or lab.folder / "delivery" / lab.delivery(None)
+    path = arguments.delivery or _fetched(lab)
     # before anything of the line begins
     closed = go_offline()
     line = lab.line(frozenset(arguments.rule_off))
     line.recover()
     now = lab.clock.now()
-    if path.resolve() not in [one.path for one in line.stock.deliveries]:
+    if path.resolve() not in [one.path for one in line.stock.deliveries if one.whole]:
         bar = Bar("importing")
         found = line.import_delivery(path, now, bar)
         bar.clear()
         if not found.ok:
             print(f"{path}: only {found.entries} of {found.manifest.entry_count} packages are good")
             _faults(found)
+            print(f"  next: {_AGAIN}")
     sources = _sources(lab, arguments)
     bar = Bar("loading", len(sources))
     tally = load_all(line, sources, arguments.stations, traces=arguments.trace, told=bar)
@@ -238,6 +292,15 @@ def _load(lab: Lab, arguments: argparse.Namespace) -> int:
     return 1 if tally.held else 0
 
 
+def _fetched(lab: Lab) -> Path:
+    """Return the delivery that was fetched last; LabError where the last one was not."""
+    name = lab.delivery(None)
+    path = lab.folder / "delivery" / name
+    if not path.exists():
+        raise LabError(f"delivery {name} is not at the factory; `factory deliver` fetches it")
+    return path
+
+
 def _sources(lab: Lab, arguments: argparse.Namespace) -> list[Source]:
     if arguments.reader:
         if arguments.reader.startswith("tcp"):
@@ -245,7 +308,8 @@ def _sources(lab: Lab, arguments: argparse.Namespace) -> list[Source]:
         try:
             reader = find_reader(arguments.reader)
         except ValueError as error:
-            raise UserError(f"--reader: {error}") from None
+            raise UserError(f"--reader: {error}", "pcsc, pcsc:NAME or at:PATH") from None
+        be_there(arguments.reader)
         # a loop of its own: its local sockets are all that the line may have
         loop = asyncio.new_event_loop()
         return [lambda: ReaderDevice(reader, loop.run_until_complete)]

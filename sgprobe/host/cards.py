@@ -20,7 +20,7 @@ from sgprobe.links.card_slot import Reader, ServedCard
 from sgprobe.links.card_tcp import TcpReader
 from sgprobe.links.clock import Clock, WallClock
 from sgprobe.links.lpac import StdioReader
-from sgprobe.links.pcsc import PcscReader
+from sgprobe.links.pcsc import PcscReader, list_readers
 from sgprobe.links.tape import Tape
 from sgprobe.peers.drive import drive_async
 from sgprobe.peers.effects import Card as Command
@@ -103,6 +103,18 @@ def find_reader(text: str) -> Reader:
     if kind == "tcp" and host and port.isascii() and port.isdigit() and int(port) < 65_536:
         return TcpReader((host.strip("[]"), int(port)))
     raise ValueError(f"no reader is named by {text!r}")
+
+
+def be_there(text: str) -> None:
+    """Raise ReaderGone where the reader itself is not there, whatever may be in it."""
+    kind, _, rest = text.partition(":")
+    if kind == "pcsc":
+        names = list_readers()
+        if not any(rest in name for name in names):
+            known = ", ".join(names) or "none is connected"
+            raise ReaderGone(f"no reader {rest!r}: {known}" if rest else "no reader is connected")
+    elif kind in ("at", "at-aid") and not Path(rest).exists():
+        raise ReaderGone(f"{rest}: there is no such serial port")
 
 
 @dataclass(slots=True)

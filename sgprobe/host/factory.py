@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import random
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -36,7 +37,9 @@ from sgprobe.peers.eum.batches import batch
 from sgprobe.peers.eum.personalisation import Eum, Kind, Personalised
 from sgprobe.peers.fpa.line import Line
 from sgprobe.peers.msp.provider import Msp, sign_order
+from sgprobe.peers.rules import Rules
 from sgprobe.peers.smdpf.client import SmDpfClient
+from sgprobe.peers.smdpf.rules import RULES
 from sgprobe.peers.smdpf.server import SmDpf, make_setup
 from sgprobe.peers.store import SqliteStore
 
@@ -45,7 +48,10 @@ MSP, EUM, DM = "msp.example", "eum.example", "dm.example"
 NOTIFY = "https://msp.example/ifpp"
 _OWN = "https://smdpf.example"
 _MARK = "lab.json"
-_BATCH = 1000
+_BATCH, _KEYS = 1000, 2000
+_SHOWN = 5
+# as it stands in paths, here and at the SM-DPf
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 Told = Callable[[int, int], None]
 
 
@@ -69,25 +75,30 @@ class Lab:
 
     def __post_init__(self) -> None:
         self.certificates: CertificateSet = TestPki.load()[Curve.P256]
+        # a rule that nobody has is told before anything is done
+        Rules(RULES, self.off)
         self.pool = BindingPool()
         self._smdpf: SmDpf | None = None
         path = self.folder / _MARK
         try:
-            self.notes: dict[str, Any] = json.loads(path.read_text())
-        except FileNotFoundError:
+            self.notes: dict[str, Any] = _notes(path.read_text())
+        except (FileNotFoundError, NotADirectoryError):
             raise LabError(f"{self.folder} is no laboratory; begin with `factory order`") from None
-        except ValueError:
-            raise LabError(f"{path} is damaged") from None
+        except (ValueError, KeyError, TypeError, RecursionError):
+            text = "is damaged; `factory order --new` throws the laboratory away and begins anew"
+            raise LabError(f"{path} {text}") from None
 
     @classmethod
     def make(cls, folder: Path, *, new: bool = False, seed: str = "sgprobe", **options: Any) -> Lab:
         """Return the laboratory in a folder; `new` throws an earlier one away."""
+        if folder.exists() and not folder.is_dir():
+            raise LabError(f"{folder} is a file; a laboratory is a folder")
         if new and (folder / _MARK).exists():
             shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / _MARK).exists():
             if any(folder.iterdir()):
-                raise LabError(f"{folder} is not empty and no laboratory")
+                raise LabError(f"{folder} is not empty and no laboratory; name another folder")
             notes = {"seed": seed, "orders": [], "devices": [], "deliveries": []}
             (folder / _MARK).write_text(json.dumps(notes) + "\n")
         return cls(folder, **options)
@@ -167,7 +178,7 @@ class Lab:
     def last_order(self) -> str:
         """Return the order that was placed last."""
         if not self.notes["orders"]:
-            raise LabError("nothing is ordered yet; begin with `factory order`")
+            raise LabError("nothing is ordered yet; `factory order` comes first")
         return str(self.notes["orders"][-1])
 
     # --- steps 2 to 4: the EUM personalises, and gives the data away ---
@@ -208,8 +219,10 @@ class Lab:
         eum = Eum(self.certificates)
         accepted: list[str] = []
         refused: list[Any] = []
-        for at in range(0, len(chips), _BATCH):
-            part = chips[at : at + _BATCH]
+        # a batch is one message: with many keys it has fewer eUICCs
+        size = max(1, min(_BATCH, _KEYS // max(1, len(chips[0].one_time_keys))) if chips else 1)
+        for at in range(0, len(chips), size):
+            part = chips[at : at + size]
             name = f"B{part[0].eid[-8:]}"
             octets = batch(eum, name, part)
             path = self.folder / "eum" / f"{name}.ff47"
@@ -257,7 +270,16 @@ class Lab:
         known = self.notes["deliveries"]
         if name is None and not known:
             raise LabError("there is no delivery yet; `factory bind` makes one")
+        if name is not None and not _NAME.fullmatch(name):
+            raise LabError(f"{name[:40]!r} is no name of a delivery; {_listed(known)}")
         return name or str(known[-1])
+
+    def known(self, kind: str, name: str) -> str:
+        """Return the name of one of the `orders` or `deliveries`; LabError where it is none."""
+        names = self.notes[kind]
+        if self.url is None and name not in names:
+            raise LabError(f"{name[:40]!r} is none of the {kind}; {_listed(names)}")
+        return name
 
     def deliver(
         self, name: str | None, target: Path | None = None, told: Told = _quiet
@@ -305,6 +327,25 @@ class Lab:
     def close(self) -> None:
         """End the workers."""
         self.pool.close()
+
+
+def _notes(text: str) -> dict[str, Any]:
+    """Return what a laboratory notes of itself; ValueError, KeyError, TypeError where it is not."""
+    notes = json.loads(text)
+    names = (*notes["orders"], *notes["deliveries"], notes["seed"])
+    numbers = [one[name] for one in notes["devices"] for name in ("number", "keys")]
+    if not (
+        all(isinstance(one, str) for one in names) and all(type(one) is int for one in numbers)
+    ):
+        raise ValueError
+    for one in notes["devices"]:
+        Suite(one["suite"])
+    return dict(notes)
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[-_SHOWN:])
+    return f"there are {shown}" if shown else "there is none yet"
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Iterable
 from datetime import timedelta
 from functools import cache
@@ -80,6 +81,15 @@ def caller_of(chain: Iterable[x509.Certificate]) -> str | None:
     return None
 
 
+def _certificates(path: Path) -> list[bytes]:
+    """Return the certificates of a PEM file; OSError says that there are none."""
+    try:
+        found = x509.load_pem_x509_certificates(path.read_bytes())
+    except ValueError:
+        raise OSError(errno.EINVAL, "holds no certificate in PEM", str(path)) from None
+    return [one.public_bytes(Encoding.DER) for one in found]
+
+
 def ask_remote(
     certificates: CertificateSet,
     requester: str,
@@ -89,8 +99,7 @@ def ask_remote(
     """Run what a party asks of servers over HTTPS, with its own certificate."""
     anchors = [certificates.ci.der]
     for path in trust:
-        found = x509.load_pem_x509_certificates(path.read_bytes())
-        anchors += [one.public_bytes(Encoding.DER) for one in found]
+        anchors += _certificates(path)
     settings = TlsSettings(
         identity=client_identity(certificates, requester), trust=tuple(anchors), lowest=TLS13
     )

@@ -6,6 +6,7 @@ leaves the state before or after the command, never between.
 
 from __future__ import annotations
 
+import errno
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,19 @@ from typing import Any, Protocol, TypeAlias
 Record: TypeAlias = Any  # JSON data
 # what one command changes: new records by key, None deletes
 Changes: TypeAlias = Mapping[str, Record]
+
+
+def open_database(path: Path | str, patience: float = 5.0) -> sqlite3.Connection:
+    """Return a SQLite file that survives a power cut; OSError names the file that is none."""
+    try:
+        found = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, timeout=patience
+        )
+        found.execute("PRAGMA journal_mode=WAL")
+        found.execute("PRAGMA synchronous=NORMAL")
+    except sqlite3.Error as error:
+        raise OSError(errno.EIO, f"no store to write to: {error}", str(path)) from None
+    return found
 
 
 class Store(Protocol):
@@ -57,9 +71,7 @@ class SqliteStore:
     """Records in one SQLite file."""
 
     def __init__(self, path: Path | str) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db = open_database(path)
         self._db.execute("CREATE TABLE IF NOT EXISTS record (key TEXT PRIMARY KEY, value TEXT)")
 
     def get(self, key: str) -> Record:

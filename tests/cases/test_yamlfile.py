@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgprobe.fileerror import FileError, Problem, render
+from sgprobe.fileerror import FileError, Problem, lines_of, render
 from sgprobe.yamlfile import MAX_DEPTH, read
 from sgprobe.yamlnode import Mapping, Scalar, Source
 
@@ -72,3 +73,11 @@ def test_control_characters_never_reach_the_terminal() -> None:
     shown = render(Problem(Source("f", 1, 1, 1, 2), "bad \x1b[31m"), lambda file: ["\x1b]0;x\x07"])
     assert "\x1b" not in shown
     assert "\x07" not in shown
+
+
+def test_a_file_without_end_is_not_read_to_show_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "large.yaml"
+    with path.open("wb") as file:
+        file.write(b"evidence: 0\n")
+        file.truncate(1 << 30)
+    assert sum(map(len, lines_of(str(path)))) < 1 << 23

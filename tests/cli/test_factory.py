@@ -115,11 +115,16 @@ def test_held_back_devices_and_mutants(tmp_path: Path) -> None:
     ("arguments", "text"),
     [
         (("bind",), "no laboratory"),
-        (("load", "--stations", "65"), "no laboratory"),
+        (("load", "--stations", "65"), "no number from 1 to 64"),
         (("order", "--eligible", "{"), "no JSON"),
-        (("order", "--count", "0"), "refuses"),
+        (("order", "--eligible", "[1]"), "eligibility has minFreeNvm"),
+        (("order", "--eligible", '{"odd": 1}'), "eligibility has minFreeNvm"),
+        (("order", "--count", "0"), "no number from 1"),
+        (("order", "--network", "9"), "5 or 6 digits"),
         (("order", "--smdpf", "https://127.0.0.1:9"), "cannot be used"),
-        (("order", "--smdpf", "gopher://x"), "cannot be used"),
+        (("order", "--smdpf", "gopher://x"), "no https://HOST:PORT"),
+        (("order", "--smdpf", "https://[x"), "no https://HOST:PORT"),
+        (("order", "--smdpf", "https://127.0.0.1:9", "--trust", __file__), "no certificate in PEM"),
         (("order", "--type", "nothing"), "invalid choice"),
     ],
 )
@@ -138,12 +143,105 @@ def test_wrong_order_of_steps(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (["deliver"], "no delivery yet"),
         (["load"], "no delivery yet"),
         (["load", "--stations", "0"], "1 to 64"),
-        (["bind", "--order", "O9", "--devices", "1"], "order"),
-        (["bind", "--devices", "0"], "at least 1"),
+        (["bind", "--order", "O9", "--devices", "1"], "'O9' is none of the orders; there are O1"),
+        (["bind", "--devices", "0"], "no number from 1"),
+        (["bind", "--devices", "1", "--spare", "-5"], "no number from 0 to 32"),
+        (["bind", "--devices", "1", "--supersedes", "D9"], "there is none yet"),
+        (["deliver", "--delivery", "../../etc"], "no name of a delivery"),
         (["bind", "--devices", "1", "--rule-off", "SMDPF.KEY-PROF"], "did you mean"),
     ):
         assert run(["factory", *arguments, *lab]) == 4, arguments
         assert text in capsys.readouterr().err
-    (tmp_path / "lab/lab.json").write_text("{")
-    assert run(["factory", "deliver", *lab]) == 4
-    assert "damaged" in capsys.readouterr().err
+    # nothing of all this has made a device that no package is for
+    assert json.loads((tmp_path / "lab/lab.json").read_text())["devices"] == []
+    for text in (
+        "{",
+        "[]",
+        "{}",
+        '{"orders": [1], "devices": [], "deliveries": [], "seed": ""}',
+        '{"orders": [], "devices": [{}], "deliveries": [], "seed": ""}',
+        "[" * 100_000,
+    ):
+        (tmp_path / "lab/lab.json").write_text(text)
+        assert run(["factory", "deliver", *lab]) == 4, text
+        assert "damaged; `factory order --new`" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a laboratory with one device, whose delivery is at the factory."""
+    lab = tmp_path_factory.mktemp("factory") / "lab"
+    for step in (
+        ("order", "--count", 2, "--type", "small"),
+        ("bind", "--devices", 1),
+        ("deliver",),
+    ):
+        assert sgprobe(*step, "--lab", lab).returncode == 0
+    return lab
+
+
+def test_a_shard_that_was_cut_is_fetched_again(tmp_path: Path, delivered: Path) -> None:
+    lab = ("--lab", shutil.copytree(delivered, tmp_path / "lab"))
+    shard = tmp_path / "lab/delivery/D1/shards/0000.bin"
+    shard.write_bytes(shard.read_bytes()[:100])
+    done = sgprobe("load", *lab)
+    assert done.returncode == 1
+    assert "only 0 of 1 packages are good" in done.stdout
+    assert "next: fetch the delivery again: `factory deliver`" in done.stdout
+    assert sgprobe("deliver", *lab).returncode == 0
+    done = sgprobe("load", *lab)
+    assert (done.returncode, "1 good, 0 held" in done.stdout) == (0, True), done.stdout
+
+
+def test_deliveries_that_are_none(tmp_path: Path, delivered: Path) -> None:
+    lab = ("--lab", shutil.copytree(delivered, tmp_path / "lab"))
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for path, text in (
+        (tmp_path / "nothing", "neither a folder nor a tar"),
+        (empty, "No such file"),
+        (Path(__file__), "no uncompressed tar"),
+    ):
+        done = sgprobe("load", "--delivery", path, *lab)
+        assert (done.returncode, done.stdout) == (4, "")
+        assert text in done.stderr
+        assert "hint: fetch the delivery again" in done.stderr
+    done = sgprobe("deliver", "--tar", empty, *lab)
+    assert (done.returncode, "is a folder" in done.stderr) == (4, True)
+    assert list(tmp_path.glob("*.new")) == []
+    shutil.rmtree(tmp_path / "lab/delivery")
+    done = sgprobe("load", *lab)
+    assert (done.returncode, "is not at the factory" in done.stderr) == (4, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("smdpf/smdpf.sqlite", ("bind", "--devices", 1)),
+        ("dm.sqlite", ("bind", "--devices", 1)),
+        ("msp.sqlite", ("report",)),
+        ("line/claims.sqlite", ("report",)),
+        ("line/stock/imports.json", ("report",)),
+        ("line/stations/s01.journal", ("report",)),
+    ],
+)
+def test_files_of_the_laboratory_that_are_damaged(
+    tmp_path: Path, delivered: Path, name: str, step: tuple[object, ...]
+) -> None:
+    lab = shutil.copytree(delivered, tmp_path / "lab")
+    path = lab / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"this is nothing that can be read" * 200 + b"\n")
+    done = sgprobe(*step, "--lab", lab)
+    assert done.returncode == 4
+    assert f"{path}" in done.stderr
+    assert len(done.stderr.splitlines()) <= 2, done.stderr
+
+
+def test_a_reader_that_is_not_there(tmp_path: Path, delivered: Path) -> None:
+    lab = ("--lab", shutil.copytree(delivered, tmp_path / "lab"))
+    done = sgprobe("load", "--reader", f"at:{tmp_path / 'tty'}", *lab)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "there is no such serial port" in done.stderr
+    # no device was at the line, so there is nothing to report
+    assert sgprobe("report", "--json", *lab).stdout.startswith('{"reports": 0')

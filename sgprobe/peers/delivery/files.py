@@ -202,11 +202,23 @@ def open_delivery(path: Path) -> Files:
 
 def write_tar(source: Files, names: Iterable[str], target: Path) -> None:
     """Write a delivery as one uncompressed tar; the manifest comes first."""
+    if target.is_dir():
+        raise FilesError(str(target), "is a folder; a tar is a file")
     made = target.with_name(target.name + ".new")
+    try:
+        _write_tar(source, names, made)
+        made.replace(target)
+    except OSError as error:
+        raise FilesError(str(target), error.strerror or str(error)) from None
+    finally:
+        # what was begun is nobody's delivery
+        made.unlink(missing_ok=True)
+
+
+def _write_tar(source: Files, names: Iterable[str], made: Path) -> None:
     with tarfile.open(made, "w:", format=tarfile.USTAR_FORMAT) as tar:
         for name in names:
             member = tarfile.TarInfo(checked(name))
             member.size = source.size(name)
             with source.open(name) as file:
                 tar.addfile(member, file)
-    made.replace(target)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+
+from sgprobe.peers.store import open_database
 
 # stations wait for one another so long; a claim takes a millisecond
 _PATIENCE = 30.0
@@ -27,12 +28,8 @@ class Claims:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(
-            path, isolation_level=None, check_same_thread=False, timeout=_PATIENCE
-        )
+        self._db = open_database(path, _PATIENCE)
         self._turn = threading.Lock()
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS claim (package TEXT PRIMARY KEY, holder TEXT,"
             " attempts INTEGER NOT NULL, done INTEGER NOT NULL)"

@@ -72,16 +72,16 @@ class Journal:
             raise JournalBusy(f"{self.path}: another process writes it") from None
         except OSError as error:
             raise JournalError(f"{self.path}: {error.strerror}") from None
-        for value, end in self._lines():
+        for one, end in self._lines():
             self._at = end
-            if "begin" in value:
-                self.open = Attempt(**value["begin"])
-                self._last[self.open.delivery] = self.open.sequence
+            if isinstance(one, Attempt):
+                self.open = one
+                self._last[one.delivery] = one.sequence
             elif self.open is not None:
-                self.last = Ended(self.open, value["ms"], outcome_of(value["end"]))
+                self.last = Ended(self.open, *one)
                 self.open = None
 
-    def _lines(self) -> Iterator[tuple[dict[str, Any], int]]:
+    def _lines(self) -> Iterator[tuple[Attempt | tuple[int, Outcome], int]]:
         """Walk the lines that were written whole; what follows them is room, or torn."""
         with self.path.open("rb") as file:
             end = 0
@@ -91,10 +91,12 @@ class Journal:
                 end += len(line)
                 try:
                     value = json.loads(line)
-                except ValueError:
+                    one = (Attempt(**value["begin"]) if "begin" in value
+                           else (int(value["ms"]), outcome_of(value["end"])))  # fmt: skip
+                except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                     text = f"{self.path}:{number}: this line is damaged; keep the file for people"
                     raise JournalError(text) from None
-                yield value, end
+                yield one, end
 
     def _write(self, value: dict[str, Any], room: int) -> None:
         data = json.dumps(value, separators=(",", ":")).encode() + b"\n"
@@ -141,12 +143,12 @@ class Journal:
     def ended(self, delivery: str, after: int = 0) -> Iterator[Ended]:
         """Walk the attempts for a delivery that have ended, from a sequence number on."""
         begun: Attempt | None = None
-        for value, _ in self._lines():
-            if "begin" in value:
-                begun = Attempt(**value["begin"])
+        for one, _ in self._lines():
+            if isinstance(one, Attempt):
+                begun = one
             elif begun is not None:
                 if begun.delivery == delivery and begun.sequence > after:
-                    yield Ended(begun, value["ms"], outcome_of(value["end"]))
+                    yield Ended(begun, *one)
                 begun = None
 
     def deliveries(self) -> list[str]:

@@ -136,7 +136,7 @@ class Line:
 def _identity(path: Path) -> str:
     """Return the name under which the stations of a line make claims: no other line has it."""
     try:
-        return path.read_text()
+        return path.read_text(errors="replace")
     except FileNotFoundError:
         made = f"{os.urandom(4).hex()}/"
         path.parent.mkdir(parents=True, exist_ok=True)

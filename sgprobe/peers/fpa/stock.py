@@ -6,7 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,6 +30,8 @@ class Stocked:
     book: DeliveryBook = field(repr=False)
     duplicates: frozenset[str] = frozenset()
     void: bool = False
+    # no shard of it was left out when it was imported
+    whole: bool = True
 
     @property
     def id(self) -> str:
@@ -58,14 +60,37 @@ class Stock:
         self._anchors = tuple(anchors)
         self._rules = rules
         self._turn = threading.Lock()
-        self._stocked: list[Stocked] = []
         folder.mkdir(parents=True, exist_ok=True)
-        for record in self._records():
-            self._stocked.append(self._open(record))
+        self._stocked = self._known(self._records())
 
     def _records(self) -> list[dict[str, object]]:
         path = self._folder / "imports.json"
-        return list(json.loads(path.read_text())) if path.exists() else []
+        if not path.exists():
+            return []
+        try:
+            records = list(json.loads(path.read_bytes()))
+            good = all(
+                {"path", "delivery", "usable", "duplicates"} <= one.keys() for one in records
+            )
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            good = False
+        if not good:
+            raise FilesError(str(path), "the record of imports is damaged; keep it for people")
+        return records
+
+    def _known(self, records: list[dict[str, object]]) -> list[Stocked]:
+        found = []
+        for record in records:
+            path = Path(str(record["path"]))
+            # one that was thrown away keeps its record: what it supersedes stays void
+            if not path.exists():
+                continue
+            try:
+                found.append(self._open(record))
+            except Refused as error:
+                one = error.fault
+                raise Refused(replace(one, place=str(path / one.place))) from None
+        return found
 
     def _open(self, record: dict[str, object]) -> Stocked:
         path = Path(str(record["path"]))
@@ -78,6 +103,7 @@ class Stock:
         return Stocked(
             manifest, path, files, DeliveryBook(files, shards, strict=strict),
             frozenset(record["duplicates"]), bool(record["void"]),  # type: ignore[call-overload]
+            usable.issuperset(one.name for one in manifest.shards),
         )  # fmt: skip
 
     @property
@@ -93,12 +119,17 @@ class Stock:
         packages: bool = False,
         told: Callable[[int], None] = lambda entries: None,
     ) -> Checked:
-        """Check a delivery and take what is good of it; Refused where nothing may be used."""
+        """Check a delivery and take what is good of it; Refused where nothing may be used.
+
+        One of which shards were left out may come again, as it was signed.
+        """
         moment = datetime.fromtimestamp(now, UTC)
         path = path.resolve()
         try:
             files = open_delivery(path)
-            others = [self._marks(one.id) for one in self._stocked if not one.void]
+            again = self._again(files)
+            others = [self._marks(one.id) for one in self._stocked
+                      if not one.void and one is not again]  # fmt: skip
             # certificates are judged when they were used: RB-40 has notAfter for the time after
             found = check_delivery(
                 files,
@@ -112,7 +143,7 @@ class Stock:
         except FilesError as error:
             raise Refused(Fault("missing", error.place, error.text, "RB-41")) from None
         name = found.manifest.delivery_id
-        if any(one.id == name for one in self._stocked):
+        if again is None and any(one.id == name for one in self._stocked):
             raise Refused(Fault("again", str(path), f"{name} is in stock already", "RB-42"))
         if moment > found.manifest.not_after and self._rules.on("FPA.EXPIRED"):
             text = f"it was good until {found.manifest.not_after:%Y-%m-%d}"
@@ -121,10 +152,16 @@ class Stock:
             self._add(path, found)
         return found
 
+    def _again(self, files: Files) -> Stocked | None:
+        """Return the delivery in stock that this is, where it was not whole at its import."""
+        manifest, _ = open_manifest(files, self._anchors, strict=self._rules.on("FPA.MANIFEST"))
+        return next((one for one in self._stocked if one.manifest == manifest and not one.whole),
+                    None)  # fmt: skip
+
     def _add(self, path: Path, found: Checked) -> None:
         name = found.manifest.delivery_id
         (self._folder / f"{name}.marks").write_bytes(found.marks.to_bytes())
-        records = self._records()
+        records = [one for one in self._records() if one["delivery"] != name]
         void = found.manifest.delivery_id in {str(one["supersedes"]) for one in records}
         for record in records:
             if record["delivery"] == found.manifest.supersedes:
@@ -146,7 +183,7 @@ class Stock:
             file.flush()
             os.fsync(file.fileno())
         made.replace(self._folder / "imports.json")
-        self._stocked = [self._open(record) for record in records]
+        self._stocked = self._known(records)
 
     def _marks(self, name: str) -> Marks:
         return Marks.from_bytes((self._folder / f"{name}.marks").read_bytes())
