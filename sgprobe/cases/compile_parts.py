@@ -210,7 +210,7 @@ def compile_link(node: Node, context: Context) -> Impairment | None:
     delay: tuple[tuple[int, float], ...] = ()
     toward = ""
     for key, value in node.entries:
-        if key.text in ("drop", "duplicate"):
+        if key.text in ("drop", "duplicate", "largest"):
             numbers[key.text] = _datagrams(value, context)
         elif key.text == "delay":
             delay = _delays(value, context)
@@ -228,7 +228,8 @@ def compile_link(node: Node, context: Context) -> Impairment | None:
             )
     if len(context.problems) > before:
         return None
-    return Impairment(True, numbers.get("drop", ()), numbers.get("duplicate", ()), delay, toward)
+    drop, duplicate, largest = (numbers.get(name, ()) for name in ("drop", "duplicate", "largest"))
+    return Impairment(True, drop, duplicate, delay, toward, largest=max(largest, default=0))
 
 
 def _is_number(text: str) -> bool:

@@ -203,7 +203,7 @@ REPLY = (
 REPLY_WORDS = ("silence", "reset")
 
 LINK_WORDS = ("up", "unreachable")
-LINK_IMPAIRMENTS = ("drop", "duplicate", "delay", "toward")
+LINK_IMPAIRMENTS = ("drop", "duplicate", "delay", "largest", "toward")
 
 # damage: what it takes
 DAMAGE: dict[str, str] = {

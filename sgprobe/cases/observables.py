@@ -30,6 +30,13 @@ BINDING: dict[str, dict[str, str]] = {
         "option.": "sent: the octets of an option by its number, in hex",
         "copies": "sent: how often the first message is sent at once",
         "datagram": "sent: a datagram in place of the message, in hex",
+        "client": "sent: other: by a second client; insecure: by one without DTLS, to port 5683 "
+        "where the product is at 5684",
+        "association": "sent: in a new DTLS association; new: the client has forgotten the one "
+        "before, closed: it has ended it, resumed: and offers its session again",
+        "record": "sent: what becomes of the DTLS record of the first message: twice, damaged or "
+        "plain (in epoch 0, without protection)",
+        "port": "sent: new: the client sends from another port from now on",
     },
     "apdu": {
         "sw": "the status word, such as 9000",
@@ -49,6 +56,8 @@ SETTINGS: dict[str, dict[str, str]] = {
         "max-body": "the largest body that the role takes",
         "copies": "how often each message is sent; of a datagram DTLS lets no copy through",
         "etag": "no: blocks of answers have no ETag",
+        "handshake": "what becomes of its DTLS handshakes as a client: early (Finished before "
+        "ChangeCipherSpec), reversed (datagrams), fragments, or lost (the server's flight, once)",
         "fault": "what is wrong in its messages: token, reset, etag, incomplete, continue, errors, "
         "pong, blocks or padding",
     },

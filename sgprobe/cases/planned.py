@@ -45,6 +45,8 @@ class Impairment:
     delay: tuple[tuple[int, float], ...] = ()
     toward: str = ""
     axis: str = ""
+    # octets of the largest datagram that gets through; 0: any does
+    largest: int = 0
 
 
 @dataclass(frozen=True, slots=True)

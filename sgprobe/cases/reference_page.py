@@ -89,7 +89,7 @@ def page() -> str:
         "",
         f"`is:` is one of {', '.join(f'`{word}`' for word in k.LINK_WORDS)}, or impairments: "
         f"{', '.join(f'`{word}`' for word in k.LINK_IMPAIRMENTS)}. Datagrams are counted "
-        "from 1.",
+        "from 1; what has more octets than `largest` is lost.",
         "",
         "## Actions of `trigger`",
         "",

@@ -100,6 +100,8 @@ class Shape:
             uploads=uploads or None,
             downloads=tuple(Block(num, False, step) for num in self.downloads) or None,
             asks_twice=self.twice,
+            # an answer may never come: what follows does not wait for it
+            concurrent=self.is_stray,
         )
 
     @staticmethod

@@ -303,6 +303,7 @@ CHANGES = [
     (RBK, "$ixit.rollback-window", "$eid", "$eid is octets, not a time", ""),
     (BLK, "{drop: [2]}", "{dorp: [2]}", "'dorp' is no impairment", "did you mean 'drop'?"),
     (BLK, "{drop: [2]}", "{drop: [0]}", "datagrams are counted from 1", "such as"),
+    (BLK, "{drop: [2]}", "{largest: a lot}", "datagrams are counted from 1", "such as"),
     (BLK, "<2 s..48 s>", "<48 s..2 s>", "is no span of time", "such as <2 s..3 s>"),
     (BLK, "$loss.drop", "$los.drop", "unknown name '$los.drop'", ""),
     (BLK, "from: ipa", "from: ips", "'ips' is not a role", "did you mean 'ipa'?"),
