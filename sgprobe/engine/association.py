@@ -8,7 +8,6 @@ from sgprobe.engine.foreign import Foreign
 from sgprobe.engine.known import Known
 from sgprobe.host.world import World
 from sgprobe.peers.euicc.records import Eim
-from sgprobe.peers.euicc.state import State
 from sgprobe.yamlnode import Items, Mapping, Node, Scalar
 
 _TOKEN, _NONE = "associationToken", "none"
@@ -50,8 +49,7 @@ def _says_none(node: Node) -> bool:
 
 def know_product(world: World, known: Known, address: str, product: Foreign) -> None:
     """Let the eUICC know the eIM under test in place of ours, as a factory would do."""
-    state: State = world.euicc._state
-    draft = state.draft()
+    draft = world.euicc.draft()
     for ours in draft.all(Eim):
         draft.remove(ours)
     config = {
@@ -64,5 +62,4 @@ def know_product(world: World, known: Known, address: str, product: Foreign) -> 
     draft.put(Eim(known.eim_id, config, counter, product.token, ours.place))
     # numbers of notifications and results that this eIM has not had: each counts once for it
     draft.set(seq=int(world.clock.now() * _EACH_SECOND) % _SEQUENCE)
-    state.commit(draft)
-    world.euicc.reset()
+    world.euicc.adopt(draft)

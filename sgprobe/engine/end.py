@@ -93,8 +93,8 @@ class HeardWorld(World):
         self._endless = Endless(str(peers.get("euicc", {}).get("card", {}).get("endless")) == "yes")
         super().__init__(plan)
 
-    async def _transmit(self, apdu: bytes) -> bytes:
-        return self._endless.answer(apdu, await super()._transmit(apdu))
+    async def transmit(self, apdu: bytes) -> bytes:
+        return self._endless.answer(apdu, await super().transmit(apdu))
 
     def _tls(self, role: str) -> dict[str, Any]:
         return self._peers.get(role, {}).get("tls", {})

@@ -62,7 +62,7 @@ class Foreign:
         # what was ordered: taken back when the item is over, so that items stand alone
         self._ordered: list[dict[str, Value]] = []
         self._operator: Operator | None = None
-        self._http = OperatorHttp(self._trust())
+        self._http = OperatorHttp(self.trust())
 
     # --- where it is ---
 
@@ -102,7 +102,7 @@ class Foreign:
         if endpoint is None:
             wanted = _ENDPOINTS.get((role, binding), binding)
             raise Unresolved(f"bench lacks `endpoints: {{{wanted}: URL}}` of {self.file.path.name}")
-        trust = self._trust()
+        trust = self.trust()
         settings = TlsSettings(trust=trust, verify=bool(trust))
         world.outside(role, name, (endpoint.host, endpoint.port), settings)
 
@@ -116,13 +116,13 @@ class Foreign:
             raise Unresolved(f"bench lacks `endpoints: {{es12: URL}}` of {self.file.path.name}")
         if endpoint.scheme == "http":
             return f"http://{endpoint.host}:{endpoint.port}"
-        trust, own = self._trust(), identity(world.set["dptls"])
+        trust, own = self.trust(), identity(world.set["dptls"])
         settings = TlsSettings(identity=own, trust=trust, verify=bool(trust))
         name = f"{self.name(self.file.role, endpoint.host)}:{endpoint.port}"
         world.outside(self.file.role, name, (endpoint.host, endpoint.port), settings)
         return f"https://{name}"
 
-    def _trust(self) -> tuple[bytes, ...]:
+    def trust(self) -> tuple[bytes, ...]:
         """Return the certificates that the product's TLS chain has to lead to."""
         files = self.file.keys.get("tls-ca", ())
         return tuple(one.certificates[-1].der for one in files if one.certificates)

@@ -150,7 +150,7 @@ class References:
         old = self.world.ipa
         self.restarts += 1
         Ipa.__init__(old, old.config, old.means.notebook.store,
-                     self.world._bytes(f"ipa {self.restarts}"),
+                     self.world.entropy(f"ipa {self.restarts}"),
                      old.means.tls_certificate)  # fmt: skip
         return {}
 
@@ -164,7 +164,7 @@ class References:
         """Make the eIM anew with the store of the old one; what was not stored is lost."""
         old = self.world.eim
         self.restarts += 1
-        EimServer.__init__(old, old.setup, old.store, self.world._bytes(f"eim {self.restarts}"))
+        EimServer.__init__(old, old.setup, old.store, self.world.entropy(f"eim {self.restarts}"))
         return {}
 
     async def _manage(self, given: Given) -> dict[str, Value]:

@@ -158,7 +158,7 @@ class Stage:
         """Return the card link: to the product's reader, or to the simulated eUICC."""
         reader = self.reader
         return Slot(
-            reader.transmit if reader is not None else self.world._transmit,
+            reader.transmit if reader is not None else self.world.transmit,
             reset=reader.reset if reader is not None else None,
             tape=self.world.tape,
             basic=_label(self.setting.variant, "channel", "logical") == "basic",

@@ -139,21 +139,22 @@ class World:
         coap = Coap(self.plan.coap, knobs or self._knobs, self.plan.mtu)
         return Directory(tape=self.tape, clock=self.clock, coap=coap)
 
-    def _bytes(self, name: str) -> Callable[[int], bytes]:
+    def entropy(self, name: str) -> Callable[[int], bytes]:
+        """Return random octets for one name, the same ones for each seed of the plan."""
         return random.Random(f"{self.plan.seed} {name}").randbytes
 
     def _make_servers(self) -> None:
         curve, off = self.plan.curve, self.plan.off
         own = [self.set, self.other_set]
         self.smdp = SmDp(SmdpSetup(smdp_party(own), off=_of(off, "SMDP.")), MemoryStore(),
-                         self._bytes("smdp"))  # fmt: skip
+                         self.entropy("smdp"))  # fmt: skip
         self.smds = SmDs(SmdsSetup(smds_party(own), off=_of(off, "SMDS.")), MemoryStore(),
-                         self._bytes("smds"))  # fmt: skip
+                         self.entropy("smds"))  # fmt: skip
         ways = {*_RETRIEVAL.values(), *_INJECTION.values()}
         made = eim_setup(self.pki, curve, version=self.plan.version, protocols=ways,
                          off=_of(off, "EIM."))  # fmt: skip
         self.eim_setup = replace(made, **self._model(EIM))
-        self.eim = Eim(self.eim_setup, MemoryStore(), self._bytes("eim"),
+        self.eim = Eim(self.eim_setup, MemoryStore(), self.entropy("eim"),
                        self.eim_directory.certificate)  # fmt: skip
 
     def _model(self, role: str) -> Mapping[str, Any]:
@@ -183,14 +184,15 @@ class World:
         self.ipa = Ipa(
             replace(config, **self._model(IPA)),
             MemoryStore(),
-            self._bytes("ipa"),
+            self.entropy("ipa"),
             self.directory.certificate,
         )
-        link = CardLink(self._transmit, tape=self.tape)
+        link = CardLink(self.transmit, tape=self.tape)
         self.device = Conductor(self.directory, self.clock, link, self.plan.say)
         self._associate()
 
-    async def _transmit(self, apdu: bytes) -> bytes:
+    async def transmit(self, apdu: bytes) -> bytes:
+        """Have the simulated card answer a command APDU."""
         return self.card.apdu(apdu, self.clock.now())
 
     def _associate(self) -> None:

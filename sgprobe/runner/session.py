@@ -207,6 +207,11 @@ class Session:
             self._stream.write(e.to_line(event) + "\n")
             self._stream.flush()
 
+    @property
+    def streaming(self) -> bool:
+        """Say whether this process writes events."""
+        return self._stream is not None
+
     def end(self, code: int, counts: dict[str, int]) -> None:
         """Write the last line of the stream."""
         now = time.time()
@@ -249,7 +254,7 @@ def finish(run: Session | None, options: BenchOptions, verdicts: list[Verdict], 
     """End the stream, gather the shards of workers, and write the reports."""
     counts = counts_of(verdicts)
     shards = sorted(options.out.glob("events-*.ndjson"))
-    if run is not None and run._stream is not None:
+    if run is not None and run.streaming:
         run.end(code, counts)
     elif shards:
         gather(shards, options.out / e.STREAM, code, counts)

@@ -36,8 +36,7 @@ def read(euicc: Euicc, part: str) -> Rows:
 
 def bring(euicc: Euicc, part: str, rows: Rows) -> None:
     """Bring a state about; raises Unresolved where the bench cannot."""
-    state = euicc._state
-    draft = state.draft()
+    draft = euicc.draft()
     match part:
         case "euicc.profiles":
             _bring_profiles(draft, rows)
@@ -58,8 +57,7 @@ def bring(euicc: Euicc, part: str, rows: Rows) -> None:
             return
         case _:
             raise Unresolved(f"the bench cannot bring {part} about")
-    state.commit(draft)
-    euicc.reset()
+    euicc.adopt(draft)
 
 
 def _bring_profiles(draft: Draft, rows: Rows) -> None:

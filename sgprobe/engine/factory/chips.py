@@ -211,7 +211,7 @@ class Manufacture:
     ) -> Chip:
         self.count += 1
         entropy = random.Random(f"{self.seed} chip {self.count}")
-        eum._random = entropy
+        eum.entropy = entropy
         eid = eid_of(self.count)
         if fault == _OUTSIDE:
             # all that is its own names this EID

@@ -22,7 +22,6 @@ from sgprobe.engine.given import only
 from sgprobe.host.world import World
 from sgprobe.peers.euicc.euicc import Euicc
 from sgprobe.peers.euicc.factory_records import Factory, FactoryKey
-from sgprobe.peers.euicc.state import State
 from sgprobe.peers.profiles.library import (
     BROKEN_TYPES,
     PROFILE_TYPES,
@@ -81,9 +80,7 @@ class FactoryFloor:
             raise Unresolved(f"the eUICC takes {_KEYS} one-time keys, not {len(suites)}")
         octets = self._random.randbytes
         self.keys = tuple(OneTimeKey(octets(REF_OCTETS), one, octets(_SEED)) for one in suites)
-        euicc = self._euicc
-        state: State = euicc._state
-        draft = state.draft()
+        draft = self._euicc.draft()
         for known in draft.all(FactoryKey):
             draft.remove(known)
         has = sorted({int(Suite.C1), *map(int, suites)})
@@ -92,19 +89,16 @@ class FactoryFloor:
         self._bound_keys, self._announced = 0, True
         for place, one in enumerate(self.keys):
             draft.put(FactoryKey(one.ref.hex(), int(one.suite), one.seed.hex(), place=place))
-        state.commit(draft)
-        euicc.reset()
+        self._euicc.adopt(draft)
 
     def settle(self, results: int | None, allowed: list[str] | None) -> None:
         """Say how many results the eUICC has room for, and which SM-DPfs may load."""
-        state: State = self._euicc._state
-        draft = state.draft()
+        draft = self._euicc.draft()
         factory = draft.find(Factory)
         assert factory is not None
         room = factory.results if results is None else results
         draft.put(replace(factory, results=room, allowed=allowed))
-        state.commit(draft)
-        self._euicc.reset()
+        self._euicc.adopt(draft)
 
     # --- names ---
 

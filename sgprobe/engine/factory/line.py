@@ -75,7 +75,7 @@ class FactoryLine(Corner):
         else:
             self.product = OwnLine(
                 Path(self._temporary.name) / "line", (world.set.anchor,), rules, clock, world.tape,
-                world._bytes("fpa"),
+                world.entropy("fpa"),
             )  # fmt: skip
         # takes a report as the product said it, and returns it as it was heard
         self.tell: Callable[[bytes], bytes | None] = lambda octets: octets

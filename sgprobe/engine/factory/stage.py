@@ -48,7 +48,7 @@ def factory_of(
             world.clock,
             world.tape,
             folder,
-            world._bytes(SMDPF),
+            world.entropy(SMDPF),
             handle,
             frozenset(name for name in setting.off if name.startswith("SMDPF.")),
             _server(foreign) if foreign is not None else None,
@@ -84,4 +84,4 @@ def _server(foreign: Foreign) -> Server:
     if endpoint is None:
         raise Unresolved(f"bench lacks `endpoints: {{ifpp: URL}}` of {foreign.file.path.name}")
     name = foreign.name(SMDPF, endpoint.host)
-    return Server(name, (endpoint.host, endpoint.port), foreign._trust())
+    return Server(name, (endpoint.host, endpoint.port), foreign.trust())

@@ -51,6 +51,11 @@ class Euicc:
         """Return a view of the memory, for reading."""
         return self._state.draft()
 
+    def adopt(self, draft: Draft) -> None:
+        """Take over what was changed from outside, as a laboratory does, and begin again."""
+        self._state.commit(draft)
+        self.reset()
+
     def reset(self) -> None:
         """Begin again as after power on: sessions are lost, what was committed is there."""
         self._forget()

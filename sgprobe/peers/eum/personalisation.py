@@ -127,7 +127,7 @@ class Eum:
         self._anchor = certificates.anchor
         self._ci = certificates.ci_id
         self._curve = certificates.curve
-        self._random = entropy or random.SystemRandom()
+        self.entropy: Entropy = entropy or random.SystemRandom()
         self._start = start
 
     @property
@@ -160,14 +160,14 @@ class Eum:
             if why := ifpp_keys.unavailable(suite):
                 raise ifpp_quantum.QuantumUnavailable(why)
         eid = eid or eid_of(number)
-        private = keys.derive_key(self._random.randbytes(_SEED).hex(), eid, self._curve)
+        private = keys.derive_key(self.entropy.randbytes(_SEED).hex(), eid, self._curve)
         certificate = read_certificate(self._issue(eid, number, private, fault))
         identity = Identity(self._ci, private, certificate, self.certificate)
         made = tuple(self._one_time(place, suite) for place, suite in enumerate(chosen.keys))
         return Personalised(eid, chosen, Ecasd((identity,), (self._anchor,)), made)
 
     def _one_time(self, place: int, suite: Suite) -> OneTimeKey:
-        source: Entropy = self._random
+        source: Entropy = self.entropy
         if not self.rules.on("EUM.KEY-FRESH"):
             # the fault of a source of randomness that begins anew with each eUICC
             source = random.Random(place)
@@ -175,7 +175,7 @@ class Eum:
 
     def _issue(self, eid: str, number: int, private: keys.PrivateKey, fault: str | None) -> bytes:
         profile = PROFILES["euicc"]
-        serial = int.from_bytes(self._random.randbytes(20), "big")
+        serial = int.from_bytes(self.entropy.randbytes(20), "big")
         plan = Plan(
             subject=(
                 ("C", COUNTRY),

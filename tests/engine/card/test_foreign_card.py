@@ -204,8 +204,7 @@ def test_somebody_elses_eims_and_profiles_are_left_alone(
     metadata = {**profile.metadata, "iccid": iccid, "serviceProviderName": "An operator"}
     theirs = replace(profile, iccid=iccid, metadata=metadata, aid=profile.aid[:-4] + "ff00")
     draft.put(theirs)
-    world.euicc._state.commit(draft)
-    world.euicc.reset()
+    world.euicc.adopt(draft)
     assert run(product, "ES10-EUI-EID-001") == (Verdict.PASS, "")
     verdict, reason = run(product, "ES10-EUI-LEP-011")
     assert verdict is Verdict.INCONCLUSIVE
