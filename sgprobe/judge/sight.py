@@ -21,7 +21,8 @@ from dissectors.trace.card_carrier import CardCarrier
 from dissectors.trace.message import Message
 from dissectors.trace.read import add_secrets, is_apdu_log
 
-_MOST = 200_000
+# of each kind: what a boot or a load has is some hundreds, and each takes kilobytes here
+_MOST = 50_000
 _MOST_BYTES = 1 << 30
 _PIECE = 1 << 20
 _CANARY = re.compile(rb"canary (\d{1,9})", re.ASCII)

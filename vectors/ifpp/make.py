@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from sgprobe.peers.euicc.card import Card
 from vectors.ifpp.boot import Boot
@@ -29,6 +30,24 @@ def _line(story: Story) -> None:
 def _reported(story: Story) -> None:
     story.report()
     story.operator()
+
+
+def _loaded(story: Story, *, sealed: bytes = CHALLENGE, **load: Any) -> Story:
+    """A line by the book, from the order to the answer of the operator."""
+    _line(story)
+    story.load(**load)
+    story.seal(sealed)
+    _reported(story)
+    return story
+
+
+def _ended(
+    story: Story, *scene: Callable[[Boot], None], dead: bool = False, canaries: bool = True
+) -> None:
+    """What the laboratory sees: a boot in the shield, and one in a cell, ordinary or as told."""
+    story.shielded(dead=dead)
+    story.boot(*scene or (Boot.attach, Boot.purpose), canaries=canaries)
+    story.close()
 
 
 def complete(folder: Path) -> None:
@@ -51,16 +70,13 @@ def independent_reader(folder: Path) -> None:
     _line(story)
     story.load(reader="independent")
     story.seal(state=False)
-    _finished(story)
+    _reported(story)
+    _ended(story)
 
 
 def shifted_clock(folder: Path) -> None:
     """The station's clock is a day ahead: by it, the load came after the seal."""
-    story = Story(folder)
-    _line(story)
-    story.load(shift=86_400)
-    story.seal()
-    _finished(story)
+    _ended(_loaded(Story(folder), shift=86_400))
 
 
 def eum_preload(folder: Path) -> None:
@@ -72,9 +88,7 @@ def eum_preload(folder: Path) -> None:
     story.close_line()
     story.seal()
     story.operator()
-    story.shielded()
-    story.boot(Boot.attach, Boot.purpose)
-    story.close()
+    _ended(story)
 
 
 def no_order(folder: Path) -> None:
@@ -85,9 +99,7 @@ def no_order(folder: Path) -> None:
     story.load()
     story.seal()
     story.report()
-    story.shielded()
-    story.boot(Boot.attach, Boot.purpose)
-    story.close()
+    _ended(story)
 
 
 def download(folder: Path, profile_class: str = "provisioning") -> None:
@@ -108,26 +120,13 @@ def class_operational(folder: Path) -> None:
 
 def left_disabled(folder: Path) -> None:
     """The real profile is loaded by the book, and lies disabled behind an enabled bootstrap."""
-    story = Story(folder, preloaded(BOOTSTRAP, enabled=True))
-    _line(story)
-    story.load(enable=False)
-    story.seal()
-    _reported(story)
-    story.shielded()
-    story.boot(Boot.attach, Boot.poll, Boot.enable, Boot.attach, Boot.purpose)
-    story.close()
+    story = _loaded(Story(folder, preloaded(BOOTSTRAP, enabled=True)), enable=False)
+    _ended(story, Boot.attach, Boot.poll, Boot.enable, Boot.attach, Boot.purpose)
 
 
 def multi_imsi(folder: Path) -> None:
     """An applet takes another IMSI over the air before the first function."""
-    story = Story(folder)
-    _line(story)
-    story.load()
-    story.seal()
-    _reported(story)
-    story.shielded()
-    story.boot(Boot.attach, Boot.swap, Boot.purpose)
-    story.close()
+    _ended(_loaded(Story(folder)), Boot.attach, Boot.swap, Boot.purpose)
 
 
 def loaded_bootstrap(folder: Path) -> None:
@@ -140,21 +139,13 @@ def loaded_bootstrap(folder: Path) -> None:
     story.seal()
     story.report()
     story.operator(BOOTSTRAP)
-    story.shielded()
-    story.boot(Boot.attach, Boot.download, _attach_operational, Boot.purpose)
-    story.close()
+    _ended(story, Boot.attach, Boot.download, _attach_operational, Boot.purpose)
 
 
 def no_usim(folder: Path) -> None:
     """In the shield no USIM answers, in a cell the device comes up."""
-    story = Story(folder)
-    _line(story)
-    story.load(enable=False)
-    story.seal()
-    _reported(story)
-    story.shielded(dead=True)
-    story.boot(Boot.enable, Boot.attach, Boot.purpose)
-    story.close()
+    story = _loaded(Story(folder), enable=False)
+    _ended(story, Boot.enable, Boot.attach, Boot.purpose, dead=True)
 
 
 def empty_euicc(folder: Path) -> None:
@@ -170,62 +161,44 @@ def empty_euicc(folder: Path) -> None:
 
 def other_chip(folder: Path) -> None:
     """The result of the load is signed by another chip than the one in the device."""
-    story = Story(folder)
-    _line(story)
-    story.load()
-    story.seal()
-    _reported(story)
+    story = _loaded(Story(folder))
     with tempfile.TemporaryDirectory() as aside:
         other = Story(Path(aside) / "other", number=2)
         other.bind()
         other.load()
     story.eum_data(other.chip)
     story.put("E6", "result", "result.bf37", other.result)
-    story.shielded()
-    story.boot(Boot.attach, Boot.purpose)
-    story.close()
+    _ended(story)
 
 
 def empty_capture(folder: Path) -> None:
     """A capture in which nothing is, not even canaries, shows nothing."""
-    _with_boot(folder, canaries=False)
+    _ended(_loaded(Story(folder)), _nothing, canaries=False)
 
 
 def no_canaries(folder: Path) -> None:
     """A capture that looks well, and nobody can tell whether it is whole."""
-    _with_boot(folder, Boot.attach, Boot.purpose, canaries=False)
+    _ended(_loaded(Story(folder)), canaries=False)
 
 
 def before_first_function(folder: Path) -> None:
     """The capture ends before the first function."""
-    _with_boot(folder, Boot.attach, Boot.unanswered)
+    _ended(_loaded(Story(folder)), Boot.attach, Boot.unanswered)
 
 
 def replayed_state(folder: Path) -> None:
     """The signed state answers the challenge of the day before."""
-    story = Story(folder)
-    _line(story)
-    story.load()
-    story.seal(bytes(range(16)))
-    _finished(story)
+    _ended(_loaded(Story(folder), sealed=bytes(range(16))))
 
 
 def known_challenge(folder: Path) -> None:
     """The station has used the witness's challenge: it could have asked for the state itself."""
-    story = Story(folder)
-    _line(story)
-    story.load(challenge=CHALLENGE)
-    story.seal()
-    _finished(story)
+    _ended(_loaded(Story(folder), challenge=CHALLENGE))
 
 
 def changed_after_seal(folder: Path) -> None:
     """Between seal and first boot the profile was installed again; the counter tells."""
-    story = Story(folder)
-    _line(story)
-    story.load()
-    story.seal()
-    _reported(story)
+    story = _loaded(Story(folder))
     story.shielded()
     story.install_again()
     story.boot(Boot.state, Boot.attach, Boot.purpose)
@@ -245,22 +218,8 @@ def late_state(folder: Path) -> None:
     story.close()
 
 
-def _finished(story: Story) -> None:
-    _reported(story)
-    story.shielded()
-    story.boot(Boot.attach, Boot.purpose)
-    story.close()
-
-
-def _with_boot(folder: Path, *scene: Callable[[Boot], None], **options: bool) -> None:
-    story = Story(folder)
-    _line(story)
-    story.load()
-    story.seal()
-    _reported(story)
-    story.shielded()
-    story.boot(*scene, **options)
-    story.close()
+def _nothing(boot: Boot) -> None:
+    """Nothing happens."""
 
 
 def _attach_operational(boot: Boot) -> None:
