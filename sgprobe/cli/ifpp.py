@@ -35,14 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run `sgprobe ifpp`."""
     from sgprobe.crypto.pki import TestPki
+    from sgprobe.judge.plan import NAME
     from sgprobe.judge.text import render as as_text
     from sgprobe.judge.verdict import judge
 
     folder: Path = arguments.folder
-    if not folder.is_dir():
+    if not (folder / NAME).is_file():
+        what = f"has no {NAME}" if folder.is_dir() else "is no evidence directory"
         raise UserError(
-            f"{safe(str(folder))} is no evidence directory",
-            "it is a folder with evidence.yaml; vectors/ifpp/evidence has examples",
+            f"{safe(str(folder))} {what}",
+            f"it is a folder with {NAME}; vectors/ifpp/evidence has examples",
         )
     anchors: list[Anchor] = [_anchor(path) for path in arguments.trust]
     try:
