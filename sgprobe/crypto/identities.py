@@ -81,6 +81,8 @@ PARTIES: dict[str, Party] = {
     "dp2tls": _server("dptls", "", "2.999.12", "testsmdpplus2.example.com"),
     "dsauth": _server("dsauth", "Test SM-DS", "2.999.15"),
     "dstls": _server("dstls", "", "2.999.15", "testrootsmds.example.com"),
+    "ds2auth": _server("dsauth", "Test SM-DS 2", "2.999.16"),
+    "ds2tls": _server("dstls", "", "2.999.16", "testsmds2.example.com"),
     "eim-sign": Party("eim-sign", "ci", "eim.example.com"),
     "eim-tls": _server("eim-tls", "", "2.999.20", "eim.example.com"),
     "ocsp": Party("ocsp", "ci", "Test OCSP responder", "sgprobe"),

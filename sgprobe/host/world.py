@@ -65,8 +65,10 @@ BINDINGS = (HTTPS, COAPS)
 IPA_NAME = "ipa.example.com"
 # by binding: the bits of EimSupportedProtocol and ipaSupportedProtocols
 _RETRIEVAL = {HTTPS: RETRIEVE_HTTPS, COAPS: RETRIEVE_COAPS}
-# the second SM-DP+, and where it listens in Plan.places
+# the second SM-DP+ and the second SM-DS, and where they listen in Plan.places
 OTHER_SMDP, SECOND = "testsmdpplus2.example.com", "other-smdp"
+OTHER_SMDS, SECOND_SMDS = "testsmds2.example.com", "other-smds"
+_SECOND = {OTHER_SMDP: SECOND, OTHER_SMDS: SECOND_SMDS}
 _INJECTION = {HTTPS: INJECT_HTTPS, COAPS: INJECT_COAPS}
 
 
@@ -102,6 +104,8 @@ class Plan:
     absent: frozenset[str] = frozenset()
     # the SM-DP+ has a second name, with a certificate and a port of its own
     second: bool = False
+    # another SM-DS, with events of its own
+    second_smds: bool = False
     # by role ("eim", "euicc", "ipa"): fields of its configuration that are not the usual ones
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     say: Callable[[Say], None] = field(default=lambda said: None)
@@ -150,6 +154,8 @@ class World:
                          self.entropy("smdp"))  # fmt: skip
         self.smds = SmDs(SmdsSetup(smds_party(own), off=_of(off, "SMDS.")), MemoryStore(),
                          self.entropy("smds"))  # fmt: skip
+        self.other_smds = SmDs(SmdsSetup(smds_party(own, "ds2"), off=_of(off, "SMDS.")),
+                               MemoryStore(), self.entropy("other smds"))  # fmt: skip
         ways = {*_RETRIEVAL.values(), *_INJECTION.values()}
         made = eim_setup(self.pki, curve, version=self.plan.version, protocols=ways,
                          off=_of(off, "EIM."))  # fmt: skip
@@ -229,6 +235,9 @@ class World:
                                prompt(self.smdp, self.clock))  # fmt: skip
         await self._listen(SMDS, self.smds.setup.party.address, identity(self.set["dstls"]), trust,
                            prompt(self.smds, self.clock))  # fmt: skip
+        if self.plan.second_smds:
+            await self._listen(SMDS, OTHER_SMDS, identity(self.set["ds2tls"]), trust,
+                               prompt(self.other_smds, self.clock))  # fmt: skip
         if self.plan.injects:
             own = self_signed(IPA_NAME, self.plan.curve, self.clock.now())
             await self._listen(IPA, IPA_NAME, own, TlsSettings(trust=own.chain),
@@ -252,7 +261,7 @@ class World:
         if role in self.plan.absent:
             return
         settings = self._settings(role, own)
-        place = SECOND if name == OTHER_SMDP else role
+        place = _SECOND.get(name, role)
         host, port = self.plan.places.get(place, ("127.0.0.1", 0))
         faults, line = self._eim_fault if role == EIM else None, self.lines[role]
         # a client that is not ours has no tape

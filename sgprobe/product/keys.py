@@ -90,6 +90,7 @@ LISTEN = (
     Key("smdp", Kind.PLACE, "The simulated SM-DP+.", "127.0.0.1:8444"),
     Key("other-smdp", Kind.PLACE, "A second one, testsmdpplus2.example.com.", "127.0.0.1:8447"),
     Key("smds", Kind.PLACE, "The simulated SM-DS.", "127.0.0.1:8445"),
+    Key("other-smds", Kind.PLACE, "A second one, testsmds2.example.com.", "127.0.0.1:8448"),
     Key("msp", Kind.PLACE, "SM-DPf: the simulated MSP, which is told of results.",
         "127.0.0.1:8446"),
     Key("card", Kind.PLACE, "FPA: the device at the line, for a reader of `sgprobe card`'s TCP.",

@@ -60,11 +60,13 @@ def test_eids(pki: TestPki) -> None:
     assert not identities.FOREIGN_EID.startswith(identities.EIN)
 
 
-def test_one_oid_for_one_sm_dp(pki: TestPki) -> None:
+def test_one_oid_for_one_server(pki: TestPki) -> None:
     found = pki["brainpool"]
-    for names in (("dpauth", "dppb", "dptls"), ("dp2auth", "dp2pb", "dp2tls")):
+    smdps = (("dpauth", "dppb", "dptls"), ("dp2auth", "dp2pb", "dp2tls"))
+    for names in (*smdps, ("dsauth", "dstls"), ("ds2auth", "ds2tls")):
         assert same_oid(*(found[name].certificate for name in names))
     assert not same_oid(found["dpauth"].certificate, found["dp2pb"].certificate)
+    assert not same_oid(found["dsauth"].certificate, found["ds2auth"].certificate)
 
 
 def test_secrets_are_not_printed(pki: TestPki) -> None:
