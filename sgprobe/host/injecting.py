@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from urllib.parse import urlsplit
 
 from dissectors.spec.identity import is_eid
 from sgprobe.exchange import Request, Response
 from sgprobe.host.conduct import Conductor
 from sgprobe.host.directory import PORTS
+from sgprobe.host.json_answers import read_object, told
 from sgprobe.peers.eim import rest
 from sgprobe.peers.eim.server import Eim
 
 _DEVICES, _INJECT = f"{rest.PREFIX}/devices/", "/inject"
-_MOST = 4096
 
 
 class Injecting:
@@ -33,26 +32,16 @@ class Injecting:
             return rest.answer(self._eim, request, self._conductor.clock.now())
         eid = path.removeprefix(_DEVICES).removesuffix(_INJECT)
         if not is_eid(eid) or self._eim.device(eid) is None:
-            return _told(404, {"error": "there is no such eUICC"})
-        body = _read(request.body)
+            return told(404, {"error": "there is no such eUICC"})
+        try:
+            body = read_object(request.body)
+        except ValueError:
+            body = {}
         address = body.get("address")
         if not isinstance(address, str) or urlsplit(address).scheme not in PORTS:
-            return _told(400, {"error": "address: expected a URL such as coaps://HOST:PORT"})
+            return told(400, {"error": "address: expected a URL such as coaps://HOST:PORT"})
         done = await self._conductor.run(
             self._eim.inject(eid, address, json=body.get("json") is True)
         )
-        told = {"sent": done.sent, "later": done.later, "trouble": done.trouble}
-        return _told(502 if done.trouble else 200, told)
-
-
-def _read(body: bytes) -> dict[str, object]:
-    """Return a small JSON object, an empty one for what is none."""
-    try:
-        value = json.loads(body.decode()) if len(body) <= _MOST else None
-    except (ValueError, RecursionError):
-        value = None
-    return value if isinstance(value, dict) else {}
-
-
-def _told(status: int, value: object) -> Response:
-    return Response(status, rest.MEDIA, json.dumps(value).encode())
+        what = {"sent": done.sent, "later": done.later, "trouble": done.trouble}
+        return told(502 if done.trouble else 200, what)

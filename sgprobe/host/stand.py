@@ -14,10 +14,12 @@ from sgprobe.host.conduct import Conductor
 from sgprobe.host.directory import Coap, Directory, Place
 from sgprobe.host.errands import Errands
 from sgprobe.host.injecting import Injecting
+from sgprobe.host.moved_clock import MovedClock
 from sgprobe.host.ownership import judge_euicc
 from sgprobe.host.serve import Handler, identity, prompt, thoughtful, url
 from sgprobe.host.server_trust import OF_EIM, trusting
-from sgprobe.links.clock import Clock, WallClock
+from sgprobe.host.smdp_orders import SmdpOrders
+from sgprobe.host.upkeep import Upkeep
 from sgprobe.links.coap_link import CoapLink
 from sgprobe.links.https_server import HttpsServer
 from sgprobe.links.tape import Tape
@@ -71,7 +73,7 @@ class Stand:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.clock: Clock = WallClock()
+        self.clock = MovedClock()
         self.pki = TestPki.load()
         self.set = self.pki[plan.curve]
         self.store: Store = SqliteStore(plan.database) if plan.database else MemoryStore()
@@ -122,17 +124,29 @@ class Stand:
             self.errands = errands = Errands(eim, conductor)
             injecting = Injecting(eim, self._injector())
             served = errands.serving(thoughtful(eim, conductor))
-            return setup.eim_id, served, errands.serving(injecting)
+
+            def restart() -> None:
+                Eim.__init__(eim, setup, self.store, os.urandom, self.directory.certificate)
+
+            operator = self._upkeep(restart).before(injecting)
+            return setup.eim_id, served, errands.serving(operator)
         own = [self.pki[plan.curve]]
         if plan.role == "smdp":
             smdp = SmDp(SmdpSetup(smdp_party(own), off=off), self.store, os.urandom)
+            upkeep = self._upkeep(lambda: SmDp.__init__(smdp, smdp.setup, self.store, os.urandom))
             served = prompt(smdp, self.clock)
             paths = ("/gsma/rsp2/es2plus/",)
-            return smdp.setup.party.address, _without(served, *paths), _only(served, *paths)
+            orders = SmdpOrders(smdp, self.clock).before(_only(served, *paths))
+            return smdp.setup.party.address, _without(served, *paths), upkeep.before(orders)
         smds = SmDs(SmdsSetup(smds_party(own), off=off), self.store, os.urandom)
+        upkeep = self._upkeep(lambda: SmDs.__init__(smds, smds.setup, self.store, os.urandom))
         served = prompt(smds, self.clock)
         paths = ("/gsma/rsp2/es12/",)
-        return smds.setup.party.address, _without(served, *paths), _only(served, *paths)
+        operator = upkeep.before(_only(served, *paths))
+        return smds.setup.party.address, _without(served, *paths), operator
+
+    def _upkeep(self, restart: Callable[[], None]) -> Upkeep:
+        return Upkeep(self.clock, self.store, restart)
 
     def _injector(self) -> Conductor:
         """Return what carries packages to IPAs that listen: no specification has them certified."""

@@ -229,6 +229,8 @@ def of_trigger(name: str, given: Mapping[str, Value]) -> Call:
     if word == "restart":
         return Call("restart", "product", dict(given))
     verb, action = _TRIGGERS.get(name, ("trigger", word))
+    if verb == "order":
+        given = {key: _typed(key, value) for key, value in given.items()}
     return Call(verb, action, _named(given))
 
 

@@ -10,6 +10,7 @@ from sgprobe.exchange import Request, Response
 from sgprobe.product import command, http_calls, person, python_function
 from sgprobe.product.actions import STATES, VERBS, Call, Value
 from sgprobe.product.faults import Failed, Missing
+from sgprobe.product.passed_on import dropped
 from sgprobe.product.secrets import NoSecret
 from sgprobe.product.templates import NotGiven
 from sgprobe.product.ways import Command, Fixed, Prompt, Python, Rest, Way, Ways
@@ -52,9 +53,15 @@ class Operator:
         """
         way = self.ways.find(verb, action)
         if way is None:
+            meaning = VERBS[verb].actions.get(action, "") if verb in VERBS else ""
             raise Missing(
-                f"no way to {verb} ({action}) is declared",
-                f"`operator: {{{verb}: {{{action}: …}}}}` of {self.ways.file}",
+                f"the product file has no way for {verb} ({action}{meaning and ': ' + meaning})",
+                f"`operator: {{{verb}: {{{action}: …}}}}` to {self.ways.file}",
+            )
+        for name in dropped(way, verb, action, given):
+            raise Missing(
+                f"{way.source}: {verb} ({action}) passes no ${name} on, which the case gives",
+                f"`$~{name}` where the product takes it, in {self.ways.file}",
             )
         if verb in ("outcome", "cancel") and self._orders:
             name = str(given.get("order", next(reversed(self._orders))))

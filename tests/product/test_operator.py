@@ -304,9 +304,9 @@ def test_a_secret_that_is_not_there_is_missing(
 
 
 def test_no_way_is_told_with_what_to_add(act: Act) -> None:
-    with pytest.raises(Missing, match=r"no way to order \(enable\) is declared") as found:
+    with pytest.raises(Missing, match=r"no way for order \(enable: eIM: an order of") as found:
         act("  restart: {fixed: {}}\n")
-    assert found.value.add.startswith("`operator: {order: {enable: …}}` of ")
+    assert found.value.add.startswith("`operator: {order: {enable: …}}` to ")
 
 
 def test_an_input_that_is_not_given_is_told(act: Act) -> None:
@@ -545,3 +545,10 @@ def test_an_order_is_remembered(catalogue, tmp_path: Path, server: Server) -> No
         return [one[1] for one in server.seen[2:]]
 
     assert asyncio.run(play()) == ["/a/1", "/b/2"]
+
+
+def test_an_input_that_the_call_drops_is_told(act: Act) -> None:
+    short = "  url: http://127.0.0.1:1\n  order: {rest: {post: /o, body: {a: $iccid}}}\n"
+    with pytest.raises(Missing, match=r"passes no \$rollback on") as found:
+        act(short, rollback=True)
+    assert found.value.add.startswith("`$~rollback` where the product takes it, in ")
