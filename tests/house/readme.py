@@ -11,13 +11,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from ended import begun
+from free_ports import FreePorts
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")),
@@ -26,8 +26,9 @@ _BLOCK = re.compile(
     r"<!-- ci: ([\w-]+)(?: exit (\d))?(?: needs (\w+))? -->\s*```(sh|console)\n(.*?)```", re.DOTALL
 )
 
-# the ports that documents and examples name
-_PORT = re.compile(r"\b184\d\d\b")
+
+# the exit code of a script that is not over after its time, as timeout(1) has it
+HANGS = 124
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,40 +62,27 @@ def environment() -> dict[str, str]:
 
 def set_up(script: str, folder: Path) -> str:
     """Lay the data rooms and a copy of the examples into a folder; free ports for those named."""
-    free: dict[str, str] = {}
-
-    def other(found: re.Match[str]) -> str:
-        return free.setdefault(found[0], _free_port())
-
+    ports = FreePorts()
     for name in ("vectors", "suites"):
         (folder / name).symlink_to(ROOT / name)
     shutil.copytree(ROOT / "examples", folder / "examples")
     for path in (folder / "examples").rglob("*"):
         if path.is_file():
-            path.write_text(_PORT.sub(other, path.read_text(encoding="utf-8")), encoding="utf-8")
-    return _PORT.sub(other, script)
+            path.write_text(ports.put(path.read_text(encoding="utf-8")), encoding="utf-8")
+    return ports.put(script)
 
 
-def _free_port() -> str:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return str(one.getsockname()[1])
-
-
-def play(script: str, folder: Path, seconds: float = 150) -> tuple[int, str]:
+def play(script: str, folder: Path, seconds: float = 600) -> tuple[int, str]:
     """Run a script in a folder, end what it left running, return its exit code and output."""
-    process = subprocess.Popen(
-        ["bash", "-euo", "pipefail", "-c", script], cwd=folder, env=environment(), text=True,
-        stdout=(folder / ".output").open("w"), stderr=subprocess.STDOUT, start_new_session=True,
-    )  # fmt: skip
-    try:
-        code = process.wait(seconds)
-    finally:
-        # the group is our own: it began with this process
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    return code, (folder / ".output").read_text(encoding="utf-8")
+    told = folder / ".output"
+    with told.open("w") as out, begun(["bash", "-euo", "pipefail", "-c", script], cwd=folder,
+                                      env=environment(), stdout=out,
+                                      stderr=subprocess.STDOUT) as process:  # fmt: skip
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            code = HANGS
+    return code, told.read_text(encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from free_ports import FreePorts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -69,13 +70,13 @@ class Hostile:
 
     def __enter__(self) -> Hostile:
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(60)
         return self
 
     def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self.server.stop(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self.server.stop(), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,8 @@ def bench(hostile: Hostile, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     text = (ROOT / "examples/products/faulty-eim.yaml").read_text(encoding="utf-8")
     text = text.replace("../../vectors", str(ROOT / "vectors"))
     path = folder / "hostile.yaml"
-    path.write_text(text.replace(":18460", f":{hostile.port}"), encoding="utf-8")
+    text = FreePorts().put(text.replace(":18460", f":{hostile.port}"))
+    path.write_text(text, encoding="utf-8")
     product = load_product(path, shipped(), date(2026, 1, 1))
     return Bench(
         Choice(

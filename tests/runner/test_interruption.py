@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ended import begun
 from scapy.utils import rdpcap
 
 from sgprobe import events as e
@@ -36,7 +37,7 @@ there = sys.argv.pop()
 async def stand(self, step):
     with self.clock.hold():
         open(there, "w").close()
-        await asyncio.sleep(60)
+        await asyncio.sleep(300)
 Player._time = stand
 from sgprobe.cli import run
 sys.exit(run(sys.argv[1:]))
@@ -52,18 +53,16 @@ def interrupted(tmp_path: Path) -> tuple[int, str, Path]:
     there = tmp_path / "there"
     command = [sys.executable, "-c", STAND, "run", ".", "--out", "out", str(there)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
-    process = subprocess.Popen(command, cwd=tmp_path, env=environment, text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
-    try:
-        until = time.monotonic() + 30
+    with begun(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE,
+               stderr=subprocess.STDOUT) as process:  # fmt: skip
+        until = time.monotonic() + 120
         while not there.exists():
             assert process.poll() is None, process.communicate()[0]
             assert time.monotonic() < until
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=20)
-    finally:
-        process.kill()
+        # less than the item stands still
+        output, _ = process.communicate(timeout=240)
     return process.returncode, output, tmp_path / "out"
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from free_ports import FreePorts
 
 from sgprobe import events as e
 from sgprobe.events import Verdict
@@ -51,7 +52,7 @@ def sgprobe(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
     command = [sys.executable, "-m", "sgprobe", *arguments]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True,
-                          timeout=120, check=False)  # fmt: skip
+                          timeout=600, check=False)  # fmt: skip
 
 
 def stream(folder: Path) -> list[e.Event]:
@@ -140,15 +141,15 @@ def test_pytest_runs_the_same_items(write, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "--out", "out", "."]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True,
-                          timeout=120, check=False)  # fmt: skip
+                          timeout=600, check=False)  # fmt: skip
     assert done.returncode == 1, done.stdout
     assert "1 failed, 1 passed" in done.stdout
     assert "expected" in done.stdout or "invalidEid" in done.stdout
     chosen = subprocess.run([*command, "-k", "TRY-B"], cwd=tmp_path, env=environment,
-                            capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
+                            capture_output=True, text=True, timeout=600, check=False)  # fmt: skip
     assert chosen.returncode == 0
     again = subprocess.run([*command, "--lf"], cwd=tmp_path, env=environment,
-                           capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
+                           capture_output=True, text=True, timeout=600, check=False)  # fmt: skip
     assert "1 failed" in again.stdout
     assert "passed" not in again.stdout
 
@@ -190,6 +191,7 @@ def test_counts_have_the_words_of_the_reports() -> None:
 def test_a_product_that_is_not_there_is_told(tmp_path: Path) -> None:
     text = (ROOT / "examples/products/faulty-eim.yaml").read_text(encoding="utf-8")
     text = text.replace("../../vectors", str(ROOT / "vectors")).replace(":18460", ":1")
+    text = FreePorts().put(text)
     (tmp_path / "gone.yaml").write_text(text, encoding="utf-8")
     done = sgprobe("run", "ESIPA-EIM-GEP-001", "--iut", "gone.yaml", cwd=tmp_path)
     assert done.returncode == 4

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ended import begun
+from free_ports import free_port
 
 ROOT = Path(__file__).parents[2]
 SMDP = "testsmdpplus1.example.com"
@@ -23,23 +24,14 @@ FAULTS = {
 SOUND = ("ESIPA-EIM-GEP-001", "ESIPA-EIM-IAU-001", "NTF-EIM-FWD-001")
 
 
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("teaching")
-    smdp = _free_port()
+    smdp = free_port()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sgprobe", "serve", "eim", "--faulty", "--json", "--tape", "none",
-         "--at", f"{SMDP}=127.0.0.1:{smdp}"],
-        cwd=folder, env=environment, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
+    command = [sys.executable, "-m", "sgprobe", "serve", "eim", "--faulty", "--json", "--tape",
+               "none", "--at", f"{SMDP}=127.0.0.1:{smdp}"]  # fmt: skip
+    with begun(command, cwd=folder, env=environment, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         told = json.loads(process.stdout.readline())
         text = (ROOT / "examples/products/faulty-eim.yaml").read_text(encoding="utf-8")
@@ -53,9 +45,6 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         path = folder / "faulty.yaml"
         path.write_text(text, encoding="utf-8")
         yield path
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 def test_each_fault_is_found_and_explained(product: Path) -> None:
@@ -63,7 +52,7 @@ def test_each_fault_is_found_and_explained(product: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "sgprobe", "run", *FAULTS, *SOUND, "--iut", str(product),
          "--report", "none"],
-        cwd=product.parent, env=environment, capture_output=True, text=True, timeout=120,
+        cwd=product.parent, env=environment, capture_output=True, text=True, timeout=600,
         check=False,
     )  # fmt: skip
     assert done.returncode == 1, done.stdout + done.stderr
