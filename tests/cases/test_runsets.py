@@ -52,6 +52,17 @@ def test_the_factory_runs_small_unless_asked() -> None:
     assert plans.named("smdpf").scale == ORDINARY_SCALE == Fraction(1, 1000)
 
 
+def test_whatever_has_a_scale_is_in_the_plan_of_the_whole() -> None:
+    full = load_runsets(SUITES).named("factory-scale").ids
+    scaled = {
+        path.name.removesuffix(".case.yaml")
+        for path in SUITES.glob("ifpp/*/*.case.yaml")
+        if "$count." in (text := path.read_text()) or "trigger: scale." in text
+    }
+    assert len(scaled) > 15
+    assert scaled <= full, sorted(scaled - full)
+
+
 def test_a_plan_that_is_not_there_is_told() -> None:
     with pytest.raises(FileError) as raised:
         load_runsets(SUITES).named("smoek")
