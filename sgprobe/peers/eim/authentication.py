@@ -29,6 +29,8 @@ from sgprobe.peers.esipa.wire import elements, parts
 
 _BAD_SIGNATURE, _EID_MISMATCH = 5, 7
 _CERTIFICATES = 4
+# an SM-DS that leads to an SM-DS that leads …
+_CASCADES = 3
 
 
 def authenticate(means: Means, request: m.AuthenticateClient) -> Procedure[m.Answer]:
@@ -192,6 +194,9 @@ def _event(means: Means, session: Session, answer: es9.AuthenticatedEvents) -> m
     if not answer.events:
         means.fail(session, "the SM-DS has no event")
         return m.AuthenticatedEvent(session.transaction_id)
+    if order is not None and order.cascades >= _CASCADES and means.rules.on("EIM.CASCADE"):
+        means.fail(session, "one SM-DS leads to another without end")
+        return means.failed(m.ACL, codes.UNDEFINED)
     first = answer.events[0]
     target = Target(first.address, first.event_id)
     transaction = None
@@ -199,7 +204,9 @@ def _event(means: Means, session: Session, answer: es9.AuthenticatedEvents) -> m
         download = Download(smdp=first.address, matching_id=first.event_id, indirect=True)
         # asked again, the order leads to the server of the event
         told = (to_members(download),)
-        work.save(replace(order, state=State.SENT, operations=told, package=None))
+        cascades = order.cascades + 1
+        led = replace(order, state=State.SENT, operations=told, package=None, cascades=cascades)
+        work.save(led)
         work.commit()
         transaction = order.transaction
     return m.AuthenticatedEvent(session.transaction_id, trigger(target, transaction, True))

@@ -103,6 +103,8 @@ class Order:
     # how often an answer came that proves nothing
     unproved: int = 0
     results: tuple[Value, ...] = ()
+    # how often an SM-DS has led to another server
+    cascades: int = 0
     # the profile that was enabled before
     before: str | None = None
     # SHA-256 of the confirmation code

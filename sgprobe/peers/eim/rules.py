@@ -67,6 +67,7 @@ RULES: tuple[Rule, ...] = tuple(
         ("SERVER-ADDRESS", "SGP.32 §5.14.1", "the SM-DP+ signs the address that was asked"),
         ("SERVER-OID", "SGP.32 §5.14.1", "the SM-DP+ has the OID that was ordered"),
         ("TLS-OID", "SGP.22 §4.5.2.1", "the server signs with the OID that it shows in TLS"),
+        ("CASCADE", "SGP.22 §3.6", "SM-DS that refer to one another are followed three times"),
         ("COMPACT-SIGNATURE", "SGP.32 §5.14.3", "what is rebuilt from a compact form verifies"),
         ("PPR", "SGP.32 §3.2.3.2", "the eUICC's rules allow the policy rules of the profile"),
         ("METADATA", "SGP.32 §5.14.2", "the package holds the metadata that was announced"),

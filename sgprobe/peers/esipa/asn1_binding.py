@@ -34,6 +34,11 @@ _ERRORS = {m.IAU: "81", m.ACL: "82", m.GBP: "81", m.CAN: "81", m.GEP: "02", m.PE
 _EID_FAULTS = frozenset({"asn1.missing", "asn1.size"})
 
 
+def function_of(body: bytes) -> str:
+    """Return the function that a message belongs to, "" where it is none."""
+    return _NAMES.get(wire.tag_of(body), "")
+
+
 class Asn1Binding:
     """Messages of one version of SGP.32 as octets."""
 
@@ -52,7 +57,7 @@ class Asn1Binding:
 
     def read_request(self, path: str, body: bytes) -> m.Request:
         """Return the request in a body that an IPA has sent."""
-        name = _NAMES.get(wire.tag_of(body), "")
+        name = function_of(body)
         if name == m.GEP:
             return self._read_get(body)
         value = wire.read(self.codec, _FROM_IPA, body)
@@ -173,7 +178,7 @@ class Asn1Binding:
 
     def read_answer(self, name: str, body: bytes) -> m.Answer:
         """Return the eIM's answer to a function."""
-        if _NAMES.get(wire.tag_of(body)) != name:
+        if function_of(body) != name:
             raise NotAsn1(f"{wire.tag_of(body)} is no answer to {name}")
         if name == m.GEP:
             return self._read_package(body)
@@ -230,7 +235,7 @@ class Asn1Binding:
 
     def read_transfer(self, path: str, body: bytes) -> m.TransferEimPackage:
         """Return the package that an eIM injects."""
-        if _NAMES.get(wire.tag_of(body)) != m.TEP:
+        if function_of(body) != m.TEP:
             raise NotAsn1(f"{wire.tag_of(body)} is no {m.TEP}")
         inside = elements(body)
         if len(inside) != 1:

@@ -11,6 +11,7 @@ from sgprobe.peers.es9.json_binding import NotJson
 from sgprobe.peers.es9.status import Refusal
 from sgprobe.peers.es9client import ServerFault
 from sgprobe.peers.esipa import messages as m
+from sgprobe.peers.esipa.asn1_binding import function_of
 from sgprobe.peers.esipa.front import PROTOCOL, Binding, media_type
 from sgprobe.peers.rules import Rules
 
@@ -73,6 +74,8 @@ class EsipaClient:
         if other and self.rules.on("IPA.CONTENT-TYPE"):
             text = f"media type {response.media[:60]!r}"
             raise ServerFault(name, text, "IPA.CONTENT-TYPE")
+        if not self.rules.on("IPA.ANSWER-FUNCTION"):
+            name = function_of(response.body) or name
         try:
             return self.binding.read_answer(name, response.body)
         except (NotAsn1, NotJson) as error:

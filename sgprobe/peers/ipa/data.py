@@ -101,8 +101,12 @@ class _Collection:
             asked = asked - {"88"} | {"A8"}
         return asked
 
+    def _criteria(self, tag: str) -> bytes | None:
+        """Return what the request selects, of notifications (A1) or of results (A2)."""
+        return self.request.get(tag) if self.party.means.rules.on("IPA.SEARCH") else None
+
     def notifications(self) -> Procedure[bytes]:
-        criteria = self.request.get("A1")
+        criteria = self._criteria("A1")
         wanted = b"" if criteria is None else elements(criteria)[0]
         listed = yield from self.party.means.es10.notifications(wanted)
         return tlv("A0", *listed)
@@ -115,7 +119,7 @@ class _Collection:
 
     def results(self) -> Procedure[bytes]:
         listed = yield from self.party.means.es10.results()
-        criteria = self.request.get("A2")
+        criteria = self._criteria("A2")
         if criteria is not None:
             number = wire.number(elements(criteria)[0])
             listed = [one for one in listed if sequence_number(one) == number]

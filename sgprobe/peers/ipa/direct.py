@@ -128,8 +128,11 @@ def direct(
     most = 0 if means.rules.on("IPA.CASCADE") else -_NO_END
     if depth <= most:
         return [Stopped("one SM-DS leads to another without end")]
+    events = outcome.events
+    if means.rules.on("IPA.EVENT-ONCE"):
+        events = tuple(dict.fromkeys(events))
     outcomes: list[Outcome] = []
-    for event in outcome.events[: _EVENTS if means.rules.on("IPA.EVENTS") else 1]:
+    for event in events[: _EVENTS if means.rules.on("IPA.EVENTS") else 1]:
         further = Wanted(event.event_id, None, wanted.code)
         try:
             outcomes += yield from direct(means, event.address, further, asked, depth - 1)

@@ -10,7 +10,7 @@ from sgprobe.peers.es9.asn1_binding import NotAsn1
 from sgprobe.peers.es9client import ServerFault
 from sgprobe.peers.esipa import codes, wire
 from sgprobe.peers.esipa import messages as m
-from sgprobe.peers.ipa import data, packages, recovery, triggers
+from sgprobe.peers.ipa import data, notify, packages, recovery, triggers
 from sgprobe.peers.ipa.es10 import CardFault
 from sgprobe.peers.ipa.means import Means, Party
 
@@ -71,6 +71,8 @@ def _poll(party: Party, report: Report) -> Procedure[None]:
                 return
             continue
         if not isinstance(answer, m.EimPackage):
+            if isinstance(answer, m.Acknowledged) and not means.rules.on("IPA.ANSWER-FUNCTION"):
+                yield from notify.acknowledge(party, answer)
             raise ServerFault(m.GEP, f"an answer of the kind {type(answer).__name__}")
         if answer.package == last:
             # it did not take the result; asking on would only repeat it

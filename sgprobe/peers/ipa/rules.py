@@ -17,6 +17,7 @@ RULES: tuple[Rule, ...] = tuple(
         # HTTP
         ("CONTENT-TYPE", "SGP.32 §6.1.1", "a body has the media type of the binding"),
         ("PROTOCOL-HEADER", "SGP.32 §6.1.1", "X-Admin-Protocol names a version of gsma/rsp"),
+        ("ANSWER-FUNCTION", "SGP.32 §6.3.1", "an answer is one to the function that was asked"),
         # TLS, as far as the host can tell
         ("TLS-NAME", "SGP.22 §3.0.1", "the TLS certificate names the server that was asked"),
         ("TLS-OID", "SGP.22 §4.5.2.1", "TLS certificate and DPauth name the same OID"),
@@ -38,12 +39,14 @@ RULES: tuple[Rule, ...] = tuple(
         ("NOTIFICATION-ORDER", "SGP.22 §3.5", "a receiver gets notifications in ascending order"),
         ("RECEIVERS-APART", "SGP.22 §3.5", "a receiver that is down holds up no other"),
         ("TAG-LIST", "SGP.32 §2.11.1.2", "a data request names only data of the eUICC"),
+        ("SEARCH", "SGP.32 §2.11.1.2", "what a data request selects is what it gets"),
         ("EMERGENCY", "SGP.32 §2.11.2.2", "no data and no download during an emergency call"),
         ("ACTIVATION-CODE", "SGP.22 §4.1", "an activation code has the form of one"),
         # downloads
         ("GIVES-UP", "SGP.22 §5.6.1", "what a server refuses is not asked for again"),
         ("CARD-REFUSAL", "SGP.22 §3.0.1", "what the eUICC refuses is not gone on with"),
         ("EVENTS", "SGP.22 §3.6.2", "each event of a list is followed"),
+        ("EVENT-ONCE", "SGP.22 §3.6", "an event that is told twice is followed once"),
         ("CASCADE", "SGP.22 §3.6", "SM-DS that refer to one another are followed three times"),
         ("TRANSACTION-ID", "SGP.22 §3.0.1", "the transaction id stays the same"),
         ("CHALLENGE", "SGP.22 §3.0.1", "the server signed the challenge of the eUICC"),

@@ -410,6 +410,15 @@ def _(make):
     return first(bench, m.IAU)
 
 
+@scenario("CASCADE", "127")
+def _(make):
+    bench = make(indirect=True, ipa=downloads.INDIRECT)
+    bench.smds.register_event(bench.eid, "LOOP", bench.ds_host, bench.clock.now)
+    bench.order(Download(smds=bench.ds_host, indirect=True))
+    bench.poll()
+    return failed(downloads.answers(bench, m.ACL)[3])
+
+
 @scenario("COMPACT-SIGNATURE", "5")
 def _(make):
     bench = make(indirect=True, ipa={"features": frozenset({1, 5})})

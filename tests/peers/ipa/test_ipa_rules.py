@@ -16,8 +16,9 @@ from dissectors.spec.functions import ASN1_MEDIA, ASN1_PATH
 from sgprobe.crypto.signing import SERVER_SIGNATURE1
 from sgprobe.peers.effects import LinkFailure, Request, Response
 from sgprobe.peers.eim.operations import Enable, ListProfiles, SetFallback
+from sgprobe.peers.es9 import messages as es9
 from sgprobe.peers.esipa import messages as m
-from sgprobe.peers.esipa.wire import elements
+from sgprobe.peers.esipa.wire import elements, parts
 from sgprobe.peers.ipa.config import Patience
 from sgprobe.peers.ipa.ipa import Ipa
 from sgprobe.peers.ipa.rules import RULES
@@ -55,6 +56,16 @@ def _(make):
     headers = (("X-Admin-Protocol", "something/else"),)
     request = Request(ASN1_PATH, ASN1_MEDIA, bytes.fromhex("BF4E03BF5300"), headers)
     return bench.driver.run(bench.ipa.answer(request)).status == 200
+
+
+@scenario("ANSWER-FUNCTION")
+def _(make):
+    bench = make()
+    bench.order(ListProfiles())
+    # the package, no acknowledgement of its result, and an answer that would be one
+    bench.script(None, EMPTY, bytes.fromhex("BF5006BF5303800101"))
+    bench.poll()
+    return not bench.driver.run(bench.ipa.means.es10.results())
 
 
 @scenario("PROTOCOLS")
@@ -237,6 +248,18 @@ def _(make):
     return sum(one.path.endswith("/initiateAuthentication") for one in bench.dp_link.seen) < 2
 
 
+@scenario("EVENT-ONCE")
+def _(make):
+    bench = make(ipa=DIRECT)
+    bench.smdp.order("30k", eid=bench.eid, matching_id="ONE")
+    twice = (es9.Event("ONE", bench.host),) * 2
+    bench.smds._authenticate_client = lambda asked, now: es9.AuthenticatedEvents(
+        asked.transaction_id, twice
+    )
+    bench.driver.run(bench.ipa.download(f"1${bench.ds_host}$"))
+    return sum(one.path.endswith("/initiateAuthentication") for one in bench.dp_link.seen) > 1
+
+
 @scenario("CASCADE")
 def _(make):
     bench = make(ipa=DIRECT)
@@ -251,6 +274,18 @@ def _(make):
     bench.offer(tlv("BF52", tlv("5C", bytes.fromhex("5A83"))))
     bench.poll()
     return elements(bench.results()[0].result)[0][:1] == b"\xa0"
+
+
+@scenario("SEARCH")
+def _(make):
+    bench = make()
+    # results that nobody acknowledges, and a request for one that is not there
+    bench.order(ListProfiles())
+    request = tlv("BF52", tlv("5C", b"\xa2"), tlv("A2", tlv("80", b"\x09")))
+    bench.script(None, EMPTY, tlv("BF4F", request))
+    bench.poll()
+    listed = parts(elements(bench.results()[1].result)[0])["A2"]
+    return bool(elements(listed))
 
 
 @scenario("EMERGENCY")
