@@ -11,6 +11,8 @@ PARTIES: dict[str, tuple[str, str]] = {
     "euicc": ("euicc", "the eUICC"),
     "stranger": ("euicc2", "another eUICC of that manufacturer"),
     "eim": ("eim-sign", "the eIM, for signing"),
+    "eim-tls": ("eim-tls", "the eIM, for TLS"),
+    "foreign-ci": ("foreign-ci", "a certificate issuer that is not the GSMA's"),
     "smdp-auth": ("dpauth", "the SM-DP+, for authentication"),
     "smdp-pb": ("dppb", "the SM-DP+, for profile binding"),
     "smdp-tls": ("dptls", "the SM-DP+, for TLS"),

@@ -235,7 +235,8 @@ STATES: dict[str, str] = {
     "policy rules, `notify` is a list of {operation, address}",
     "euicc.eims": "the associated eIMs, all of them, each with eimId and counterValue; what a row "
     "does not name stays, and a new eIM is like the first; `protocols` are words such as "
-    "retrieve-https, `fqdn: none` leaves the eimId to be the name",
+    "retrieve-https, `fqdn: none` leaves the eimId to be the name; whom to trust in TLS is a "
+    "`tlsCertificate`, or whoever has the key of the certificate `tlsKeyOf`",
     "euicc.notifications": "the notifications that wait, each with seqNumber; an empty list "
     "removes them, and the results of packages",
     "euicc.one-time-keys": "the keys of downloads that a retry may use again; an empty list "

@@ -235,7 +235,8 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
     "euicc.memory": {"free": (), "eims": (), "results": (), "notifications": (), "crls": (),
                      "result": (), "package": (), "immediate": ()},
     "euicc.eims": {"eimId": (), "counterValue": (), "associationToken": (), "fqdn": (),
-                   "indirect": ("yes", "no"), "protocols": ()},
+                   "indirect": ("yes", "no"), "protocols": (),
+                   "tlsCertificate": (), "tlsKeyOf": ()},
     "euicc.notifications": {"seqNumber": (), "operation": (
         "install", "enable", "disable", "delete"), "iccid": ()},
     "euicc.keys": {"suite": ("c1", "h1", "h1s")},

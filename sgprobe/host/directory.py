@@ -85,11 +85,21 @@ class Directory:
         self.clock = clock or WallClock()
         self._coap = coap or Coap()
         self._clients: dict[str, Client] = {}
+        # those that spoke to a place as it was before
+        self._left: list[Client] = []
         self.asked: set[str] = set()  # hosts, for those who want to know who spoke to whom
 
     def add(self, name: str, place: Place, scheme: str = "") -> None:
-        """Say where a name is, in one scheme or in all."""
+        """Say where a name is, in one scheme or in all, and how it is spoken to from now on."""
+        for address in [one for one in self._clients if urlsplit(one).hostname == name.lower()]:
+            self._left.append(self._clients.pop(address))
         self._places[f"{scheme}://{name.lower()}" if scheme else name.lower()] = place
+
+    def speak(self, name: str, settings: TlsSettings) -> None:
+        """Say how TLS is spoken to a name from now on, where it is in this book."""
+        place = self._places.get(name.lower())
+        if place is not None:
+            self.add(name, replace(place, settings=settings))
 
     def client(self, address: str) -> Client:
         """Return the client for a URL's scheme and authority, such as https://eim.example.com."""
@@ -173,7 +183,7 @@ class Directory:
 
     async def close(self) -> None:
         """Close all connections."""
-        for client in self._clients.values():
+        for client in (*self._clients.values(), *self._left):
             await client.close()
 
 

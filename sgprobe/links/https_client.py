@@ -169,7 +169,8 @@ class HttpsClient:
         if self._context is None or self._settings is None:
             return None
         tell_time(self._context, self._settings)
-        return TlsSession(self._context, False, sni if self._settings.sni else "")
+        return TlsSession(self._context, False, sni if self._settings.sni else "",
+                          check_peer=self._settings.check_peer)  # fmt: skip
 
     def make_pipe(self, connection: _Connection) -> Pipe:
         """Return the pipe of a new connection."""

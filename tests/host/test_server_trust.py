@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from sgprobe.crypto.keys import spki
 from sgprobe.crypto.ocsp import issue_response
 from sgprobe.crypto.pki import TestPki
 from sgprobe.exchange import Request, Response
 from sgprobe.host.device import Device, EimPlace
 from sgprobe.host.device import Plan as DevicePlan
+from sgprobe.host.directory import Directory, Place
 from sgprobe.host.serve import identity
+from sgprobe.host.server_trust import pinned, trusting
 from sgprobe.host.stand import Plan, Stand
+from sgprobe.links.coap_link import CoapLink
 from sgprobe.links.https_client import Unreachable
 from sgprobe.links.https_server import HttpsServer
 from sgprobe.links.tls import TlsSettings
@@ -82,3 +87,75 @@ def test_what_is_stapled_is_looked_at(client: str, state: str, taken: bool) -> N
     staple = issue_response(about, own.ci, own["ci"].key, begin, begin + timedelta(days=1),
                             state=state)  # fmt: skip
     assert asks(client, staple=staple) is taken
+
+
+SETS = TestPki.load()["p256"]
+
+
+def pin(party: str, *, key: bool = False) -> dict[str, dict[str, str]]:
+    """Return the configuration of an eIM that has a certificate, or its key alone, pinned."""
+    one = SETS[party].certificate
+    if not key:
+        return {"trustedPublicKeyDataTls": {"trustedCertificateTls": one.der.hex()}}
+    assert one.public_key is not None
+    return {"trustedPublicKeyDataTls": {"trustedEimPkTls": spki(one.public_key).hex()}}
+
+
+@pytest.mark.parametrize("coaps", [False, True])
+@pytest.mark.parametrize(
+    ("config", "fault", "believed"),
+    [
+        ({}, None, True),
+        ({}, "unknown-ci", False),
+        (pin("eim-tls"), None, True),
+        (pin("dptls"), None, False),
+        (pin("ci"), None, True),
+        (pin("ci"), "unknown-ci", False),
+        (pin("foreign-ci"), "unknown-ci", True),
+        (pin("foreign-ci"), None, False),
+        (pin("eim-tls", key=True), None, True),
+        # the key counts, not who has certified it
+        (pin("eim-tls", key=True), "unknown-ci", True),
+        (pin("dptls", key=True), None, False),
+    ],
+)
+def test_whom_the_configuration_of_an_eim_says_to_trust(
+    config: dict[str, Any], fault: str | None, believed: bool, coaps: bool
+) -> None:
+    async def work() -> bool:
+        shown = TlsSettings(identity=identity(SETS.get("eim-tls", fault)), verify=False)
+        usual = trusting(SETS, ("eim-tls",), lambda: datetime.now(UTC).timestamp())
+        server = CoapLink(shown, handler=answering) if coaps else HttpsServer(answering, shown)
+        await server.start()
+        book = Directory()
+        book.add(EIM, Place(server.address, usual))
+        book.speak(EIM, pinned(usual, config))
+        try:
+            scheme = "coaps" if coaps else "https"
+            await book.ask(f"{scheme}://{EIM}", Request("/x", "", b""))
+        except Unreachable:
+            return False
+        finally:
+            await book.close()
+            await server.stop()
+        return True
+
+    assert asyncio.run(work()) is believed
+
+
+def test_a_client_that_was_there_gives_way_to_the_new_trust() -> None:
+    async def work() -> None:
+        shown = TlsSettings(identity=identity(SETS["eim-tls"]), verify=False)
+        usual = trusting(SETS, ("eim-tls",), lambda: datetime.now(UTC).timestamp())
+        server = HttpsServer(answering, shown)
+        await server.start()
+        book = Directory()
+        book.add(EIM, Place(server.address, usual))
+        await book.ask(f"https://{EIM}", Request("/x", "", b""))
+        book.speak(EIM, pinned(usual, pin("dptls")))
+        with pytest.raises(Unreachable):
+            await book.ask(f"https://{EIM}", Request("/x", "", b""))
+        await book.close()
+        await server.stop()
+
+    asyncio.run(work())
