@@ -14,6 +14,7 @@ from typing import Any
 from sgprobe.cases import planned as p
 from sgprobe.cases.model import faces as faces_of
 from sgprobe.cases.suite import Suite
+from sgprobe.engine.acts import FIGURES
 from sgprobe.engine.association import injects, tokenless
 from sgprobe.engine.capture.frames import frames_of
 from sgprobe.engine.capture.rows import read_rows
@@ -22,11 +23,11 @@ from sgprobe.engine.card.view import UNSEEN, about_card
 from sgprobe.engine.heard import Heard
 from sgprobe.engine.heartbeat import still_answers
 from sgprobe.engine.models import fields_of, told
-from sgprobe.engine.outcome import StepFailed, Tally, blame, tree
+from sgprobe.engine.outcome import Done, StepFailed, Tally, blame, tree
 from sgprobe.engine.played import Facts, Options, Result
 from sgprobe.engine.script import replies_of
 from sgprobe.engine.settings import Setting, settings_of
-from sgprobe.engine.steps import FIGURES, Done, Player
+from sgprobe.engine.steps import Player
 from sgprobe.engine.talk import Talk
 from sgprobe.events import (
     Event,
@@ -173,26 +174,26 @@ class Item:
         compiled, variant = self.plan.compiled, self.plan.variant
         role, *faces = faces_of(compiled.role)
         setting = Setting(
-            role,
-            compiled.spec,
-            variant,
-            self.options.seed,
-            self.capture,
-            self.options.off,
-            settings_of(compiled.peers, variant),
-            self.suite,
-            self.options.product,
-            self.options.says,
-            self.options.client,
-            self.options.serves,
-            self.options.coap,
-            self.options.ixit,
-            injects(compiled),
-            tokenless(compiled),
-            self.told_of_itself,
-            fields_of(self.model) if self.model is not None else {},
-            self.options.scale,
-            tuple(faces),
+            role=role,
+            spec=compiled.spec,
+            variant=variant,
+            seed=self.options.seed,
+            capture=self.capture,
+            off=self.options.off,
+            peers=settings_of(compiled.peers, variant),
+            suite=self.suite,
+            product=self.options.product,
+            says=self.options.says,
+            client=self.options.client,
+            serves=self.options.serves,
+            coap=self.options.coap,
+            ixit=self.options.ixit,
+            injects=injects(compiled),
+            tokenless=tokenless(compiled),
+            answers=self.told_of_itself,
+            model=fields_of(self.model) if self.model is not None else {},
+            scale=self.options.scale,
+            faces=tuple(faces),
         )
         talk = Talk(setting, compiled.peers, self._on_heard)
         self._talk = talk

@@ -36,6 +36,27 @@ class CannotJudge(Exception):
     """The bench lacks something, or the link died: inconclusive."""
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a step has come to: how many checks it made, on which messages, with what match."""
+
+    checks: int = 0
+    messages: tuple[int, ...] = ()
+    match: Match | None = None
+    notes: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def and_(self, more: Done) -> Done:
+        """Return what this and a later part of the same step have come to."""
+        return Done(
+            self.checks + more.checks,
+            (*self.messages, *more.messages),
+            more.match if more.match is not None else self.match,
+            (*self.notes, *more.notes),
+            (*self.warnings, *more.warnings),
+        )
+
+
 @dataclass(slots=True)
 class Tally:
     """What has come of an item so far."""

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
 from typing import Any
 
 from dissectors.asn1.model import Value
 from sgprobe.cases import planned as p
-from sgprobe.cases import templates as t
-from sgprobe.cases.match import Match, Unresolved, match
-from sgprobe.cases.observables import STATE_COLUMNS
+from sgprobe.cases.match import Unresolved
+from sgprobe.engine.acts import Acts
 from sgprobe.engine.card.view import UNSEEN
-from sgprobe.engine.comparison import compare, summary
+from sgprobe.engine.comparison import compare
 from sgprobe.engine.end import Lost, Trouble
 from sgprobe.engine.heard import Heard
-from sgprobe.engine.links import impairment_of_point, link_text
-from sgprobe.engine.message.compose import names_in
 from sgprobe.engine.message.fill import Filler
-from sgprobe.engine.names import plain
-from sgprobe.engine.outcome import CannotJudge, Declined, StepFailed
+from sgprobe.engine.outcome import Done, StepFailed
 from sgprobe.engine.script import replies_of
 from sgprobe.engine.talk import Talk
-from sgprobe.links.clock import ScenarioClock, deadline
+from sgprobe.links.clock import deadline
 
 # how often one step may call a steps file
 _MOST_TIMES = 10_000
@@ -30,29 +25,6 @@ _MOST_TIMES = 10_000
 _PATIENCE = 30.0
 _LISTED = 6
 _Firsts = list[tuple[p.Planned, tuple[p.Planned, ...]]]
-# the kind of note that has a figure of throughput
-FIGURES = "figures"
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a step has come to: how many checks it made, on which messages, with what match."""
-
-    checks: int = 0
-    messages: tuple[int, ...] = ()
-    match: Match | None = None
-    notes: tuple[tuple[str, str], ...] = ()
-    warnings: tuple[str, ...] = ()
-
-    def and_(self, more: Done) -> Done:
-        """Return what this and a later part of the same step have come to."""
-        return Done(
-            self.checks + more.checks,
-            (*self.messages, *more.messages),
-            more.match if more.match is not None else self.match,
-            (*self.notes, *more.notes),
-            (*self.warnings, *more.warnings),
-        )
 
 
 class Player:
@@ -63,6 +35,7 @@ class Player:
         self.names = talk.names
         self.cursor = 0
         self.clock = talk.stage.world.clock
+        self.acts = Acts(talk)
 
     async def play(self, step: p.Planned) -> Done:
         """Play one step; raises StepFailed, CannotJudge or Unresolved."""
@@ -70,17 +43,17 @@ class Player:
             case p.PlannedMessage():
                 return await self._for_each(step)
             case p.PlannedTrigger():
-                return await self._trigger(step)
+                return await self.acts.trigger(step)
             case p.PlannedState():
-                return await self._state(step)
+                return await self.acts.state(step)
             case p.PlannedLink():
-                return self._link(step)
+                return self.acts.link(step)
             case p.PlannedTime():
-                return await self._time(step)
+                return await self.acts.time(step)
             case p.PlannedQuiet():
                 return await self._quiet(step)
             case p.PlannedConnect():
-                return await self._connect(step)
+                return await self.acts.connect(step)
             case p.PlannedGroup():
                 return await (self._either(step) if step.step.either else self._any_order(step))
             case p.PlannedCall():
@@ -390,78 +363,7 @@ class Player:
             captured |= kept | outputs
         return done
 
-    # --- what is not a message ---
-
-    async def _trigger(self, step: p.PlannedTrigger) -> Done:
-        given = Filler(self.names).fill(step.given, {}) if step.given is not None else {}
-        may_refuse = str(given.pop("may-refuse", "no")) == "yes"
-        try:
-            outputs = await self.talk.stage.trigger(step.step.action.text, given)
-        except Declined as declined:
-            if not may_refuse:
-                raise
-            return Done(notes=(("trigger", f"{step.step.action.text}: refused, {declined}"),))
-        self.names.history.captured |= outputs
-        figures, warnings = self.talk.stage.published.take()
-        notes = (("trigger", step.step.action.text), *((FIGURES, one) for one in figures))
-        return Done(notes=notes, warnings=warnings)
-
-    async def _state(self, step: p.PlannedState) -> Done:
-        stage, part = self.talk.stage, step.step.part.text
-        if not step.step.compare:
-            rows = Filler(self.names).fill(step.template, [])
-            await stage.bring(part, rows if isinstance(rows, list) else [rows])
-            return Done(notes=(("state", f"{part} brought about"),))
-        template = step.template
-        rows = await stage.read(part)
-        if isinstance(template, t.Elements):
-            template = replace(template, is_set=True)
-        found = match(template, _texts(rows), self.names)
-        if not found.good:
-            untold = self._untold(part, template, rows)
-            if untold:
-                raise Unresolved(f"the operator does not tell {untold} of {part}")
-            raise StepFailed(f"{part}: {summary(found)}", found, unsure=found.root.unsure)
-        return Done(found.named, match=found)
-
-    def _untold(self, part: str, template: t.Template | None, rows: list[dict[str, Value]]) -> str:
-        """Return what a step asks of a state and the operator of a product leaves out."""
-        if self.talk.stage.foreign is None or template is None or not rows:
-            # an operator tells one row; where there is none, the bench has looked itself
-            return ""
-        asked = names_in(template) & STATE_COLUMNS.get(part, {}).keys()
-        return ", ".join(sorted(asked - {name for row in rows for name in row}))
-
-    def _link(self, step: p.PlannedLink) -> Done:
-        wanted = step.impairment
-        if wanted.axis:
-            point = self.names.variant.point(wanted.axis)
-            if point is None:
-                raise Unresolved(f"${wanted.axis} has no point in this variant")
-            wanted = impairment_of_point(plain(point.value))
-        stage = self.talk.stage
-        stage.link(step.role, wanted)
-        return Done(notes=(("link", f"{step.role}: {link_text(wanted)}"),))
-
-    async def _connect(self, step: p.PlannedConnect) -> Done:
-        told = {} if step.told is None else Filler(self.names).fill(step.told, {})
-        outcome = await self.talk.stage.connect(step.role, told)
-        return Done(notes=(("tls", f"connection to {step.role}: {outcome}"),))
-
-    async def _time(self, step: p.PlannedTime) -> Done:
-        seconds = self.talk.seconds(step.amount)
-        clock = self.clock
-        if step.step.virtual:
-            if not isinstance(clock, ScenarioClock):
-                raise CannotJudge("bench lacks a hand on the product's clock (time_control)")
-            # what was due on the way happens in its order, and is given time to travel
-            await clock.sleep(seconds)
-        else:
-            await clock.sleep(seconds)
-        if self.talk.stage.factory is not None:
-            # what an SM-DPf does when time has passed
-            self.talk.stage.factory.network.wake()
-        return Done(notes=(("clock", f"{seconds:g} s pass"),))
+    # --- silence ---
 
     async def _quiet(self, step: p.PlannedQuiet) -> Done:
         seconds = self.talk.seconds(step.amount)
@@ -489,11 +391,3 @@ class Player:
 def _is_answer(step: p.PlannedMessage, lost: Lost) -> bool:
     same = lost.function.name == step.message.function.name
     return same and lost.sender == step.sender and not step.message.request
-
-
-def _texts(rows: list[dict[str, Value]]) -> list[dict[str, Value]]:
-    return [{name: value if isinstance(value, str) else str(value) for name, value in row.items()}
-            for row in rows]  # fmt: skip
-
-
-__all__ = ["Done", "Player"]

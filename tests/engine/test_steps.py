@@ -12,9 +12,10 @@ import pytest
 from play_helpers import ended, play, said
 
 from sgprobe.cases import templates as t
+from sgprobe.engine.acts import Acts
 from sgprobe.engine.end import Inbox, Trouble
-from sgprobe.engine.outcome import StepFailed
-from sgprobe.engine.steps import Done, Player
+from sgprobe.engine.outcome import Done, StepFailed
+from sgprobe.engine.steps import Player
 from sgprobe.events import Verdict
 from sgprobe.links.clock import WallClock
 from sgprobe.yamlnode import Source
@@ -302,16 +303,16 @@ def test_a_wait_takes_its_time_once() -> None:
             slept.append(seconds)
 
     fakes = Fakes()
-    fakes.player.clock = Counting()
+    fakes.player.acts.clock = Counting()
     step: Any = SimpleNamespace(amount=0.2, step=SimpleNamespace(virtual=False))
-    asyncio.run(fakes.player._time(step))
+    asyncio.run(fakes.player.acts.time(step))
     assert slept == [0.2]
 
 
 def test_what_an_operator_leaves_out_is_not_what_the_bench_does_not_find() -> None:
     stage = SimpleNamespace(stage=SimpleNamespace(foreign=object()))
-    player: Any = SimpleNamespace(talk=stage)
+    acts: Any = SimpleNamespace(talk=stage)
     place = Source("x.case.yaml", 1, 1)
     wanted = t.Members((t.Member("items", t.Literal("1", "1", place), place),), place)
-    assert Player._untold(player, "fpa.stations", wanted, [{"station": "s1"}]) == "items"
-    assert Player._untold(player, "fpa.stations", wanted, []) == ""
+    assert Acts._untold(acts, "fpa.stations", wanted, [{"station": "s1"}]) == "items"
+    assert Acts._untold(acts, "fpa.stations", wanted, []) == ""

@@ -32,13 +32,13 @@ steps:
 # the test process stands still in the middle of an item; the case itself cannot
 STAND = """\
 import asyncio, sys
-from sgprobe.engine.steps import Player
+from sgprobe.engine.acts import Acts
 there = sys.argv.pop()
 async def stand(self, step):
     with self.clock.hold():
         open(there, "w").close()
         await asyncio.sleep(300)
-Player._time = stand
+Acts.time = stand
 from sgprobe.cli import run
 sys.exit(run(sys.argv[1:]))
 """
