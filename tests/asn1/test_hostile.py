@@ -22,7 +22,7 @@ from dissectors.asn1.tlv import length_octets, tlv
 
 SIZE = 1 << (20 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 17)
 # what is linear takes a second or two for a megabyte; what is not takes minutes
-PATIENCE = 12.0
+PATIENCE = 60.0
 # levels of nesting, four or five octets each
 LEVELS = SIZE // 5
 LOADED = codec.load("SGP.32@1.3")

@@ -19,7 +19,7 @@ from dissectors.asn1.versions import SPECS, Spec
 from dissectors.asn1.writer import encode_value
 
 # CPU seconds that no message of this size may take, on a slow core
-PATIENCE = 2.0
+PATIENCE = 20.0
 
 
 @given(typed_values())

@@ -202,7 +202,7 @@ def test_endless_chains_and_fetches_are_bounded() -> None:
     heard.play([(hexed("00C00000FF"), bytes(255) + hexed("61FF"))] * 20_000)
     heard.play([(ASK, hexed("6C05"))] * 5_000)
     heard.finish()
-    assert time.process_time() - start < 4
+    assert time.process_time() - start < 16
     assert {"es10-limit", "es10-chain-broken", "es10-response-stray"} <= set(heard.codes)
     assert max(len(m.response) for m in heard.messages) <= 1024 * 1024
     assert max(len(m.command_frames) for m in heard.messages) <= 1025

@@ -73,7 +73,7 @@ def test_many_small_overlapping_fragments_cost_little() -> None:
     for _ in range(20):
         for start in range(0, 60_000, 2):
             assembler.add(0, Fragment(11, 1, 65_000, start, b"x"))
-    assert time.process_time() - begin < 5
+    assert time.process_time() - begin < 20
     assert len(assembler._open[0, 1, 11].parts) == dtls_fragments.MAX_PARTS
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from pathlib import Path
 
 import pytest
+from free_ports import free_port
 from links_kit import (
     EIM,
     NOTHING,
@@ -14,7 +14,6 @@ from links_kit import (
     POLL,
     Answers,
     Program,
-    free_port,
     has_datagram_port,
     mutual,
     oracle,
@@ -73,7 +72,7 @@ def test_openssl_client(curve: str, suite: str, mtu: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize("curve", ["p256", "brainpool"])
 def test_openssl_server(curve: str, tmp_path: Path) -> None:
     chain, key, root = write_pem(tmp_path, curve, "eim-tls")
-    port = free_port(socket.SOCK_DGRAM)
+    port = free_port()
 
     async def work() -> None:
         command = ("openssl", "s_server", "-dtls1_2", "-accept", f"127.0.0.1:{port}", "-cert",
@@ -123,7 +122,7 @@ def test_gnutls_client(suite: str, tmp_path: Path) -> None:
 @oracle("gnutls-serv")
 def test_gnutls_server(tmp_path: Path) -> None:
     chain, key, root = write_pem(tmp_path, "p256", "eim-tls")
-    port = free_port(socket.SOCK_DGRAM)
+    port = free_port()
 
     async def work() -> None:
         echoed: list[bytes] = []

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from free_ports import free_port
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from links_kit import (
@@ -17,7 +18,6 @@ from links_kit import (
     Answers,
     Program,
     client,
-    free_port,
     mutual,
     oracle,
     run,

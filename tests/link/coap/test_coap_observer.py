@@ -606,17 +606,19 @@ def test_a_gigabyte_announced_is_not_kept() -> None:
     observer = Observer(sink, records=False, limits=limits, budget=budget)
     payload = bytes(1024)
     tracemalloc.start()
-    for number in range(4_000):
-        for name in range(3):
-            options = (
-                (15, b"%d" % name),
-                block(27, number + (name == 2), True, 6),
-                (60, b"\x40\0\0\0"),
-            )
-            data = con((3 * number + name) & 0xFFFF, b"", payload, 2, *options)
-            observer.datagram(0, data, (number,), number * 0.001)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    try:
+        for number in range(4_000):
+            for name in range(3):
+                options = (
+                    (15, b"%d" % name),
+                    block(27, number + (name == 2), True, 6),
+                    (60, b"\x40\0\0\0"),
+                )
+                data = con((3 * number + name) & 0xFFFF, b"", payload, 2, *options)
+                observer.datagram(0, data, (number,), number * 0.001)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
     assert budget.held <= budget.max_held + 4096
     assert peak < 40 << 20
     observer.end()
