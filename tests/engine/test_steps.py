@@ -204,7 +204,8 @@ class Fakes:
         self.captured: dict[str, Any] = {"kept": 1}
         history = SimpleNamespace(captured=self.captured, said=[])
         names = SimpleNamespace(history=history, current=None)
-        stage = SimpleNamespace(world=SimpleNamespace(clock=WallClock()), factory=None)
+        world = SimpleNamespace(clock=WallClock())
+        stage = SimpleNamespace(world=world, factory=None, foreign=None)
         self.inbox = Inbox()
         talk: Any = SimpleNamespace(names=names, stage=stage, inbox=self.inbox, history=history,
                                     seconds=lambda amount: amount)  # fmt: skip
