@@ -15,12 +15,14 @@ from sgprobe.engine.links import impairment_of_point, link_text
 from sgprobe.engine.message.compose import names_in
 from sgprobe.engine.message.fill import Filler
 from sgprobe.engine.names import plain
-from sgprobe.engine.outcome import CannotJudge, Declined, Done, StepFailed
+from sgprobe.engine.outcome import Declined, Done, StepFailed
 from sgprobe.engine.talk import Talk
 from sgprobe.links.clock import ScenarioClock
 
 # the kind of note that has a figure of throughput
 FIGURES = "figures"
+# so long time is let pass for a product whose clock nobody moves
+_WAITED = 60.0
 
 
 class Acts:
@@ -95,10 +97,18 @@ class Acts:
     async def time(self, step: p.PlannedTime) -> Done:
         """Let time pass, by the wall or by the scenario clock."""
         seconds = self.talk.seconds(step.amount)
-        if step.step.virtual and not isinstance(self.clock, ScenarioClock):
-            raise CannotJudge("bench lacks a hand on the product's clock (time_control)")
-        # what is due on the way happens in its order, and is given time to travel
-        await self.clock.sleep(seconds)
+        foreign = self.talk.stage.foreign
+        virtual = step.step.virtual
+        if not (virtual and foreign is not None and await foreign.advance(seconds)):
+            if virtual and seconds > _WAITED and not isinstance(self.clock, ScenarioClock):
+                file = foreign.file.operator.file if foreign is not None else "the product file"
+                raise Unresolved(
+                    f"{seconds:g} s are too long to wait for, and the product file has no way for "
+                    f"clock (advance: by seconds); add `operator: {{clock: {{advance: …}}}}` to "
+                    f"{file}"
+                )
+            # what is due on the way happens in its order, and is given time to travel
+            await self.clock.sleep(seconds)
         if self.talk.stage.factory is not None:
             # what an SM-DPf does when time has passed
             self.talk.stage.factory.network.wake()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
+from math import ceil
+from time import time
 from typing import Any
 
 from dissectors.asn1.model import Value
@@ -61,6 +63,8 @@ class Foreign:
         self.given: dict[str, Value] = {}
         # what was ordered: taken back when the item is over, so that items stand alone
         self._ordered: list[dict[str, Value]] = []
+        # seconds by which the product's clock was moved
+        self._ahead = 0
         self._operator: Operator | None = None
         self._http = OperatorHttp(self.trust())
 
@@ -202,10 +206,12 @@ class Foreign:
             self._operator = Operator(self.file.operator, self._http)
         return self._operator
 
-    async def trigger(self, action: str, given: Mapping[str, Any]) -> dict[str, Value]:
+    async def trigger(
+        self, action: str, given: Mapping[str, Any], limit: float | None = None
+    ) -> dict[str, Value]:
         """Ask the operator; raises Unresolved where it has no way, or it came to nothing."""
         call = actions.of_trigger(action, {**given})
-        outputs = await self._do(call)
+        outputs = await self._do(call, limit)
         self.given |= outputs
         if call.verb == "order":
             self._ordered.append({**call.given, **outputs})
@@ -226,8 +232,31 @@ class Foreign:
         for row in rows:
             self.given |= await self._do(actions.of_state(part, row))
 
-    async def _do(self, call: actions.Call) -> dict[str, Value]:
-        limit = self.file.limits.get("restart" if call.verb == "restart" else "action", _ACTION)
+    async def settle(self, part: str, rows: list[dict[str, Value]]) -> None:
+        """Have the operator bring a whole state about, with all of its rows."""
+        await self._do(actions.Call("trigger", part, {"is": rows}))
+
+    async def advance(self, seconds: float) -> bool:
+        """Have the product's clock moved; say whether there is a way to."""
+        if self.file.operator.find("clock", "advance") is None:
+            return False
+        await self._do(actions.Call("clock", "advance", {"seconds": ceil(seconds)}))
+        self._ahead += ceil(seconds)
+        return True
+
+    async def _set_clock_back(self) -> None:
+        """Leave the product's clock as the item found it."""
+        if not self._ahead:
+            return
+        call = actions.Call("clock", "advance", {"seconds": -self._ahead})
+        if self.file.operator.find("clock", "set") is not None:
+            call = actions.Call("clock", "set", {"time": int(time())})
+        with suppress(Unresolved):
+            await self._do(call)
+
+    async def _do(self, call: actions.Call, limit: float | None = None) -> dict[str, Value]:
+        if limit is None:
+            limit = self.file.limits.get("restart" if call.verb == "restart" else "action", _ACTION)
         try:
             return await self.operator.do(call, limit)
         except Missing as error:
@@ -242,4 +271,5 @@ class Foreign:
             # an order that was executed cannot be taken back, and need not
             with suppress(Unresolved):
                 await self._do(actions.of_trigger(f"{self.file.role}.cancel", order))
+        await self._set_clock_back()
         await self._http.close()

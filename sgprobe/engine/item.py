@@ -227,6 +227,8 @@ class Item:
             text = f"not over after {limit:g} s: given up at {self._step}"
             # a product of others waits in real time: that may take longer than an item has
             ours = self.options.product is None
+            if not ours:
+                text += "; a product is waited for in real time"
             self.tally.add(Verdict.ERROR if ours else Verdict.INCONCLUSIVE, text)
         for error in player.untold():
             self.tally.add(*blame(error, talked=self._said() > 0))
@@ -270,6 +272,10 @@ class Item:
             reason, failure = str(failed), failed
             if step.step.common.lenient and verdict is Verdict.FAIL:
                 verdict = Verdict.INCONCLUSIVE
+            declined = player.talk.stage.acting.declined
+            if declined is not None:
+                # nobody has made it act
+                verdict, reason = blame(declined, talked=True)
         except Exception as error:  # whatever is wrong with the bench is no fault of the product
             verdict, reason = blame(error, talked=self._said() > 0)
             if verdict is Verdict.ERROR:

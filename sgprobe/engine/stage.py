@@ -13,10 +13,12 @@ from sgprobe.cases.planned import Impairment
 from sgprobe.cases.variants import Variant
 from sgprobe.crypto import identities
 from sgprobe.engine import exported
+from sgprobe.engine.acting import LASTING, Acting
 from sgprobe.engine.association import know_product
 from sgprobe.engine.capture.row import Roles
 from sgprobe.engine.card.eim import CardEim
 from sgprobe.engine.card.foreign import counter_of, reader_of
+from sgprobe.engine.card.hidden import HiddenCard
 from sgprobe.engine.card.profiles import fresh_iccids
 from sgprobe.engine.card.says import CardSays
 from sgprobe.engine.card.slot import Slot
@@ -86,10 +88,15 @@ class Stage:
         self.foreign: Foreign | None = None
         if setting.product is not None:
             self.foreign = Foreign(setting.product, tokenless=setting.tokenless)
-        self.world = HeardWorld(
-            self._plan(iot.version), serve, setting.roles, setting.client, setting.role
-        )
         self.log: list[str] = []
+        self.acting = Acting(self.log.append)
+        self.world = HeardWorld(
+            self._plan(iot.version),
+            self.acting.hearing(serve),
+            setting.roles,
+            setting.client,
+            setting.role,
+        )
         # the confirmation code of the order that came last: what a user would type
         self.code = ""
         # bodies that the eIM sends to SM-DP+ and SM-DS
@@ -139,7 +146,10 @@ class Stage:
             self.references.iccids = fresh_iccids()
         secrets = Secrets(setting.role, self.world, history, self.foreign,
                           lambda: self.references.iccid, lambda: self.code)  # fmt: skip
-        own = (self.line, self.factory, self.card_states)
+        self.hidden: HiddenCard | None = None
+        if self.foreign is not None and not self.sees_card:
+            self.hidden = HiddenCard(self.world, self.foreign, self.known)
+        own = (self.line, self.factory, self.card_states, self.hidden)
         self.corners: tuple[Corner, ...] = (
             *corners_of(
                 setting, self.world, self.foreign, self.floor, self.factory, self.published
@@ -319,7 +329,10 @@ class Stage:
             return {}
         if self._is_foreign(action):
             assert self.foreign is not None
-            return await self.foreign.trigger(action, {"eid": self.names.facts["eid"], **given})
+            given = {"eid": self.names.facts["eid"], **given}
+            if self.setting.role == "ipa":
+                return await self.acting.begin(self.foreign.trigger(action, given, LASTING))
+            return await self.foreign.trigger(action, given)
         if action == "smdpf.bind":
             if self.floor is None:
                 raise Unresolved("the bench has no eUICC data (FF46) of the product to bind to")
@@ -427,6 +440,7 @@ class Stage:
 
     async def __aexit__(self, *_: object) -> None:
         await self._connecting.close()
+        await self.acting.stop()
         await self.references.stop()
         if self.line is not None:
             await self.line.close()
@@ -434,6 +448,8 @@ class Stage:
             # what the next item has to go beyond
             counter_of(self.foreign, self.history, self.known.eim_id)
             await self.reader.close()
+        if self.hidden is not None:
+            self.hidden.end()
         if self.foreign is not None:
             await self.foreign.close()
         if self.factory is not None:

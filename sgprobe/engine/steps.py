@@ -15,9 +15,10 @@ from sgprobe.engine.end import Lost, Trouble
 from sgprobe.engine.heard import Heard
 from sgprobe.engine.message.fill import Filler
 from sgprobe.engine.outcome import Done, StepFailed
+from sgprobe.engine.played import LIMIT
 from sgprobe.engine.script import replies_of
 from sgprobe.engine.talk import Talk
-from sgprobe.links.clock import deadline
+from sgprobe.links.clock import ScenarioClock, deadline
 
 # how often one step may call a steps file
 _MOST_TIMES = 10_000
@@ -88,6 +89,8 @@ class Player:
         if step.message.request:
             return await self._send(step)
         if step.receiver == self.talk.role:
+            if step.sender == "euicc" and not self.talk.stage.sees_card:
+                raise Unresolved(UNSEEN)
             before = len(self.talk.history.said)
             if self._to_come(step):
                 # the request it answers has not come yet
@@ -367,6 +370,9 @@ class Player:
 
     async def _quiet(self, step: p.PlannedQuiet) -> Done:
         seconds = self.talk.seconds(step.amount)
+        if seconds >= LIMIT and not isinstance(self.clock, ScenarioClock):
+            text = "longer than an item may last where time cannot be moved"
+            raise Unresolved(f"a silence of {seconds:g} s is {text}")
         at, inbox = self.cursor, self.talk.inbox
         try:
             async with deadline(self.clock, seconds):

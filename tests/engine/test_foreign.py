@@ -164,7 +164,7 @@ def test_what_it_keeps_its_operator_tells(tmp_path: Path) -> None:
         way = f"operator:\n  search_store: {{fixed: {{found: {told}}}}}\n"
         one = Foreign(product(tmp_path, ("operator:\n", way)))
         assert asyncio.run(one.keeps(b"\x01")) is kept
-    with pytest.raises(Unresolved, match="no way to search_store"):
+    with pytest.raises(Unresolved, match="no way for search_store"):
         asyncio.run(Foreign(product(tmp_path)).keeps(b"\x01"))
 
 
