@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import h11
 from cryptography import x509
+from OpenSSL import SSL
 
 from sgprobe.exchange import Request, Response
 from sgprobe.links.clock import Clock, WallClock, deadline
@@ -69,6 +70,8 @@ class HttpsClient:
             make_context(settings, False, self._secret) if settings is not None else None
         )
         self._kept: list[_Connection] = []
+        # the last session, for a client that resumes
+        self._earlier: SSL.Session | None = None
         self.alerts: deque[Alert] = deque(maxlen=MAX_ALERTS)
         self.server_chain: list[x509.Certificate] = []
 
@@ -126,6 +129,9 @@ class HttpsClient:
         except BaseException:
             connection.close()
             raise
+        if connection.session is not None and self._settings and self._settings.resumes:
+            # a ticket of TLS 1.3 comes after the handshake
+            self._earlier = connection.session.resumable
         if connection.reusable and len(self._kept) < _KEPT:
             self._kept.append(connection)
         else:
@@ -169,8 +175,11 @@ class HttpsClient:
         if self._context is None or self._settings is None:
             return None
         tell_time(self._context, self._settings)
-        return TlsSession(self._context, False, sni if self._settings.sni else "",
-                          check_peer=self._settings.check_peer)  # fmt: skip
+        session = TlsSession(self._context, False, sni if self._settings.sni else "",
+                             check_peer=self._settings.check_peer)  # fmt: skip
+        if self._earlier is not None:
+            session.resume(self._earlier)
+        return session
 
     def make_pipe(self, connection: _Connection) -> Pipe:
         """Return the pipe of a new connection."""

@@ -28,6 +28,8 @@ _ALERT, _READ = 0x4000, 0x04
 _CHUNK = 65536
 # a peer may send warnings without end: the last ones are kept
 MAX_ALERTS = 256
+# a server that resumes sessions has to name what they are good for
+_RESUMED = b"sgprobe"
 # forward secrecy alone, the mandatory suite among them. SGP.22 §2.6.6
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AESCCM:ECDHE+SHA256:ECDHE+SHA384"
 
@@ -65,6 +67,8 @@ class TlsSettings:
     crls: tuple[bytes, ...] = ()  # with any, the leaf must be covered and not revoked
     staple: bytes = b""  # server: the OCSP answer to staple
     sni: bool = True  # client: name the server in the handshake
+    # server: let clients resume their sessions; client: do so
+    resumes: bool = False
     require_staple: bool = False  # client: refuse a server that staples nothing
     check_staple: StapleCheck | None = None  # client: judges what is stapled
     at: Callable[[], float] | None = None  # epoch seconds at which chains have to hold
@@ -98,8 +102,12 @@ def make_context(settings: TlsSettings, server: bool, key_line: KeyLine) -> SSL.
     finish(context, key_line)
     # an idle session gives its buffers back
     context.set_mode(_lib.SSL_MODE_RELEASE_BUFFERS)
+    if settings.resumes:
+        context.set_session_id(_RESUMED)
+        context.set_session_cache_mode(SSL.SESS_CACHE_BOTH)
     if server:
-        context.set_options(SSL.OP_NO_TICKET)
+        if not settings.resumes:
+            context.set_options(SSL.OP_NO_TICKET)
         context.set_alpn_select_callback(
             lambda connection, offered: next(
                 (name for name in settings.alpn if name in offered), SSL.NO_OVERLAPPING_PROTOCOLS
@@ -126,7 +134,7 @@ def tell_time(context: SSL.Context, settings: TlsSettings) -> None:
 
 
 def finish(context: SSL.Context, key_line: KeyLine) -> None:
-    """Have the sessions of a context log keys, note alerts, and never be resumed."""
+    """Have the sessions of a context log keys, note alerts, and not be resumed."""
     context.set_keylog_callback(lambda connection, line: key_line(line))
     context.set_info_callback(_on_info)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
@@ -291,6 +299,16 @@ class TlsSession:
                 out += self._connection.bio_read(_CHUNK)
         except SSL.WantReadError:
             return out
+
+    @property
+    def resumable(self) -> SSL.Session | None:
+        """Return what a later connection of a client resumes, where the server lets it."""
+        found: SSL.Session | None = self._connection.get_session()
+        return found
+
+    def resume(self, earlier: SSL.Session) -> None:
+        """Have the handshake of a client, not yet begun, offer an earlier session."""
+        self._connection.set_session(earlier)
 
     def close(self) -> None:
         """Say close_notify."""

@@ -87,6 +87,37 @@ def test_poll_and_its_capture(curve: str, version: int, tmp_path: Path) -> None:
     assert [s.decryption for s in trace.sessions] == ["complete"]
 
 
+@pytest.mark.parametrize(
+    ("version", "lets", "wants", "resumed"),
+    [
+        (TLS12, True, True, {"ticket", "session id"}),
+        (TLS13, True, True, {"psk"}),
+        (TLS12, False, True, {""}),
+        (TLS12, True, False, {""}),
+        (TLS13, True, False, {""}),
+    ],
+)
+def test_sessions_are_resumed_where_both_sides_do(
+    version: int, lets: bool, wants: bool, resumed: set[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "run.pcapng"
+    closing = Answers(Response(200, NOTHING.media, NOTHING.body, (("connection", "close"),)))
+
+    async def work() -> None:
+        with Tape.at(path) as tape:
+            async with HttpsServer(closing, server(resumes=lets), tape=tape) as eim:
+                asking = client(lowest=version, highest=version, resumes=wants)
+                ipa = HttpsClient(eim.address, asking, name=EIM)
+                assert [(await ipa.ask(POLL)).body for _ in range(2)] == [NOTHING.body] * 2
+                await ipa.close()
+
+    run(work())
+    first, second = read_trace(str(path)).sessions
+    assert (first.resumption or "") == ""
+    assert (second.resumption or "") in resumed
+    assert second.decryption == "complete"
+
+
 def test_tape_is_readable_by_its_own_dissector() -> None:
     file = io.BytesIO()
     tape = Tape(file, now=lambda: 1.0)
