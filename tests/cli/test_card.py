@@ -50,7 +50,7 @@ def test_served_over_tcp_and_read(tmp_path: Path, capsys: pytest.CaptureFixture[
         assert (facts["eid"], facts["missing"]) == (EID, {})
     finally:
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(120) == 0
         assert process.stderr.read() == f"capture {served}\n"
         process.stderr.close()
     # both ends wrote the same, and the card's end twice as much
@@ -85,7 +85,7 @@ def test_a_card_for_a_factory_loads_what_was_bound_to_its_data(tmp_path: Path) -
             assert exchange(line, bytes([0, 0xC0, 0, 0, said[-1][1]]))[:2] == b"\xbf\x37"
     finally:
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(120) == 0
         process.stderr.close()
 
 

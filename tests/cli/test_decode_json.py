@@ -117,7 +117,7 @@ def test_standard_input() -> None:
         [sys.executable, "-m", "sgprobe", "decode", "-"],
         input=json.dumps({"eidValue": EID}).encode(),
         capture_output=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0

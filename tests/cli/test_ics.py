@@ -115,7 +115,7 @@ def test_at_a_terminal_it_asks(tmp_path: Path) -> None:
         os.close(theirs)
         # yes, a word that is none and then no, nothing, both, and the end of input
         os.write(ours, b"y\nperhaps\nno\n\nboth\n\x04")
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
     told = os.read(ours, 65536).decode()
     os.close(ours)
     assert "one of yes, no, both, please" in told

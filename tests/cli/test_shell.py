@@ -25,7 +25,7 @@ def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shell(*arguments: object, stdin: str = "") -> tuple[int, str, str]:
     done = subprocess.run(
         [sys.executable, "-m", "sgprobe", "shell", *map(str, arguments)],
-        input=stdin, capture_output=True, text=True, cwd=ROOT, timeout=120,
+        input=stdin, capture_output=True, text=True, cwd=ROOT, timeout=600,
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
 
@@ -105,7 +105,7 @@ def test_a_terminal_gets_a_banner_and_a_prompt(capture: Path) -> None:
             if not piece:
                 break
             shown += piece
-        assert child.wait(60) == 0
+        assert child.wait(120) == 0
     os.close(ours)
     text = shown.decode()
     assert "sgprobe shell: 12 messages of polls.pcap" in text

@@ -28,7 +28,7 @@ def main(commands: list[str]) -> int:
         print("no reader")
         return 2
     readers = [name for name in names.raw[: length.value].split(b"\0") if b"Virtual PCD" in name]
-    for _ in range(60):  # the service looks for cards twice a second
+    for _ in range(600):  # the service looks for cards twice a second
         found = pcsc.SCardConnect(context, readers[0], _SHARED, _T0_OR_T1, ctypes.byref(card),
                                   ctypes.byref(protocol)) if readers else -1  # fmt: skip
         if not found:

@@ -20,6 +20,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from ended import begun
 
 from dissectors.trace.read import read_trace
 from sgprobe.crypto.pki import TestPki
@@ -277,24 +278,23 @@ def _service() -> Iterator[None]:
     program = shutil.which("pcscd")
     if program is None or ctypes.util.find_library("pcsclite") is None:
         pytest.skip("pcscd is not installed")
-    process = None
-    if not _listens():
-        if os.geteuid():
-            pytest.skip("pcscd does not run, and only root can begin it")
-        process = subprocess.Popen([program, "--foreground"], stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL)  # fmt: skip
-        for _ in range(50):
+    if _listens():
+        yield
+        return
+    if os.geteuid():
+        pytest.skip("pcscd does not run, and only root can begin it")
+    with begun([program, "--foreground"], stdout=subprocess.DEVNULL,
+               stderr=subprocess.DEVNULL) as process:  # fmt: skip
+        for _ in range(600):
             if _listens() or process.poll() is not None:
                 break
             time.sleep(0.1)
-    try:
         if not _listens():
             pytest.skip("vsmartcard-vpcd is not installed, or pcscd does not start")
         yield
-    finally:
-        if process is not None:
-            process.terminate()
-            process.wait()
+        # it takes its socket and its lock away
+        process.terminate()
+        process.wait()
 
 
 def _listens() -> bool:
@@ -323,7 +323,7 @@ def test_a_pcsc_program_reads_our_eid(pcscd: None) -> None:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, str(Path(__file__).with_name("pcsc_program.py")), *commands,
                 stdout=asyncio.subprocess.PIPE)  # fmt: skip
-            out, _ = await asyncio.wait_for(process.communicate(), 20)
+            out, _ = await asyncio.wait_for(process.communicate(), 120)
             return out.decode().split()
 
     answers = asyncio.run(work())
@@ -336,7 +336,14 @@ def test_our_reader_reads_our_card_by_pcsc(pcscd: None) -> None:
 
     async def work() -> Facts:
         async with in_the_slot():
-            return await read_facts(PcscReader("Virtual PCD 00 00"))
+            reader = PcscReader("Virtual PCD 00 00")
+            for _ in range(600):
+                # the service may not have looked yet
+                with contextlib.suppress(ReaderGone):
+                    await reader.atr()
+                    break
+                await asyncio.sleep(0.1)
+            return await read_facts(reader)
 
     check(asyncio.run(work()))
 
@@ -380,7 +387,7 @@ def test_lpac_reads_our_eid_over_a_modem(driver: str) -> None:
                 str(LPAC), "chip", "info", stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE, env={**os.environ, "LPAC_APDU": driver,
                 "LPAC_APDU_AT_DEVICE": modem.path})  # fmt: skip
-            out, said = await asyncio.wait_for(process.communicate(), 20)
+            out, said = await asyncio.wait_for(process.communicate(), 120)
             if not out and b"driver" in said:
                 pytest.skip("this lpac has no driver for modems")
             return out
@@ -396,7 +403,7 @@ def test_lpac_reads_our_eid_by_pcsc(pcscd: None) -> None:
                 str(LPAC), "chip", "info", stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 env={**os.environ, "LPAC_APDU": "pcsc"})  # fmt: skip
-            out, said = await asyncio.wait_for(process.communicate(), 20)
+            out, said = await asyncio.wait_for(process.communicate(), 120)
             if not out and b"No APDU driver found" in said:
                 pytest.skip("this lpac has no driver for PC/SC")
             return out

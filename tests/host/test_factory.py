@@ -135,7 +135,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FactoryStand]:
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(120)
     yield made[0]
     stop[0].call_soon_threadsafe(stop[1].set)
     thread.join()

@@ -32,7 +32,9 @@ def answer(fault: Fault | None) -> tuple[Response | None, int, float]:
         assert (await served(REQUEST, None)).body == b"asked"
         response: Response | None = None
         try:
-            response = await asyncio.wait_for(served(REQUEST, None), 0.2)
+            # none comes, however long one waits
+            none = fault is not None and (fault.reset or fault.silence or fault.cut is not None)
+            response = await asyncio.wait_for(served(REQUEST, None), 0.2 if none else 60)
         except TimeoutError:
             assert fault is not None
         return response, handler.executed - 1, clock.now()

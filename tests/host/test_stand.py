@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ended import begun
 
 from dissectors.spec.identity import is_eid
 from dissectors.trace.read import read_trace
 from sgprobe.data import data_dir
 
 SGPROBE = [sys.executable, "-m", "sgprobe"]
+# so long nothing takes that does not hang, on the slowest machine
+PATIENCE = 120
 
 
 @pytest.fixture(autouse=True)
@@ -31,19 +34,16 @@ def _captures_go_to_a_folder_of_the_test(tmp_path: Path, monkeypatch: pytest.Mon
 
 @contextmanager
 def serving(*arguments: str) -> Iterator[dict[str, Any]]:
-    process = subprocess.Popen(
-        [*SGPROBE, "serve", *arguments, "--json"], stdout=subprocess.PIPE, text=True
-    )
-    try:
+    with begun([*SGPROBE, "serve", *arguments, "--json"], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         yield json.loads(process.stdout.readline())
-    finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=PATIENCE) == 0
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
-    done = subprocess.run([*SGPROBE, *arguments], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*SGPROBE, *arguments], capture_output=True, text=True,
+                          timeout=PATIENCE)  # fmt: skip
     return done.returncode, done.stdout, done.stderr
 
 
@@ -54,7 +54,7 @@ def es2(operator: str, function: str, **members: object) -> dict[str, Any]:
         json.dumps({"header": header, **members}).encode(),
         {"Content-Type": "application/json", "X-Admin-Protocol": "gsma/rsp/v2.5.0"},
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         result: dict[str, Any] = json.loads(answer.read())
     return result
 
@@ -96,7 +96,7 @@ def test_the_operator_is_not_served_to_the_network() -> None:
             f"{smdp['urls'][0]}/gsma/rsp2/es2plus/downloadOrder", b"{}"
         )
         with pytest.raises(urllib.error.HTTPError, match="404"):
-            urllib.request.urlopen(request, timeout=10, context=context)
+            urllib.request.urlopen(request, timeout=PATIENCE, context=context)
 
 
 def test_an_operator_orders_and_the_device_executes(tmp_path: Path) -> None:
@@ -181,15 +181,13 @@ def test_the_open_points_of_the_binding_must_agree(tmp_path: Path) -> None:
 @contextmanager
 def listening(*arguments: str) -> Iterator[tuple[str, list[str]]]:
     """Run an IPA that listens; give its URL, and after its end the lines that it said."""
-    ipa = subprocess.Popen([*SGPROBE, "ipa", "listen", *arguments, "--tape", "none"],
-                           stdout=subprocess.PIPE, text=True)  # fmt: skip
+    command = [*SGPROBE, "ipa", "listen", *arguments, "--tape", "none"]
     said: list[str] = []
-    try:
+    with begun(command, stdout=subprocess.PIPE) as ipa:
         assert ipa.stdout is not None
         yield [ipa.stdout.readline() for _ in range(2)][1].split()[-1], said
-    finally:
         ipa.send_signal(signal.SIGINT)
-        out, _ = ipa.communicate(timeout=10)
+        out, _ = ipa.communicate(timeout=PATIENCE)
         said += out.splitlines()
         assert ipa.returncode == 0
 
@@ -206,7 +204,7 @@ def test_what_is_injected_for_later_is_executed_and_reported() -> None:
             with listening("--eim", url, *known) as (address, said):
                 told = rest(eim, "POST", f"{path}/inject", {"address": address})[1]
                 assert (told["later"], told["trouble"]) == (True, "")
-                until = time.monotonic() + 15
+                until = time.monotonic() + PATIENCE
                 while rest(eim, "GET", "/orders/00000001")[1]["state"] != "done":
                     assert time.monotonic() < until
                     time.sleep(0.1)
@@ -272,7 +270,7 @@ def rest(eim: dict[str, Any], method: str, path: str, body: object = None) -> tu
         method=method,
     )  # fmt: skip
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as error:
         return error.code, error.read()

@@ -224,7 +224,7 @@ def test_allure_pytest_writes_nothing_of_our_items(
     option = [f"--alluredir={folder}"] if with_allure else []
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-n", jobs, "-p", "no:cacheprovider", *option],
-        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+        cwd=tmp_path, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert "2 failed, 2 passed" in done.stdout, done.stdout + done.stderr
     assert "Error" not in done.stderr

@@ -22,7 +22,7 @@ def test_one_result_for_each_item(tmp_path: Path, jobs: str) -> None:
          "suites/es10/euicc/RPL-EUI-CNT-001.case.yaml", str(broken), f"--alluredir={folder}",
          f"--out={out}", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml"),
          "--report", "junit,json"],
-        cwd=ROOT, capture_output=True, text=True, timeout=120,
+        cwd=ROOT, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     results = [json.loads(path.read_text()) for path in folder.glob("*-result.json")]
     told = {(one["name"].split(" ")[0], one["status"]) for one in results}

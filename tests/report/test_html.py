@@ -204,7 +204,7 @@ def test_a_browser_runs_the_filter_and_nothing_else(tmp_path: Path) -> None:
     done = subprocess.run(
         [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
          f"--user-data-dir={tmp_path / 'profile'}", f"file://{path}"],
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     if done.returncode:
         pytest.skip(f"chromium does not start here: {done.stderr[-200:]}")

@@ -200,7 +200,7 @@ def test_a_browser_draws_every_word_inside(tmp_path: Path) -> None:
         "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom",
         page.as_uri(),
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     found = re.search(r"<title>((?:GOOD|BAD)[^<]*)</title>", done.stdout)
     if found is None:
         pytest.skip("chromium did not draw")
