@@ -42,7 +42,8 @@ def test_what_speaks_is_not_waited_for() -> None:
 
         assert await acting.begin(poll()) == {}
         over.set()
-        await asyncio.sleep(0.01)
+        while not log:
+            await asyncio.sleep(0.01)
         # it has spoken: what it said is judged, whatever its script says of it
         assert log == ["Declined: the script ends with 1"]
         assert acting.declined is None
@@ -60,15 +61,18 @@ def test_a_trigger_that_comes_to_nothing_is_no_fault_of_the_product() -> None:
         with pytest.raises(Declined):
             await acting.begin(refused())
 
+        over = asyncio.Event()
+
         async def late() -> dict[str, Any]:
-            await asyncio.sleep(2.1)
+            await over.wait()
             raise Declined("it took long to fail")
 
+        # two seconds of silence are waited for
         assert await acting.begin(late()) == {}
-        for _ in range(100):
-            await asyncio.sleep(0.05)
-            if acting.declined is not None:
-                break
+        assert acting.declined is None
+        over.set()
+        while acting.declined is None:
+            await asyncio.sleep(0.01)
         assert str(acting.declined) == "it took long to fail"
 
     asyncio.run(run())
@@ -142,3 +146,15 @@ def test_the_clock_of_a_product_is_set_back(tmp_path: Path) -> None:
         return await one.advance(5.0)
 
     assert not asyncio.run(without())
+
+
+def test_a_product_is_brought_into_its_first_state(tmp_path: Path) -> None:
+    async def run() -> None:
+        way = "operator: {trigger: {begin: {command: [touch, begun]}, poll: {command: [true]}}}\n"
+        one = ipa(tmp_path, way)
+        await one.begin()
+        # a way for every trigger is none for this one
+        await ipa(tmp_path, "operator: {trigger: {command: [false]}}\n").begin()
+
+    asyncio.run(run())
+    assert (tmp_path / "begun").exists()

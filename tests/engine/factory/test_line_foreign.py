@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from free_ports import free_port
 
 from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.pki import TestPki
@@ -20,7 +20,7 @@ from sgprobe.links.card import CardLink, ReaderGone
 from sgprobe.links.card_tcp import TcpReader
 from sgprobe.links.clock import WallClock
 
-PLACE = ("127.0.0.1", random.randrange(20_000, 30_000))
+PLACE = ("127.0.0.1", free_port())
 INFO = bytes.fromhex("FF4003800100")
 
 
