@@ -271,7 +271,7 @@ STATES: dict[str, str] = {
     "ipa.store": "the same of the IPA",
     "ipa.clock": "the time that the device believes: `now`, or seconds since 1970",
     "smdp.order": "what became of the order for a profile that came last",
-    "smds.events": "the registered events",
+    "smds.events": "the registered events; `smds: other` brings one about at the second SM-DS",
     "smdpf.profiles": "profiles that are prepared",
     "smdpf.affected": "packages bound under the certificate that was replaced, and not proved "
     "installed",
@@ -280,6 +280,8 @@ STATES: dict[str, str] = {
     "`opened` by the targets' keys, `signed` (context and smdpSign), `chained` to the CI, `formed` "
     "as SGP.22 §2.5.4: yes, or what is wrong; `fresh`: no key, transaction or ciphertext twice in "
     "all deliveries; `leaks`: how many secrets of the subscriptions stand in all that was said",
+    "msp.told": "how many profiles the SM-DPf has told the MSP of, by the lists of its reports, in "
+    "however many messages",
     "fpa.deliveries": "what the line says of each delivery, and whether something came to lie "
     "outside of it",
     "fpa.devices": "the devices: what the line says of them; how many profiles and usable one-time "
@@ -337,6 +339,8 @@ TRIGGERS: dict[str, str] = {
     "eum.personalise": "make eUICCs: `count`, each with so many one-time `keys` (1) of a `suite` "
     "(c1); faults: `eum: expired` (of its certificate), `euicc: expired` (of theirs), "
     "`check-digits: wrong`, `point: off-curve`, zero or infinity, `same-key: yes`",
+    "msp.hear": "wait until the MSP has been told of so many profiles in a list, such as "
+    "`provenInstalled: 100`, or `within` is over",
     "dm.fetch": "fetch the last delivery, or `delivery`, with manifest and all shards, whole or "
     "in ranges of `chunk` octets, as `client` (dm); that it is not given is a failure",
     "smdpf.deliver": "bind profiles to devices of the line and sign a delivery; of `devices` (how "

@@ -81,6 +81,7 @@ SETTINGS: dict[str, dict[str, str]] = {
         "client": "stranger: the device shows the certificate of another eUICC where it is asked",
         "ask-client": "yes: it asks for the certificate of the client",
         "overlooks": "a fault in the handshakes of clients that it takes for right: finished",
+        "resumes": "yes: it lets clients resume their sessions",
         "staple": "what it staples about its certificate: good, revoked or unknown, as OCSP says",
     },
 }
@@ -266,13 +267,15 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
     "ipa.store": {"profile": (), "keys": (), "code": ()},
     "smdp.order": {"iccid": (), "eid": (), "matchingId": (), "confirmationCode": (),
                    "state": ("open", "done", "failed"), "notifications": ()},
-    "smds.events": {"eid": (), "eventId": (), "rspServerAddress": ()},
+    "smds.events": {"eid": (), "eventId": (), "rspServerAddress": (), "smds": ("other",)},
     "smdpf.profiles": {"prepared": ()},
     "smdpf.affected": {"iccid": (), "eid": (), "state": ()},
     "dm.delivery": {
         "delivery": (), "packages": (), "devices": (), "iccids": (), "faults": (), "leaks": (),
         "keysTold": (), "fresh": ("yes", "no"), "opened": (), "signed": (), "chained": (),
         "formed": ()},
+    "msp.told": {"provenInstalled": (), "provenFailed": (), "notProven": (), "conflicts": (),
+                 "removed": (), "withdrawn": ()},
     "fpa.deliveries": {"delivery": (), "state": ("accepted", "limited", "refused"), "reason": (),
                        "escaped": ("yes", "no")},
     "fpa.devices": {

@@ -23,6 +23,7 @@ from sgprobe.engine.factory.operator import Operator
 from sgprobe.engine.factory.peers_say import FactoryPeersSay
 from sgprobe.engine.factory.shift import Shift
 from sgprobe.engine.factory.station import Stations
+from sgprobe.engine.factory.told import HEAR, TOLD, Ear
 from sgprobe.engine.factory.witness import Look, leaks, look
 from sgprobe.engine.given import Act, Given, only, whole_number
 from sgprobe.engine.heard import History
@@ -80,7 +81,9 @@ class FactoryBench(Corner):
         self.received: list[bytes] = []
         self.shift = Shift(self)
         self.operator = Operator(self.network, floor.certificates, self._told)
+        self.ear = Ear(floor.history, floor.clock)
         self._acts: dict[str, Act] = {
+            HEAR: self.ear.hear,
             "eum.personalise": self._personalise,
             "dm.fetch": self._fetch,
             **self.shift.acts,
@@ -89,8 +92,8 @@ class FactoryBench(Corner):
         own = self.network.smdpf is not None
         # what an SM-DPf of others is told goes by its operator
         self.names = frozenset(
-            {_DELIVERY, _AFFECTED, *self._acts} if own
-            else {_DELIVERY, *(one for one in self._acts if not one.startswith("smdpf."))}
+            {_DELIVERY, _AFFECTED, TOLD, *self._acts} if own
+            else {_DELIVERY, TOLD, *(one for one in self._acts if not one.startswith("smdpf."))}
         )  # fmt: skip
         self.says = FactoryPeersSay(self)
 
@@ -273,6 +276,8 @@ class FactoryBench(Corner):
 
     async def read(self, part: str) -> Rows:
         """Return the rows of a state."""
+        if part == TOLD:
+            return [self.ear.row()]
         return self._delivery() if part == _DELIVERY else self.operator.affected
 
     # --- life ---
