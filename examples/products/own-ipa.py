@@ -1,9 +1,9 @@
-"""States of the card of own-ipa.yaml: its IPA begins anew with each poll, and so does its card."""
+"""States of the card of own-ipa.yaml: each item begins with a new one."""
 
 from sgprobe.product.faults import Missing
 
 A, B = "989400000000000000f5", "989400000000000010f3"
-# in every poll the eUICC is as a factory has made it; the IPA downloads through the eIM alone
+# at the beginning the eUICC is as a factory has made it; the IPA downloads through the eIM alone
 STATES = {
     "euicc.profiles": [
         {"iccid": A, "state": "enabled"},

@@ -232,6 +232,11 @@ class Foreign:
         for row in rows:
             self.given |= await self._do(actions.of_state(part, row))
 
+    async def begin(self) -> None:
+        """Have the product brought into its first state, where the file has a way of its own."""
+        if ("trigger", "begin") in self.file.operator.ways:
+            await self._do(actions.Call("trigger", "begin", {}))
+
     async def settle(self, part: str, rows: list[dict[str, Value]]) -> None:
         """Have the operator bring a whole state about, with all of its rows."""
         await self._do(actions.Call("trigger", part, {"is": rows}))

@@ -418,6 +418,8 @@ class Stage:
 
     async def _begin(self) -> None:
         await self.world.__aenter__()
+        if self.foreign is not None:
+            await self.foreign.begin()
         if self.factory is not None:
             await self.factory.__aenter__()
         if self.card_states is not None:

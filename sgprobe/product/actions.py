@@ -121,6 +121,8 @@ VERBS: dict[str, Verb] = {
         "Make the product act, or bring a state about.",
         "{poll: {command: [./poll.sh]}}",
         {
+            "begin": "every role: bring the product into the state that the file tells, before "
+            "each item",
             "poll": "IPA: ask the eIM for a package",
             "download": "IPA: download the profile of an activation code",
             "discover": "IPA: ask the SM-DS for events, and download what they announce",
