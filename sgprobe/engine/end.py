@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from dissectors.asn1.model import Value
 from dissectors.spec.functions import Function
 from sgprobe.cases.match import Unresolved
 from sgprobe.crypto.certificates import read_certificate
 from sgprobe.crypto.chain import Need, verify
 from sgprobe.crypto.errors import CertificateError
+from sgprobe.crypto.large_chain import large_chain
 from sgprobe.crypto.ocsp import check_response, issue_response
 from sgprobe.crypto.rules import EXTENDED_USAGE, ROLE, Outcome
 from sgprobe.engine.endless import Endless
@@ -21,6 +23,7 @@ from sgprobe.engine.given import said_yes
 from sgprobe.engine.settings import Settings
 from sgprobe.exchange import Request, Response
 from sgprobe.host.serve import Handler, identity
+from sgprobe.host.server_trust import pinned
 from sgprobe.host.world import EIM, IPA, World
 from sgprobe.host.world import Plan as WorldPlan
 from sgprobe.links.handshake_fault import Spoil, key_reuser, mender, spoiler
@@ -43,11 +46,19 @@ REUSED_KEY = "key"
 STAPLE, ASKED = "staple", "certificate-request"
 # and that its clock was set
 CLOCK = "clock"
+# and whom the configuration of the eIM says to trust
+PIN = "pin"
+# what a client overlooks that is no fault of a handshake
+NO_FAULT = (None, STAPLE, ASKED, CLOCK, PIN)
 # for clients that offer what no server may take
 _TLS11 = 0x0302
 _VERSIONS = {"1.1": _TLS11, "1.2": TLS12}
 # what certificates of SGP.22 §4.5.2 say of their use
 _USE = (ROLE.name, EXTENDED_USAGE.name)
+# a certificate of the eIM that is not for TLS
+_SIGNING = "signing"
+# and a chain of four certificates and 12 kB, with nothing wrong in it
+_LARGE = "large-chain"
 _CREDENTIALS = {"eim": "eim-tls", "smdp": "dptls", "smds": "dstls"}
 
 
@@ -88,6 +99,8 @@ class HeardWorld(World):
         # a planted fault: how the product speaks TLS as a client
         self._client = client or {}
         self._peers = peers
+        # how the device speaks to the eIM where no configuration says whom to trust
+        self._usual: TlsSettings | None = None
         # how many seconds the clock of the device is ahead
         self.device_ahead = 0.0
         self._endless = Endless(str(peers.get("euicc", {}).get("card", {}).get("endless")) == "yes")
@@ -123,7 +136,7 @@ class HeardWorld(World):
         if role in _CREDENTIALS:
             trust = replace(
                 trust,
-                crls=(self.set.source.crl("ci"),),
+                crls=self._crls(role),
                 check_staple=None if missed == STAPLE else self._wrong_staple,
                 check_leaf=partial(self._wrong_use, _CREDENTIALS[role]),
                 at=self.clock.now,
@@ -131,7 +144,24 @@ class HeardWorld(World):
             if client == IPA:
                 shown = None if missed == ASKED else self._shown()
                 trust = replace(trust, identity=shown, at=self._device_clock(missed))
-        return replace(trust, **told) if told else trust
+        made = replace(trust, **told) if told else trust
+        if (client, role) == (IPA, EIM) and missed != PIN:
+            self._usual = made
+        return made
+
+    def _crls(self, role: str) -> tuple[bytes, ...]:
+        """Return the lists of revoked certificates that a client has for a server."""
+        known = self.set.source.crl("ci")
+        if self._tls(role).get("certificate") != _LARGE:
+            return (known,)
+        return known, large_chain(self.set, _CREDENTIALS[role]).crl
+
+    def believe(self, config: Value) -> None:
+        """Have the device trust the server that the configuration of the eIM names, if any."""
+        if self._usual is None or "trustedPublicKeyDataTls" not in config:
+            return
+        name = self.eim_setup.eim_id
+        self.directory.speak(name, pinned(self._usual, config))
 
     def _device_clock(self, missed: object) -> Callable[[], float]:
         """Return what tells the device the time; a planted fault looks at it once."""
@@ -211,6 +241,11 @@ class HeardWorld(World):
         fault = self._tls(role).get("certificate")
         if fault is None:
             return own
+        if fault == _SIGNING and role == EIM:
+            return identity(self.set["eim-sign"])
+        if fault == _LARGE:
+            made = large_chain(self.set, _CREDENTIALS[role])
+            return Identity(made.chain, made.key)
         try:
             return identity(self.set.get(_CREDENTIALS[role], str(fault)))
         except (KeyError, ValueError) as error:

@@ -15,12 +15,14 @@ def impairment_of(wanted: Impairment, role: str, product: str) -> LinkImpairment
     plan = Plan(
         frozenset(wanted.drop), frozenset(wanted.duplicate), dict(wanted.delay),
         # cases count the datagrams that carry messages, not those of handshakes
-        spare_handshake=True,
+        spare_handshake=True, mtu=wanted.largest,
     )  # fmt: skip
-    if not (wanted.drop or wanted.duplicate or wanted.delay):
+    if not (wanted.drop or wanted.duplicate or wanted.delay or wanted.largest):
         return Perfect()
     toward = wanted.toward or product
-    return BadLink(plan, Plan()) if toward == role else BadLink(Plan(), plan)
+    # a path has one width both ways
+    other = Plan(spare_handshake=True, mtu=wanted.largest)
+    return BadLink(plan, other) if toward == role else BadLink(other, plan)
 
 
 def impairment_of_point(written: Any) -> Impairment:
@@ -34,8 +36,10 @@ def impairment_of_point(written: Any) -> Impairment:
 
     delay = tuple((int(number), parse_duration(time) or 0.0)
                   for number, time in written.get("delay", {}).items())  # fmt: skip
-    return Impairment(True, numbers("drop"), numbers("duplicate"), delay,
-                        written.get("toward", ""))  # fmt: skip
+    return Impairment(
+        True, numbers("drop"), numbers("duplicate"), delay, written.get("toward", ""),
+        largest=max(numbers("largest"), default=0),
+    )  # fmt: skip
 
 
 def link_text(wanted: Impairment) -> str:
@@ -45,5 +49,6 @@ def link_text(wanted: Impairment) -> str:
     parts = [f"drop {list(wanted.drop)}"] if wanted.drop else []
     parts += [f"duplicate {list(wanted.duplicate)}"] if wanted.duplicate else []
     parts += [f"delay {dict(wanted.delay)}"] if wanted.delay else []
+    parts += [f"nothing above {wanted.largest} octets"] if wanted.largest else []
     toward = f" toward {wanted.toward}" if wanted.toward else ""
     return (", ".join(parts) or "up") + toward

@@ -263,6 +263,9 @@ class References:
         euicc_state.bring(self.world.euicc, part, rows)
         if part == "euicc.eims":
             self._enrol()
+            for known in self.world.euicc.draft().all(Eim):
+                if known.id == self.world.eim_setup.eim_id:
+                    self.world.believe(known.config)
 
     def _enrol(self) -> None:
         """Let the simulated eIM know the association: both ends of it agree."""

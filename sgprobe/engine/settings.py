@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dissectors.asn1.model import Value
 from dissectors.asn1.versions import Spec
@@ -25,6 +26,8 @@ from sgprobe.engine.message.fill import Filler
 from sgprobe.engine.names import Names
 from sgprobe.links.coap_fault import CoapFault, rewriter
 from sgprobe.links.coap_link import CoapKnobs
+from sgprobe.links.dtls_peers_fault import PeersFault
+from sgprobe.links.flight_fault import FlightFault, Flights
 from sgprobe.product.model import ProductFile
 
 Settings = dict[str, dict[str, Any]]
@@ -37,9 +40,12 @@ COAP_FAULTS = (
     "token-overlooked",
     "ack-timeout",
     "retransmissions",
+    "dtls",
+    "mixes-uploads",
 )
 # as many datagrams as an item sends
 _MANY = 1000
+_Word = TypeVar("_Word", bound=StrEnum)
 _ALL_OPTIONS = frozenset(range(1 << 16))
 
 
@@ -105,6 +111,7 @@ def coap_knobs(told: Mapping[str, Any], seed: int) -> CoapKnobs | None:
         separate=said_yes(told, "separate"),
         etag=said_yes(told, "etag", "yes"),
         known=_ALL_OPTIONS if "any-option" in told else SUPPORTED,
+        mixes=said_yes(told, "mixes-uploads"),
     )
     return CoapKnobs(
         Transmission(
@@ -120,15 +127,21 @@ def coap_knobs(told: Mapping[str, Any], seed: int) -> CoapKnobs | None:
         ),
         seed,
         cookies=said_yes(told, "cookies", "yes"),
+        flights=Flights(_word(told, "handshake", FlightFault)) if "handshake" in told else None,
+        fault=_word(told, "dtls", PeersFault) if "dtls" in told else None,
     )
 
 
-def _message_knobs(told: Mapping[str, Any]) -> MessageKnobs:
+def _word(told: Mapping[str, Any], name: str, words: type[_Word]) -> _Word:
+    """Return a word of a closed list."""
     try:
-        fault = rewriter(str(told["fault"])) if "fault" in told else None
+        return words(str(told[name]))
     except ValueError:
-        known = ", ".join(CoapFault)
-        raise Unresolved(f"{told['fault']} is no fault of CoAP; known are {known}") from None
+        raise Unresolved(f"{name} is one of {', '.join(words)}, not {told[name]}") from None
+
+
+def _message_knobs(told: Mapping[str, Any]) -> MessageKnobs:
+    fault = rewriter(_word(told, "fault", CoapFault)) if "fault" in told else None
     copies = int(told.get("copies", 1))
     return MessageKnobs(
         copies=dict.fromkeys(range(1, _MANY), copies) if copies != 1 else {},

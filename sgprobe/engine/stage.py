@@ -28,10 +28,8 @@ from sgprobe.engine.corner import Corner, corner_of
 from sgprobe.engine.corners import corners_of
 from sgprobe.engine.device_says import DeviceSays
 from sgprobe.engine.end import (
-    ASKED,
-    CLOCK,
+    NO_FAULT,
     OVERLOOKS,
-    STAPLE,
     Change,
     Command,
     DisguisedDirectory,
@@ -425,7 +423,7 @@ class Stage:
         if self.card_states is not None:
             await self.card_states.settle()
         fault, world = self.setting.client.get(OVERLOOKS), self.world
-        mend = mender(fault) if fault not in (None, ASKED, STAPLE, CLOCK) else None
+        mend = mender(fault) if fault not in NO_FAULT else None
         conductor = world.device if self.setting.role == "ipa" else world.eim_conductor
         if mend is not None:
             mended: Any = DisguisedDirectory(conductor.directory, None, mend)

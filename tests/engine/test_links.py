@@ -62,3 +62,22 @@ def test_a_link_without_faults_is_perfect() -> None:
 def test_points_of_an_axis(written: Any, wanted: Impairment, shown: str) -> None:
     assert impairment_of_point(written) == wanted
     assert link_text(wanted) == shown
+
+
+@pytest.mark.parametrize("role", ["eim", "ipa"])
+def test_a_narrow_path_is_narrow_both_ways(role: str) -> None:
+    link = impairment_of(impairment_of_point({"largest": "548", "drop": "2"}), "eim", role)
+    # the second datagram toward the product is lost
+    assert [bool(way(b"\x17", 0.0)) for way in (link.inward, link.outward) for _ in (1, 2)].count(
+        False
+    ) == 1
+    sizes = [[bool(way(b"\x17" + bytes(size), 0.0)) for size in (547, 548)]
+             for way in (link.inward, link.outward)]  # fmt: skip
+    assert sizes == [[True, False], [True, False]]
+    # a handshake has its own way with small paths
+    assert link.inward(b"\x16" + bytes(900), 0.0)
+
+
+def test_a_narrow_path_in_words() -> None:
+    assert link_text(Impairment(largest=548)) == "nothing above 548 octets"
+    assert isinstance(impairment_of(Impairment(largest=0), "eim", "eim"), Perfect)

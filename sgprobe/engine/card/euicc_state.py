@@ -8,6 +8,8 @@ from typing import Any
 
 from dissectors.asn1.model import Value
 from sgprobe.cases.match import Unresolved
+from sgprobe.crypto.certificates import read_certificate
+from sgprobe.crypto.keys import spki
 from sgprobe.peers.eim.operations import PROTOCOLS
 from sgprobe.peers.euicc.euicc import Euicc
 from sgprobe.peers.euicc.records import Eim, Notification, OneTimeKey, Profile, Result
@@ -140,6 +142,13 @@ def association(known: Mapping[str, Any], row: dict[str, Value]) -> Value:
         except ValueError:
             raise Unresolved(f"protocols of an eIM are {', '.join(PROTOCOLS)}") from None
         made["eimSupportedProtocol"] = bit_string(bits)
+    if "tlsCertificate" in row:
+        made["trustedPublicKeyDataTls"] = {"trustedCertificateTls": row["tlsCertificate"]}
+    if "tlsKeyOf" in row:
+        holder = read_certificate(bytes.fromhex(str(row["tlsKeyOf"])))
+        if holder.public_key is None:
+            raise Unresolved("the key of that certificate cannot be read")
+        made["trustedPublicKeyDataTls"] = {"trustedEimPkTls": spki(holder.public_key).hex()}
     return made
 
 

@@ -9,8 +9,10 @@ from sgprobe.cases.match import Unresolved
 from sgprobe.engine.message.fill import ABSENT
 from sgprobe.engine.settings import exponent
 from sgprobe.exchange import Request
+from sgprobe.links.associations import Leaving
 from sgprobe.links.coap_binding import METHODS
-from sgprobe.links.coap_shape import REST, Shape, ShapedRequest
+from sgprobe.links.coap_shape import REST, Shape, ShapedRequest, Which
+from sgprobe.links.flight_fault import RecordFault
 
 _OPTION = "option."
 _REST = "rest"
@@ -64,6 +66,14 @@ def _shape(name: str, value: Any) -> dict[str, Any]:
             return {"message_id": _number(value, name)}
         case "copies":
             return {"copies": _number(value, name)}
+        case "client" if value in (Which.OTHER, Which.INSECURE):
+            return {"client": Which(value)}
+        case "association" if value in tuple(Leaving):
+            return {"leaving": Leaving(value)}
+        case "record" if value in tuple(RecordFault):
+            return {"record": RecordFault(value)}
+        case "port" if value == "new":
+            return {"moved": True}
         case "datagram":
             return {"datagram": _octets(value, name)}
     raise Unresolved(f"the bench cannot send coap {name} {value}")

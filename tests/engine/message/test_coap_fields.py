@@ -10,14 +10,18 @@ from sgprobe.engine.message.coap_fields import with_coap
 from sgprobe.engine.message.fill import ABSENT
 from sgprobe.engine.settings import COAP_FAULTS, coap_knobs
 from sgprobe.exchange import Request
-from sgprobe.links.coap_shape import REST
+from sgprobe.links.associations import Leaving
+from sgprobe.links.coap_shape import REST, Which
+from sgprobe.links.dtls_peers_fault import PeersFault
+from sgprobe.links.flight_fault import FlightFault, RecordFault
 
 ASKED = Request("/gsma/rsp2/asn1", "application/x-gsma-rsp-asn1", b"body")
 WORDS = {
     "code": "0.01", "path": "/x", "type": "NON", "content-format": "0", "block1.size": "64",
     "block2.size": "16", "block1.order": "0 1 rest", "block2.order": "2, 1", "token": "0102",
     "tokens": "one", "message-id": "7", "option.": "01", "copies": "2", "datagram": "40 00 12 34",
-    "block2.twice": "yes", "block1.then-size": "32",
+    "block2.twice": "yes", "block1.then-size": "32", "client": "other", "association": "resumed",
+    "record": "damaged", "port": "new",
 }  # fmt: skip
 
 
@@ -32,6 +36,8 @@ def test_every_field_of_the_language_is_taken() -> None:
     assert shape.options == ((65001, b"\x01"),)
     assert (shape.confirmable, shape.one_token, shape.copies) == (False, True, 2)
     assert shape.later_szx == 1
+    assert (shape.client, shape.leaving) == (Which.OTHER, Leaving.RESUMED)
+    assert (shape.record, shape.moved) == (RecordFault.DAMAGED, True)
     assert shape.knobs(b"body", 6).asks_twice
 
 
@@ -44,7 +50,8 @@ def test_a_content_format_is_left_out() -> None:
     [
         {"code": "2.04"}, {"type": "ACK"}, {"block1.size": "63"}, {"token": "x"},
         {"message-id": "-1"}, {"tokens": "none"}, {"block1.order": "0 x"}, {"option.x": "00"},
-        {"block2.order": "1 rest"},
+        {"block2.order": "1 rest"}, {"client": "third"}, {"association": "old"},
+        {"record": "lost"}, {"port": "5684"},
     ],
 )  # fmt: skip
 def test_what_cannot_be_sent_is_told(told: dict[str, str]) -> None:
@@ -57,7 +64,8 @@ def test_settings_reach_the_endpoint() -> None:
         "block2-size": "64", "block1-size": "256", "separate": "yes", "ack-delay": "3 s",
         "max-body": "512", "etag": "no", "copies": "2", "fault": "token", "deduplicates": "no",
         "any-option": "yes", "etag-overlooked": "yes", "token-overlooked": "yes", "cookies": "no",
-        "ack-timeout": "300 ms", "retransmissions": "7",
+        "ack-timeout": "300 ms", "retransmissions": "7", "handshake": "reversed",
+        "dtls": "replay", "mixes-uploads": "yes",
     }  # fmt: skip
     assert set(told) == {*SETTINGS["coap"], *COAP_FAULTS}
     knobs = coap_knobs(told, 1)
@@ -72,13 +80,22 @@ def test_settings_reach_the_endpoint() -> None:
     assert (knobs.transmission.ack_timeout, knobs.transmission.max_retransmit) == (0.3, 7)
     assert not knobs.request.checks_etag
     assert not knobs.request.checks_token
+    assert knobs.flights is not None
+    assert (knobs.flights.fault, knobs.fault) == (FlightFault.REVERSED, PeersFault.REPLAY)
+    assert server.mixes
 
 
 def test_a_role_of_which_nothing_is_told_has_no_knobs() -> None:
     assert coap_knobs({}, 1) is None
 
 
-@pytest.mark.parametrize("told", [{"fault": "x"}, {"ack-delay": "soon"}, {"block1-size": "65"}])
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"fault": "x"}, {"ack-delay": "soon"}, {"block1-size": "65"}, {"handshake": "late"},
+        {"dtls": "none"},
+    ],
+)  # fmt: skip
 def test_a_setting_that_is_none_is_told(told: dict[str, str]) -> None:
     with pytest.raises(Unresolved):
         coap_knobs(told, 1)
