@@ -47,7 +47,7 @@ _EUICC_FAULTS = tuple(
     if "euicc" in fault.parties and not (fault.curve or fault.other_serial or fault.issuer)
 )  # fmt: skip
 _OUTSIDE = "eid-outside-eum-range"
-_MOST = 2_000
+_MOST = 10_000
 
 
 @dataclass(slots=True)

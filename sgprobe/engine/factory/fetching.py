@@ -18,7 +18,7 @@ from sgprobe.peers.delivery.writer import file_names
 _WHOLE, _PART, _BEYOND = 200, 206, 416
 _BASE = "/ifpp/v0/esbpp/deliveries"
 # ranges of one file
-_MOST = 100_000
+_MOST, _RANGE = 100_000, 4 << 20
 Ask = Callable[[Request], Awaitable[Response]]
 
 
@@ -69,6 +69,9 @@ async def _file(name: str, file: str, ask: Ask, chunk: int) -> bytes:
         answer = await ask(Request(f"{_BASE}/{name}/{file}", "", b"", headers, "GET"))
         if chunk and answer.status == _BEYOND and whole:
             return whole
+        if not chunk and answer.status == _BEYOND:
+            # too large for one answer
+            return await _file(name, file, ask, _RANGE)
         if answer.status != (_PART if chunk else _WHOLE):
             wanted = "a range" if chunk else "the file"
             raise StepFailed(f"{name}/{file}: status {answer.status} in place of {wanted}")

@@ -6,9 +6,10 @@ import os
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from sgprobe.peers.delivery.files import Folder
 from sgprobe.peers.delivery.manifest import Manifest
 from sgprobe.peers.delivery.writer import DeliveryWriter
 from sgprobe.peers.euicc.card import Card
-from sgprobe.peers.eum.personalisation import Eum, Kind, Personalised
+from sgprobe.peers.eum.personalisation import Eum, Kind, Personalised, eid_of
 from sgprobe.peers.profiles.library import PROFILE_TYPES, make_iccid, package
 from sgprobe.peers.smdp.metadata import store_metadata
 
@@ -43,7 +44,8 @@ _PACKED = "small"
 class Slow:
     """A device in a reader: dead, or with an eUICC that takes its time."""
 
-    chip: Personalised
+    made: Callable[[], Personalised]
+    eid: str
     seconds: float
     dead: bool = False
     refuses: bool = False
@@ -68,9 +70,13 @@ class Slow:
         if self.dead:
             raise ReaderGone("no device answers")
         if self._card is None:
-            self._card = Card(self.chip.euicc(entropy=random.Random(self.chip.eid)))
+            self._card = Card(self.made().euicc(entropy=random.Random(self.eid)))
         self._contact = time.monotonic()
         return self._card.reset()
+
+    def leave(self) -> None:
+        """Go on to where nobody loads anything: its eUICC is forgotten."""
+        self._card = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +99,17 @@ class Floor:
     world: World
     folder: Path
     seed: str
-    chips: list[Personalised] = field(default_factory=list)
+    count: int = 0
 
-    def personalise(self, count: int) -> None:
-        """Make eUICCs with one key each."""
-        eum = Eum(self.world.set, entropy=random.Random(f"{self.seed} scale"))
-        kind = Kind(keys=(Suite.C1,))
-        self.chips = [eum.personalise(_CHIPS + number, kind) for number in range(count)]
+    def chip(self, number: int) -> Personalised:
+        """Return an eUICC with one key, always the same one; what nobody holds is forgotten."""
+        eum = Eum(self.world.set, entropy=random.Random(f"{self.seed} scale {number}"))
+        return eum.personalise(_CHIPS + number, Kind(keys=(Suite.C1,)))
+
+    def devices(self, seconds: float) -> list[Slow]:
+        """Return all devices, each without its eUICC until it is in a reader."""
+        return [Slow(partial(self.chip, number), eid_of(_CHIPS + number), seconds)
+                for number in range(self.count)]  # fmt: skip
 
     def deliver(self, refused: frozenset[int]) -> Path:
         """Bind a profile to each eUICC; those that refuse have one that is for another chip."""
@@ -107,22 +117,22 @@ class Floor:
         signer = binder(self.world.set)
         kind = PROFILE_TYPES[_PACKED]
         writer = DeliveryWriter(Folder(path))
-        order = sorted(range(len(self.chips)), key=lambda number: self.chips[number].eid)
+        order = sorted(range(self.count), key=lambda number: eid_of(_CHIPS + number))
         for number in order:
-            chip, iccid = self.chips[number], make_iccid(_FIRST + number)
+            chip, iccid = self.chip(number), make_iccid(_FIRST + number)
             content = ifpp.Content(
                 iccid_octets(iccid),
                 store_metadata(parse_spec("SGP.22@2.5"), iccid, kind, "smdpf.example.com"),
                 package(self.seed, iccid, kind),
             )
-            other = self.chips[number - 1] if number in refused else chip
+            other = eid_of(_CHIPS + (number - 1) % self.count) if number in refused else chip.eid
             public = chip.one_time_keys[0].public
-            bound = ifpp.bind(signer, eid_octets(other.eid), public, content)
+            bound = ifpp.bind(signer, eid_octets(other), public, content)
             name = os.urandom(16)
             writer.add(
                 Prebound(
                     name.hex(), chip.eid, public.ref.hex(), iccid, bound.transaction.hex(), 1,
-                    replaced(bound.encoded(name), other.eid, chip.eid),
+                    replaced(bound.encoded(name), other, chip.eid),
                 )
             )  # fmt: skip
         self._finish(writer)
@@ -159,7 +169,7 @@ def replaced(der: bytes, was: str, now: str) -> bytes:
 
 def made(floor: Floor, wish: Wish) -> list[Slow]:
     """Return devices, those with a fault strewn among the others."""
-    devices = [Slow(chip, wish.seconds) for chip in floor.chips]
+    devices = floor.devices(wish.seconds)
     places = list(range(len(devices)))
     random.Random(floor.seed).shuffle(places)
     chosen: Iterator[int] = iter(places)
@@ -179,13 +189,17 @@ class Gate:
     """Where devices come to the stations, which all begin in the same moment."""
 
     start: threading.Barrier
-    # how many devices each station has had
+    # how many devices each station has had, and the one that is there
     at: dict[str, int] = field(default_factory=dict)
+    _there: dict[str, Slow] = field(default_factory=dict)
 
     def put(self, device: Slow) -> Slow:
         """Put a device in the reader of a station, which the name of its thread tells."""
         name = threading.current_thread().name
         self.at[name] = self.at.get(name, 0) + 1
+        if name in self._there:
+            self._there[name].leave()
+        self._there[name] = device
         if self.at[name] == 1:
             self.start.wait(_LATEST)
         return device

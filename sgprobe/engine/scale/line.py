@@ -65,7 +65,7 @@ class LineLoad(Load):
             (seconds_of(given, "slow-takes") or 0.0) * float(scale),
             *(_part(given, name, done.count) for name in ("dead", "slow", "refused")),
         )  # fmt: skip
-        floor.personalise(done.count)
+        floor.count = done.count
         devices = made(floor, wish)
         refused = frozenset(number for number, one in enumerate(devices) if one.refuses)
         path = floor.deliver(refused)
@@ -112,8 +112,8 @@ class LineLoad(Load):
             warm = list(line.stock.find(eid))
             ended = time.monotonic()
             right = [one.place.entry.matches(one.stocked.book.package(one.place)) for one in cold]
-            floor.personalise(1)
-            device = Slot(Slow(floor.chips[0], 0.0)).run(line.station("s01").process())
+            floor.count = 1
+            device = Slot(floor.devices(0.0)[0]).run(line.station("s01").process())
             strangers = [one for one in device.loads if one.package_id != NO_PACKAGE]
         finally:
             line.close()
@@ -155,7 +155,7 @@ def _counted(
                 outcomes["error"] += 1
     good = [one for number, one in enumerate(devices) if not one.dead and number not in refused]
     silent = sum(one.dead for one in devices)
-    answering = {one.chip.eid for one in devices if not one.dead}
+    answering = {one.eid for one in devices if not one.dead}
     # a dead device tells no EID: its items are counted
     lost = len(answering - told) + max(0, silent - (items - len(answering & told)))
     return {
