@@ -24,6 +24,7 @@ from sgprobe.product import actions
 from sgprobe.product.faults import Failed, Missing
 from sgprobe.product.model import Endpoint, ProductFile
 from sgprobe.product.operator import Operator
+from sgprobe.product.passed_on import passes
 
 # the endpoint of a role by what carries it
 _ENDPOINTS = {
@@ -63,6 +64,8 @@ class Foreign:
         self.given: dict[str, Value] = {}
         # what was ordered: taken back when the item is over, so that items stand alone
         self._ordered: list[dict[str, Value]] = []
+        # of the association with the eIM: what the next item finds again
+        self._managed: dict[str, Value] = {}
         # seconds by which the product's clock was moved
         self._ahead = 0
         self._operator: Operator | None = None
@@ -188,14 +191,34 @@ class Foreign:
         told = self._identity.get(name)
         return int(told) if told is not None else None
 
-    def agree(self, rows: list[dict[str, Value]], eim_id: str) -> None:
-        """Refuse an association that the eIM under test does not know; raises Unresolved."""
+    async def agree(self, rows: list[dict[str, Value]], eim_id: str, eid: str) -> None:
+        """Have the eIM under test know an association; raises Unresolved where it cannot."""
         known = str(self.token or "none")
         for row in rows:
+            if row.get("eimId") != eim_id:
+                continue
             wanted = str(row.get("associationToken", known))
-            if row.get("eimId") == eim_id and wanted != known:
+            if wanted != known and not await self._manage(eid, "token", _number(wanted)):
                 text = f"the eIM under test has the association token {known}, not {wanted}"
-                raise Unresolved(f"{text}: `identity: {{association-token: …}}` tells it")
+                raise Unresolved(f"{text}; {self._add_manage('token')}")
+            counter = row.get("counterValue")
+            if counter is not None and not await self._manage(eid, "counter", _number(counter)):
+                text = f"the eIM under test goes on from its own counter, and not from {counter}"
+                raise Unresolved(f"{text}; {self._add_manage('counter')}")
+
+    async def _manage(self, eid: str, name: str, value: int) -> bool:
+        """Tell the eIM a member of the association; say whether there is a way to."""
+        way = self.file.operator.find("trigger", "manage")
+        if way is None or not passes(way, name):
+            return False
+        await self._do(actions.Call("trigger", "manage", {"eid": eid, name: value}))
+        usual = {"token": self.token or 0, "counter": self.number("eim-counter") or 0}
+        self._managed |= {"eid": eid, name: usual[name]}
+        return True
+
+    def _add_manage(self, name: str) -> str:
+        way = f"`operator: {{trigger: {{manage: …}}}}` that passes ${name} on"
+        return f"add {way} to {self.file.operator.file}"
 
     # --- how it acts ---
 
@@ -277,4 +300,12 @@ class Foreign:
             with suppress(Unresolved):
                 await self._do(actions.of_trigger(f"{self.file.role}.cancel", order))
         await self._set_clock_back()
+        if self._managed:
+            with suppress(Unresolved):
+                await self._do(actions.Call("trigger", "manage", self._managed))
         await self._http.close()
+
+
+def _number(text: Value) -> int:
+    """Return the number of a token or a counter; no token is 0."""
+    return int(text) if str(text).isdigit() else 0

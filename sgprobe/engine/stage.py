@@ -363,7 +363,7 @@ class Stage:
             await self.foreign.bring(part, rows)
             return
         if self.foreign is not None and self.setting.role == "eim" and part == "euicc.eims":
-            self.foreign.agree(rows, self.known.eim_id)
+            await self.foreign.agree(rows, self.known.eim_id, str(self.names.facts["eid"]))
         self.references.bring(part, rows)
 
     def _is_foreign(self, name: str) -> bool:

@@ -134,7 +134,8 @@ VERBS: dict[str, Verb] = {
             "memory-reset": "IPA: reset the memory of the eUICC",
             "activate-ipae": "IPA: hand over to the IPA in the eUICC",
             "reset": "eUICC: cut the power and reset",
-            "manage": "eIM: manage an EID again, whose association had ended",
+            "manage": "eIM: manage an EID again, whose association had ended, or with another "
+            "token or counter",
             "inject": "eIM: send what waits to an IPA that listens",
             "bind": "SM-DPf: bind a profile to a one-time key of an eUICC",
             "compromised": "SM-DPf: be told that the one-time keys of a batch are known to others",
@@ -167,6 +168,8 @@ VERBS: dict[str, Verb] = {
             "count": "protect: how many",
             "after": "kill: how many packages of the job are made then",
             "ready": "hsm: no, or yes again",
+            "token": "manage: the token of the association, 0 for none",
+            "counter": "manage: the last counter value that the eUICC has seen",
             "is": "a state: the rows that it has to have",
         },
     ),

@@ -45,6 +45,13 @@ def dropped(way: Way, verb: str, action: str, given: Mapping[str, Value]) -> lis
     ]
 
 
+def passes(way: Way, name: str) -> bool:
+    """Say whether a way does something with an input."""
+    if isinstance(way, Rest):
+        return any(name in _used(call) for call in way.calls)
+    return not isinstance(way, Fixed)
+
+
 def _used(call: HttpCall) -> Iterator[str]:
     parts = [call.target, *call.path, *(part for _, part in call.query)]
     if call.body is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,8 @@ from sgprobe.engine.outcome import Declined
 from sgprobe.engine.references import References
 from sgprobe.host.world import ICCID_B, Plan
 from sgprobe.peers.euicc.records import Eim
+from sgprobe.product.ways import Command, Ways
+from sgprobe.yamlnode import Source
 
 
 async def _serve(_role: str, _request: Any, default: Callable[[], Awaitable[Any]]) -> Any:
@@ -98,10 +101,41 @@ def test_an_association_that_a_product_does_not_know_is_not_brought_about(
 ) -> None:
     """A right product would sign over another token and be called wrong."""
     identity = {} if told is None else {"association-token": SimpleNamespace(text=told)}
-    file: Any = SimpleNamespace(identity=identity, keys={})
-    rows = [{"eimId": "own", "associationToken": wanted}]
-    with pytest.raises(Unresolved, match="association token"):
-        Foreign(file).agree(rows, "own")
-    Foreign(file).agree(rows, "another")
-    Foreign(file).agree([{"eimId": "own", "associationToken": told or "none"}], "own")
-    Foreign(file).agree([{"eimId": "own", "counterValue": "3"}], "own")
+    file: Any = SimpleNamespace(identity=identity, keys={}, operator=Ways(Path(), "eim.yaml"))
+
+    def agree(**row: str) -> None:
+        asyncio.run(Foreign(file).agree([{"eimId": "own", **row}], row.pop("of", "own"), "8904"))
+
+    with pytest.raises(Unresolved, match=r"association token .*passes \$token on to eim.yaml"):
+        agree(associationToken=wanted)
+    agree(associationToken=wanted, of="another")
+    agree(associationToken=told or "none")
+    with pytest.raises(Unresolved, match=r"not from 3; add .* passes \$counter on"):
+        agree(counterValue="3")
+
+
+def test_an_association_is_told_to_a_product_and_taken_back() -> None:
+    asked: list[Any] = []
+
+    class Operators:
+        async def do(self, call: Any, limit: float) -> dict[str, Any]:
+            asked.append((call.action, dict(call.given)))
+            return {}
+
+    way = Command(("true",), Source("eim.yaml", 1, 1))
+    ways = Ways(Path(), "eim.yaml", ways={("trigger", "manage"): way})
+    file: Any = SimpleNamespace(identity={}, keys={}, operator=ways, limits={})
+
+    async def run() -> None:
+        one = Foreign(file)
+        one._operator = Operators()  # type: ignore[assignment]
+        row = {"eimId": "own", "associationToken": "70000", "counterValue": "8388606"}
+        await one.agree([row, {"eimId": "another", "associationToken": "1"}], "own", "8904")
+        await one.close()
+
+    asyncio.run(run())
+    assert asked == [
+        ("manage", {"eid": "8904", "token": 70000}),
+        ("manage", {"eid": "8904", "counter": 8388606}),
+        ("manage", {"eid": "8904", "token": 0, "counter": 0}),
+    ]
