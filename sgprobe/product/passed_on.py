@@ -35,7 +35,7 @@ def dropped(way: Way, verb: str, action: str, given: Mapping[str, Value]) -> lis
         return []
     calls = way.calls if isinstance(way, Rest) else ()
     used = {name for call in calls for name in _used(call)}
-    names = _OF_PROFILE if action == "profile" else _OF_PACKAGE
+    names: tuple[str, ...] = _OF_PROFILE if action == "profile" else _OF_PACKAGE
     if _OPERATIONS in used:
         names = ("expires-in",)
     return [
