@@ -71,7 +71,8 @@ SETTINGS: dict[str, dict[str, str]] = {
     },
     "tls": {
         "certificate": "what is wrong with the certificate of the role, such as expired: a word of "
-        "`sgprobe pki`",
+        "`sgprobe pki`; signing: the eIM shows that of its packages; large-chain: nothing is "
+        "wrong, four certificates have 12 kB",
         "fault": "what is wrong in its handshake: suite, version, compression, signature, point "
         "or finished; key: the key share of its first handshake comes again",
         "ciphers": "the cipher suites that it takes or, as a client, offers, in OpenSSL's words",
@@ -242,6 +243,7 @@ STATE_COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
         "install", "enable", "disable", "delete"), "iccid": ()},
     "euicc.keys": {"suite": ("c1", "h1", "h1s")},
     "euicc.factory": {"results": (), "smdpfs": ()},
+    "euicc.secrets": {"searched": (), "found": ()},
     "system.evidence": {"scene": (), "name": (), "without": (), "flip": (), "members": ()},
     "system.verdict": {
         "name": (),
