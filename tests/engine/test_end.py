@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from sgprobe.crypto.pki import TestPki
+from sgprobe.engine.card.euicc_state import bring
 from sgprobe.engine.end import HeardWorld
 from sgprobe.exchange import Request, Response
 from sgprobe.host.directory import Directory
 from sgprobe.host.world import Plan
 from sgprobe.links.https_client import Unreachable
+from sgprobe.peers.euicc.records import Eim
 
 _SMDP = "https://testsmdpplus1.example.com"
 _WRONG = {"smdp": {"tls": {"certificate": "wrong-signature"}}}
@@ -56,3 +59,53 @@ def test_the_product_alone_is_at_fault(product: str, credulous: list[bool]) -> N
 @pytest.mark.parametrize("fault", ["wrong-role", "no-extended-usage"])
 def test_a_certificate_says_that_it_is_for_this_server(fault: str) -> None:
     assert trusting({"smdp": {"tls": {"certificate": fault}}}, {}, "eim") == [False, False]
+
+
+def test_a_large_chain_is_a_right_one() -> None:
+    large = {"smdp": {"tls": {"certificate": "large-chain"}}}
+    assert trusting(large, {}, "eim") == [True, True]
+
+
+def asks_eim(
+    shown: str | None, row: dict[str, Any], client: dict[str, Any], binding: str = "https"
+) -> bool:
+    """Say whether the IPA comes through to the eIM whose configuration says whom to trust."""
+
+    async def work() -> bool:
+        peers = {"eim": {"tls": {"certificate": shown}}} if shown else {}
+        async with HeardWorld(Plan(binding=binding), _serve, peers, client, "ipa") as world:
+            bring(world.euicc, "euicc.eims", [{"eimId": world.eim_setup.eim_id, **row}])
+            for known in world.euicc.draft().all(Eim):
+                world.believe(known.config)
+            try:
+                poll = Request("/gsma/rsp2/asn1", "application/x-gsma-rsp-asn1", b"")
+                await world.directory.ask(f"{binding}://eim.example.com", poll)
+            except Unreachable:
+                return False
+            return True
+
+    return asyncio.run(work())
+
+
+def certificate(party: str) -> str:
+    return TestPki.load()["p256"][party].certificate.der.hex()
+
+
+@pytest.mark.parametrize("binding", ["https", "coaps"])
+@pytest.mark.parametrize(
+    ("shown", "row", "believed", "overlooked"),
+    [
+        (None, {}, True, True),
+        ("signing", {}, False, False),
+        (None, {"tlsCertificate": certificate("dptls")}, False, True),
+        (None, {"tlsCertificate": certificate("foreign-ci")}, False, True),
+        ("unknown-ci", {"tlsCertificate": certificate("foreign-ci")}, True, False),
+        (None, {"tlsKeyOf": certificate("eim-tls")}, True, True),
+        (None, {"tlsKeyOf": certificate("dptls")}, False, True),
+    ],
+)
+def test_whom_an_ipa_trusts(
+    shown: str | None, row: dict[str, Any], believed: bool, overlooked: bool, binding: str
+) -> None:
+    assert asks_eim(shown, row, {}, binding) is believed
+    assert asks_eim(shown, row, {"overlooks": "pin"}, binding) is overlooked
