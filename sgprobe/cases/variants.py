@@ -23,6 +23,7 @@ KNOWN_AXES: dict[str, dict[str, dict[str, str]]] = {
         "nist-p256": {},
         "brainpool-p256r1": {
             "eim": "EIM_BRP",
+            "ipa": "IPA_BRP",
             "smdp": "DP_BRP",
             "smds": "DS_BRP",
             "euicc": "EU_BRP",
