@@ -248,6 +248,8 @@ STATES: dict[str, str] = {
     "each with its suite: c1, h1 or h1s; a case does not apply where the bench lacks the algorithm",
     "euicc.factory": "how many `results` of loads the simulated eUICC has room for, and the OIDs "
     "of the `smdpfs` that may load",
+    "euicc.secrets": "how many secrets were looked for in everything that the eUICC has said, and "
+    "which are there: K, OPc and IMSI of each profile that was bound",
     "system.evidence": "the evidence that is judged: a scene of vectors/ifpp/evidence, or of the "
     "product file, such as complete; `without` items, `flip` (a bit of a file by its item) and "
     "`members` (of a JSON file by its item) are done to a copy, which has a `name`",

@@ -11,7 +11,9 @@ from sgprobe.engine.factory.floor import FactoryFloor
 from sgprobe.engine.factory.one_time_keys import KeyDrawer
 from sgprobe.engine.factory.quantum_look import QuantumLook
 from sgprobe.engine.factory.quantum_vectors import VectorShelf
+from sgprobe.engine.factory.watch import ProfileWatch
 from sgprobe.engine.foreign import Foreign
+from sgprobe.engine.heard import History
 from sgprobe.engine.scale.figures import Laps, Published
 from sgprobe.engine.scale.keys import KeyCount
 from sgprobe.engine.scale.line import LineLoad
@@ -27,6 +29,7 @@ def corners_of(
     floor: FactoryFloor | None,
     factory: FactoryBench | None,
     published: Published,
+    history: History,
 ) -> tuple[Corner, ...]:
     """Return the corners of an item that nobody else has a hand on."""
     found: list[Corner] = [Laps(published, setting.scale)]
@@ -38,6 +41,8 @@ def corners_of(
         found.append(KeyCount(setting, world, published))
     if setting.role == "bench":
         found.append(VectorShelf())
+    if floor is not None:
+        found.append(ProfileWatch(floor, history))
     if floor is not None and foreign is None:
         found.append(KeyDrawer(floor))
     if factory is not None:

@@ -150,7 +150,7 @@ class Stage:
         own = (self.line, self.factory, self.card_states, self.hidden)
         self.corners: tuple[Corner, ...] = (
             *corners_of(
-                setting, self.world, self.foreign, self.floor, self.factory, self.published
+                setting, self.world, self.foreign, self.floor, self.factory, self.published, history
             ),
             *(one for one in own if one is not None),
             secrets,

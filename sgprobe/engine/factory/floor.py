@@ -28,7 +28,9 @@ from sgprobe.peers.profiles.library import (
     ProfileType,
     make_iccid,
     package,
+    subscription,
 )
+from sgprobe.peers.profiles.package import imsi_octets
 from sgprobe.peers.smdp.metadata import store_metadata
 
 _METADATA = parse_spec("SGP.22@2.5")
@@ -68,6 +70,8 @@ class FactoryFloor:
         self.keys: tuple[OneTimeKey, ...] = ()
         self._bound_keys = 0
         self._profiles = 0
+        # what nobody but the eUICC may see of each profile that was bound, by its name
+        self.secrets: dict[str, bytes] = {}
         self.last: ifpp.Bound | None = None
         self._oid = binder(own, PARTIES[_SMDPF][0]).oid
         # whether a load context of the last package was asked for
@@ -136,6 +140,13 @@ class FactoryFloor:
             store_metadata(_METADATA, wish.iccid, wish.kind, self._address),
             package(self._seed, wish.iccid, wish.kind),
         )
+        person = subscription(self._seed, wish.iccid, wish.kind)
+        for name, octets in (
+            ("K", person.k),
+            ("OPc", person.opc),
+            ("IMSI", imsi_octets(person.imsi)),
+        ):
+            self.secrets[f"{name} of profile {wish.iccid}"] = octets
         signs_twice = wish.suite is Suite.H1S
         party = binder(self._own, PARTIES[wish.by][0], with_quantum=signs_twice)
         self.last = ifpp.bind(

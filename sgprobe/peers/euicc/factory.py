@@ -22,6 +22,7 @@ from sgprobe.peers.euicc.factory_records import (
     FactoryResult,
 )
 from sgprobe.peers.euicc.factory_state import factory_of, inventory, keys_left, signed_state
+from sgprobe.peers.euicc.records import Package
 from sgprobe.peers.euicc.status import BAD_DATA, CONDITIONS, REFERENCE_NOT_FOUND
 from sgprobe.peers.euicc.turn import Turn
 
@@ -104,7 +105,10 @@ def _results(turn: Turn, factory: Factory, value: Value) -> Value:
         found = [one for one in found if one.transaction == wanted]
     elif kind == "keyRef":
         found = [one for one in found if one.ref == wanted]
-    return {"results": [one.signed for one in found[:_PAGE]], "more": len(found) > _PAGE}
+    told = [one.signed for one in found[:_PAGE]]
+    if not turn.chip.rules.on("EUICC.IFPP-SEALED"):
+        told += [one.elements for one in turn.draft.all(Package)]
+    return {"results": told, "more": len(found) > _PAGE}
 
 
 def _delete(turn: Turn, factory: Factory, value: Value) -> Value:

@@ -49,6 +49,7 @@ FACTORY_RULES: tuple[Rule, ...] = tuple(
         ("ERASE", "RB-25", "the private key goes in the step that keeps the result"),
         ("KEEP", "RB-24", "an interruption leaves the one-time key to its package"),
         ("RESULT-KEPT", "RB-26", "results stay readable"),
+        ("SEALED", "SGP.41 GENS09", "what is inside a profile is told to nobody"),
         # end of production
         ("DELETE", "SGP.41 EUICCF03, RB-28", "deletion erases every unused key that it names"),
         ("COUNTER", "RB-30", "the counter grows with every change"),

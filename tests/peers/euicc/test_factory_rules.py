@@ -216,6 +216,12 @@ def _(device: Device) -> Any:
     return device.results()
 
 
+@scene("SEALED")
+def _(device: Device) -> Any:
+    device.load(device.bind())
+    return len(device.ask("GetIfppResults", {"selector": {"all": None}})["results"])
+
+
 @scene("DELETE")
 def _(device: Device) -> Any:
     return device.delete()["unusedOtk"], device.context(device.bind().context)
