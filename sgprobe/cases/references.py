@@ -74,6 +74,7 @@ BUILT_IN: dict[str, Reference] = {one.name: one for one in (
     _built_in("smdp.address-capitals", Is.TEXT, "the same in capital letters"),
     _built_in("smdp.other-address", Is.TEXT, "the address of a second simulated SM-DP+"),
     _built_in("smds.address", Is.TEXT, "the address of the SM-DS"),
+    _built_in("smds.other-address", Is.TEXT, "the address of a second simulated SM-DS"),
     _built_in("event.id", Is.TEXT, "the id of an event that nobody has registered before"),
     _built_in("event.other-id", Is.TEXT, "that of another one"),
     _built_in("smdp.activation-code", Is.TEXT, "the code of the order that came last"),

@@ -1,4 +1,4 @@
-"""What a case needs of IPA, eUICC and eIM before it begins: a token, and who opens the link."""
+"""What a case needs before it begins: a token, who opens the link, a second SM-DS."""
 
 from __future__ import annotations
 
@@ -36,6 +36,22 @@ def injects(compiled: p.Compiled) -> bool:
         if (one.sender, one.receiver) == ("eim", "ipa") and one.message.request:
             return True
     return False
+
+
+def cascades(compiled: p.Compiled) -> bool:
+    """Say whether a second SM-DS has an event."""
+    return any(
+        isinstance(one, p.PlannedState)
+        and one.step.part.text == "smds.events"
+        and _names(one.step.value, "smds")
+        for one in p.walk(compiled.given)
+    )
+
+
+def _names(node: Node, key: str) -> bool:
+    if isinstance(node, Items):
+        return any(_names(item, key) for item in node.items)
+    return isinstance(node, Mapping) and node.get(key) is not None
 
 
 def _says_none(node: Node) -> bool:

@@ -171,14 +171,13 @@ class DeviceSays:
         info1 = self._read("EUICCInfo1", await self.card(tlv("BF20")))
         told: dict[str, Value] = {"euiccChallenge": challenge["euiccChallenge"]}
         told["euiccInfo1"] = info1
-        asked = self.history.last("GetEimPackage", request=False) if esipa else None
         if not esipa:
             told["smdsAddress" if receiver == "smds" else "smdpAddress"] = self.addresses[receiver]
             if receiver == "smds":
                 # SGP.22 §5.8.1: the JSON member keeps the name of ES9+ in use
                 told["smdpAddress"] = told.pop("smdsAddress")
             return told
-        trigger = body_of(asked).named("profileDownloadTriggerRequest") if asked else None
+        trigger = self._trigger()
         if trigger is not None:
             value = self._read("ProfileDownloadTriggerRequest", trigger)
             if "eimTransactionId" in value:
@@ -186,6 +185,14 @@ class DeviceSays:
         else:
             told["smdpAddress"] = self.addresses["smdp"]
         return told
+
+    def _trigger(self) -> bytes | None:
+        """Return the trigger that the eIM gave last: of a package, or of the event of an SM-DS."""
+        told = [self.history.last(name, request=False) for name in ("GetEimPackage", _ACL)]
+        names = ("profileDownloadTriggerRequest", "profileDownloadTrigger")
+        found = [(one.n, body_of(one).named(name)) for one, name in zip(told, names, strict=True)
+                 if one is not None]  # fmt: skip
+        return max((one for one in found if one[1] is not None), default=(0, None))[1]
 
     async def _authenticate(
         self, wanted: frozenset[str], *, esipa: bool, every: bool = False

@@ -117,6 +117,8 @@ class HeardWorld(World):
         settings = offering(settings, told)
         if "staple" in told:
             settings = replace(settings, staple=self._staple(role, str(told["staple"])))
+        if said_yes(told, "resumes"):
+            settings = replace(settings, resumes=True)
         if said_yes(told, "ask-client"):
             # any certificate will do: what it is, the case looks at
             settings = replace(settings, verify=True, check_peer=lambda chain: "")

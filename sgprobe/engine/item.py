@@ -15,7 +15,7 @@ from sgprobe.cases import planned as p
 from sgprobe.cases.model import faces as faces_of
 from sgprobe.cases.suite import Suite
 from sgprobe.engine.acts import FIGURES
-from sgprobe.engine.association import injects, tokenless
+from sgprobe.engine.association import cascades, injects, tokenless
 from sgprobe.engine.capture.frames import frames_of
 from sgprobe.engine.capture.rows import read_rows
 from sgprobe.engine.capture.trace import judge as judge_trace
@@ -189,6 +189,7 @@ class Item:
             coap=self.options.coap,
             ixit=self.options.ixit,
             injects=injects(compiled),
+            cascades=cascades(compiled),
             tokenless=tokenless(compiled),
             answers=self.told_of_itself,
             model=fields_of(self.model) if self.model is not None else {},

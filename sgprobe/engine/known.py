@@ -26,7 +26,7 @@ from sgprobe.engine.message.fill import Filler
 from sgprobe.engine.names import Key, Names
 from sgprobe.engine.references import References
 from sgprobe.engine.settings import Setting
-from sgprobe.host.world import ICCID_A, ICCID_B, OTHER_SMDP, SECOND, World
+from sgprobe.host.world import ICCID_A, ICCID_B, OTHER_SMDP, OTHER_SMDS, SECOND, SECOND_SMDS, World
 from sgprobe.peers.euicc.records import Eim
 from sgprobe.peers.profiles.library import subscription
 from sgprobe.product.announced import differences
@@ -95,6 +95,7 @@ class Known:
             "spki.eim-next": lambda: spki(names.key("keys.eim-next")).hex(),
             "smdp.address-capitals": self.addresses["smdp"].upper,
             "smdp.other-address": self._other_smdp,
+            "smds.other-address": self._other_smds,
             "smdp.matching-id": lambda: self.ordered("matchingId"),
             "smdp.iccid": lambda: self.ordered("iccid"),
             "smdp.activation-code": lambda: self.references.activation_code(),
@@ -202,13 +203,21 @@ class Known:
         composer = Composer(self.iot, self.names)
         return composer.sign(kind, {"euiccPackageSigned": signed}, "eimSignature", "keys.eim")
 
-    # --- of the SM-DP+ ---
+    # --- of the servers ---
 
     def _other_smdp(self) -> str:
         """Return the address of a second simulated SM-DP+."""
         if self.world.plan.second:
             return OTHER_SMDP
         raise Unresolved(f"the bench has one SM-DP+; `listen: {{{SECOND}: HOST:PORT}}` adds one")
+
+    def _other_smds(self) -> str:
+        """Return the address of a second simulated SM-DS."""
+        if self.world.plan.second_smds:
+            return OTHER_SMDS
+        raise Unresolved(
+            f"the bench has one SM-DS; `listen: {{{SECOND_SMDS}: HOST:PORT}}` adds one"
+        )
 
     def _network(self) -> Network:
         """Return the home network of the profile that the simulated SM-DP+ gave last."""

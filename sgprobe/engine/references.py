@@ -164,7 +164,8 @@ class References:
         """Make the eIM anew with the store of the old one; what was not stored is lost."""
         old = self.world.eim
         self.restarts += 1
-        EimServer.__init__(old, old.setup, old.store, self.world.entropy(f"eim {self.restarts}"))
+        EimServer.__init__(old, old.setup, old.store, self.world.entropy(f"eim {self.restarts}"),
+                           self.world.eim_directory.certificate)  # fmt: skip
         return {}
 
     async def _manage(self, given: Given) -> dict[str, Value]:
@@ -252,8 +253,8 @@ class References:
             for row in rows:
                 eid = str(row.get("eid", self.world.euicc.eid))
                 address = str(row.get("rspServerAddress", self.world.smdp.setup.party.address))
-                self.world.smds.register_event(eid, str(row["eventId"]), address,
-                                               self.world.clock.now())  # fmt: skip
+                server = self.world.other_smds if "smds" in row else self.world.smds
+                server.register_event(eid, str(row["eventId"]), address, self.world.clock.now())
             return
         if part == "ipa.clock":
             told = str(rows[0]["time"])

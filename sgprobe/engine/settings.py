@@ -71,6 +71,8 @@ class Setting:
     ixit: dict[str, Value] = field(default_factory=dict)
     # the IPA listens for packages
     injects: bool = False
+    # there are two SM-DS
+    cascades: bool = False
     # the eUICC has no token for the eIM
     tokenless: bool = False
     # the ICS of the product, or of the reference that stands for it

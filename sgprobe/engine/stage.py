@@ -51,7 +51,7 @@ from sgprobe.engine.scale.figures import Published, counted
 from sgprobe.engine.secrets import Secrets
 from sgprobe.engine.settings import Setting, coap_knobs
 from sgprobe.exchange import Request, Response
-from sgprobe.host.world import IPA_NAME, OTHER_SMDP, SECOND
+from sgprobe.host.world import IPA_NAME, OTHER_SMDP, OTHER_SMDS, SECOND, SECOND_SMDS
 from sgprobe.host.world import Plan as WorldPlan
 from sgprobe.links.card_slot import Reader
 from sgprobe.links.clock import WallClock
@@ -234,6 +234,7 @@ class Stage:
             injects=setting.injects,
             # who passes notifications on may have two receivers
             second=setting.role in ("eim", "ipa") and (foreign is None or SECOND in foreign.places),
+            second_smds=setting.cascades and (foreign is None or SECOND_SMDS in foreign.places),
             eim_knobs=self._knobs("eim"),
             ipa_knobs=self._knobs("ipa"),
             models=setting.model,
@@ -270,7 +271,8 @@ class Stage:
         return Roles(servers, relays)
 
     def _named(self) -> list[tuple[str, str]]:
-        return [*self.addresses.items(), ("smdp", OTHER_SMDP), ("ipa", IPA_NAME)]
+        more = [("smdp", OTHER_SMDP), ("smds", OTHER_SMDS), ("ipa", IPA_NAME)]
+        return [*self.addresses.items(), *more]
 
     def url(self, role: str, sender: str = "") -> str:
         """Return where a role is asked; raises Unresolved where it has no address."""

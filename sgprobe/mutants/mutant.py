@@ -27,7 +27,8 @@ from sgprobe.yamltable import entries, mapping_of, only, text, texts
 
 FOLDER = "mutants"
 _KEYS = ("text", "role", "off", "says", "tls", "serves", "coap", "caught-by")
-_TLS = ("verify", "ciphers", "groups", "signatures", "highest", "overlooks", "trust", "sni")
+_TLS = ("verify", "ciphers", "groups", "signatures", "highest", "overlooks", "trust", "sni",
+        "resumes")  # fmt: skip
 _SAYS = ("mutate", "fields", "status", "after", "nth", "http")
 _ABSENT = "<absent>"
 WORDS = ("silence", "repeat")
@@ -123,6 +124,8 @@ def _client(node: Node | None, problems: Problems) -> dict[str, Any]:
         made["trust"] = ()
     if told["sni"] == "no":
         made["sni"] = False
+    if told["resumes"] == "yes":
+        made["resumes"] = True
     if told["highest"] == "1.2":
         made["highest"] = TLS12
     return made

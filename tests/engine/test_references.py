@@ -15,7 +15,7 @@ from sgprobe.engine.end import HeardWorld
 from sgprobe.engine.foreign import Foreign
 from sgprobe.engine.outcome import Declined
 from sgprobe.engine.references import References
-from sgprobe.host.world import ICCID_B, Plan
+from sgprobe.host.world import ICCID_B, OTHER_SMDS, Plan
 from sgprobe.peers.euicc.records import Eim
 from sgprobe.product.ways import Command, Ways
 from sgprobe.yamlnode import Source
@@ -78,6 +78,24 @@ def test_both_ends_agree_on_an_association(references: References) -> None:
     assert known.token is None
     assert not device.token
     assert known.counter == 9
+
+
+def test_an_event_stands_at_one_sm_ds_or_at_the_other(references: References) -> None:
+    """What is brought about at the second one is not asked of the first."""
+    world = references.world
+    rows = [{"eventId": "ONE", "rspServerAddress": OTHER_SMDS},
+            {"eventId": "ONE", "smds": "other"}]  # fmt: skip
+    references.bring("smds.events", rows)
+    assert [one["rspServerAddress"] for one in references.read("smds.events")] == [OTHER_SMDS]
+    [other] = world.other_smds.events(world.euicc.eid)
+    assert other.address == world.smdp.setup.party.address
+
+
+def test_a_restarted_eim_still_sees_whom_it_speaks_to(references: References) -> None:
+    """The certificate of a server in TLS is known to the host, not to the store."""
+    _do(references, "eim.restart")
+    world = references.world
+    assert world.eim._means.tls_certificate == world.eim_directory.certificate
 
 
 def test_an_association_may_be_indirect_and_elsewhere(references: References) -> None:
