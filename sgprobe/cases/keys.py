@@ -349,13 +349,14 @@ TRIGGERS: dict[str, str] = {
     "many, each gets one), `entries` (device, key, type), `by`, `type`, `per-shard`, `expires-in`, "
     "`supersedes`, `keep-keys` and `fault` what is to differ",
     "fpa.import": "import a delivery: the last one, or `delivery`; with `line: 2` at another line",
-    "fpa.load": "load the devices, or `device: 2`, `devices: 1-20`, to the end of the line; of "
-    "`station`, `line`, `scanned` and `override` (EIDs), and of what befalls them: `dead`, "
-    "`lost-at` and `gone-at` (a segment), `result-lost`, `killed` (the line, as it has the "
-    "result), `refuses` (an error of the eUICC); before an SM-DPf under test: load what dm.fetch "
-    "has brought, of `device`, `station`, `damage: yes`, `memory` (octets left), `package: "
-    "foreign` (of another SM-DPf), `copy: yes` (into a copy of the eUICC as it left its EUM) and "
-    "what its result tells, `transaction`, `oid`, `iccid`, what is to differ",
+    "fpa.load": "load the devices, or `device: 2`, `devices: 1-20`, `devices: others` (those "
+    "at no station yet), to the end of the line; of `station`, `line`, `scanned` and `override` "
+    "(EIDs), and of what befalls them: `dead`, `lost-at` and `gone-at` (a segment), "
+    "`result-lost`, `killed` (the line, as it has the result), `refuses` (an error of the eUICC);"
+    " before an SM-DPf under test: load what dm.fetch has brought, of `device`, `station`, "
+    "`damage: yes`, `memory` (octets left), `package: foreign` (of another SM-DPf), `copy: yes` "
+    "(into a copy of the eUICC as it left its EUM) and what its result tells, `transaction`, "
+    "`oid`, `iccid`, what is to differ",
     "fpa.fail": "note an attempt without a result: `code` such as no-answer-to-reset, `device`, "
     "`station`",
     "fpa.remove": "delete the profile of `device`, or of all, and keep the signed state",

@@ -34,6 +34,8 @@ NAMED = 4
 SUCCESS, WHOLE, BROKEN = "success", "whole", "broken"
 # as PEM has it, whatever kind of key it is
 _PRIVATE_KEY = b"PRIVATE KEY-----"
+# those that were at no station yet
+_OTHERS = "others"
 _RANGE = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?", re.ASCII)
 _LOAD = frozenset(
     {"devices", "device", "station", "line", "scanned", "override", "dead", "lost-at", "gone-at",
@@ -161,9 +163,11 @@ class FactoryLine(Corner):
         told = str(given.get("devices", given.get("device", "")))
         if not told:
             return self.floor.known
+        if told == _OTHERS:
+            return [one for one in self.floor.known if one.number not in self._verdicts]
         found = _RANGE.fullmatch(told)
         if found is None:
-            raise Unresolved(f"{told[:40]} is no device, and no range such as 1-20")
+            raise Unresolved(f"{told[:40]} is no device, no range such as 1-20, and not others")
         first = int(found[1])
         return [self.floor[number] for number in range(first, int(found[2] or first) + 1)]
 
