@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, cast
 
 from OpenSSL import SSL
 
 from sgprobe.exchange import Request, Response
+from sgprobe.links.ca_hint import hinted
 from sgprobe.links.caller import Caller
 from sgprobe.links.clock import Clock, WallClock
 from sgprobe.links.fault import Broken, Fault, FaultPlan
@@ -21,6 +23,7 @@ from sgprobe.links.pipe import SERVER, Pipe
 from sgprobe.links.tape import Address, Tape
 from sgprobe.links.tls import (
     MAX_ALERTS,
+    TLS12,
     Alert,
     TlsFailure,
     TlsSession,
@@ -74,6 +77,7 @@ class HttpsServer:
         self.check_peer: Callable[[tuple[bytes, ...]], str] | None = None
         self.context: SSL.Context | None = None
         self._older: SSL.Context | None = None
+        self._by_hint: dict[bytes, SSL.Context] = {}
         if settings is not None:
             self.use(settings)
         self._host, self._port = host, port
@@ -84,11 +88,19 @@ class HttpsServer:
         """Present another certificate, or ask for another one, from the next connection on."""
         self.context = make_context(settings, True, self._secret)
         self._older = older_context(settings, self._secret)
+        self._by_hint = {
+            one: make_context(
+                replace(settings, identity=own, highest=min(settings.highest, TLS12)),
+                True,
+                self._secret,
+            )
+            for one, own in settings.by_hint
+        }
         self.check_peer = settings.check_peer
 
     def make_session(self) -> TlsSession | None:
         """Return the TLS session of a new connection, None where HTTP is plain."""
-        context, older = self.context, self._older
+        context, older, by_hint = self.context, self._older, self._by_hint
         if context is None:
             return None
 
@@ -96,10 +108,13 @@ class HttpsServer:
             hello = client_hello(first)
             if hello is None:
                 return None
+            wanted = next((by_hint[one] for one in hinted(hello) if one in by_hint), None)
+            if wanted is not None or older is None:
+                return wanted or context
             return context if knows_brainpool_in_tls13(hello) else older
 
         return TlsSession(context, True, check_peer=self.check_peer,
-                          choose=choose if older is not None else None)  # fmt: skip
+                          choose=choose if older is not None or by_hint else None)  # fmt: skip
 
     def _secret(self, line: bytes) -> None:
         if self.tape is not None:

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL, crypto
 from OpenSSL._util import lib as _lib
 
+from sgprobe.links.ca_hint import offer_hints
+
 TLS12, TLS13 = 0x0303, 0x0304
 # OpenSSL's names of the groups; brainpool has another code point in TLS 1.3 (RFC 8734)
 GROUPS = "P-256:brainpoolP256r1:brainpoolP256r1tls13:X25519:P-384"
@@ -67,6 +69,9 @@ class TlsSettings:
     crls: tuple[bytes, ...] = ()  # with any, the leaf must be covered and not revoked
     staple: bytes = b""  # server: the OCSP answer to staple
     sni: bool = True  # client: name the server in the handshake
+    # server: what it shows to clients that name a CI by its key id, in TLS 1.2. RFC 6066 §6
+    by_hint: tuple[tuple[bytes, Identity], ...] = ()
+    hints: tuple[bytes, ...] = ()  # client: the CIs that it names
     # server: let clients resume their sessions; client: do so
     resumes: bool = False
     require_staple: bool = False  # client: refuse a server that staples nothing
@@ -116,6 +121,8 @@ def make_context(settings: TlsSettings, server: bool, key_line: KeyLine) -> SSL.
         if settings.staple:
             context.set_ocsp_server_callback(lambda connection, data: settings.staple)
     else:
+        if settings.hints:
+            offer_hints(context, settings.hints)
         if settings.alpn:
             context.set_alpn_protos(list(settings.alpn))
         if settings.require_staple or settings.check_staple is not None:
