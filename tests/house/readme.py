@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,11 @@ _BLOCK = re.compile(
 )
 
 
+# where a document says how long a person waits, what was begun before is waited for first
+_PRELUDE = f"""\
+sleep() {{ {shlex.quote(sys.executable)} {shlex.quote(str(ROOT / "tests/house/listening.py"))} \
+$(jobs -p); command sleep "$@"; }}
+"""
 # the exit code of a script that is not over after its time, as timeout(1) has it
 HANGS = 124
 
@@ -75,8 +81,8 @@ def set_up(script: str, folder: Path) -> str:
 def play(script: str, folder: Path, seconds: float = 600) -> tuple[int, str]:
     """Run a script in a folder, end what it left running, return its exit code and output."""
     told = folder / ".output"
-    with told.open("w") as out, begun(["bash", "-euo", "pipefail", "-c", script], cwd=folder,
-                                      env=environment(), stdout=out,
+    command = ["bash", "-euo", "pipefail", "-c", _PRELUDE + script]
+    with told.open("w") as out, begun(command, cwd=folder, env=environment(), stdout=out,
                                       stderr=subprocess.STDOUT) as process:  # fmt: skip
         try:
             code = process.wait(seconds)

@@ -89,6 +89,19 @@ def test_the_end_of_the_test_process_ends_it(by: signal.Signals, tmp_path: Path)
     assert gone(process)
 
 
+def test_a_script_waits_for_what_it_has_begun(tmp_path: Path) -> None:
+    """A server that is slow to begin is there after the pause, however short it is."""
+    port = free_port()
+    slow = f"import socket, time; time.sleep(1.5); s = socket.create_server(('127.0.0.1', {port}))"
+    script = (
+        f'{sys.executable} -c "{slow}; time.sleep(100)" &\nsleep 0.01\n'
+        f"{sys.executable} -c \"import socket; socket.create_connection(('127.0.0.1', {port}))\""
+    )
+    assert play(script, tmp_path) == (0, "")
+    # who is over is not waited for
+    assert play("true & sleep 0.01", tmp_path) == (0, "")
+
+
 def test_ports_are_free_and_differ() -> None:
     ports = [free_port() for _ in range(50)]
     assert len(set(ports)) == 50
