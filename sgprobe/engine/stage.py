@@ -21,6 +21,7 @@ from sgprobe.engine.card.foreign import counter_of, reader_of
 from sgprobe.engine.card.hidden import HiddenCard
 from sgprobe.engine.card.profiles import fresh_iccids
 from sgprobe.engine.card.says import CardSays
+from sgprobe.engine.card.served import ServedSlot, offers_card
 from sgprobe.engine.card.slot import Slot
 from sgprobe.engine.card.states import CardStates
 from sgprobe.engine.connecting import Connecting
@@ -145,8 +146,11 @@ class Stage:
         secrets = Secrets(setting.role, self.world, history, self.foreign,
                           lambda: self.references.iccid, lambda: self.code)  # fmt: skip
         self.hidden: HiddenCard | None = None
+        self.served: ServedSlot | None = None
         if self.foreign is not None and not self.sees_card:
             self.hidden = HiddenCard(self.world, self.foreign, self.known)
+        elif self.foreign is not None and setting.role == "ipa":
+            self.served = ServedSlot(self.world, self.foreign)
         own = (self.line, self.factory, self.card_states, self.hidden)
         self.corners: tuple[Corner, ...] = (
             *corners_of(
@@ -290,7 +294,8 @@ class Stage:
     @property
     def sees_card(self) -> bool:
         """Say whether APDUs between the IPA and its eUICC pass the bench."""
-        return self.foreign is None or self.setting.role != "ipa"
+        product = self.foreign
+        return product is None or self.setting.role != "ipa" or offers_card(product)
 
     # --- the card ---
 
@@ -418,6 +423,8 @@ class Stage:
 
     async def _begin(self) -> None:
         await self.world.__aenter__()
+        if self.served is not None:
+            await self.served.begin()
         if self.foreign is not None:
             await self.foreign.begin()
         if self.factory is not None:
@@ -452,6 +459,8 @@ class Stage:
             await self.reader.close()
         if self.hidden is not None:
             self.hidden.end()
+        if self.served is not None:
+            await self.served.end()
         if self.foreign is not None:
             await self.foreign.close()
         if self.factory is not None:

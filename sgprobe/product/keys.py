@@ -93,9 +93,9 @@ LISTEN = (
     Key("other-smds", Kind.PLACE, "A second one, testsmds2.example.com.", "127.0.0.1:8448"),
     Key("msp", Kind.PLACE, "SM-DPf: the simulated MSP, which is told of results.",
         "127.0.0.1:8446"),
-    Key("card", Kind.PLACE, "FPA: the device at the line, for a reader of `sgprobe card`'s TCP.",
-        "127.0.0.1:35964"),
-    Key("vpcd", Kind.PLACE, "FPA: where vpcd listens, into whose slot the device is put.",
+    Key("card", Kind.PLACE, "FPA: the device at the line; IPA: the eUICC. For a reader of "
+        "`sgprobe card`'s TCP.", "127.0.0.1:35964"),
+    Key("vpcd", Kind.PLACE, "FPA and IPA: where vpcd listens, into whose slot the card is put.",
         "127.0.0.1:35963"),
 )  # fmt: skip
 
@@ -111,9 +111,10 @@ NAMES = (
 
 IDENTITY = (
     Key("eim-id", Kind.TEXT, "eIM: its eimId. Official: #IUT_EIM_ID.", "eim.example.com"),
-    Key("eim-counter", Kind.NUMBER, "eIM: the last counter value that it has signed for the EID.",
-        "0"),
-    Key("association-token", Kind.NUMBER, "eIM: the token of its association with the EID.", "1"),
+    Key("eim-counter", Kind.NUMBER, "eIM: the last counter value that it has signed for the EID. "
+        "IPA with a card of its own, eUICC: the last one that the card has seen.", "0"),
+    Key("association-token", Kind.NUMBER, "eIM: the token of its association with the EID. "
+        "IPA with a card of its own, eUICC: that of the card's association.", "1"),
     Key("smdp-oid", Kind.OID, "SM-DP+: its object identifier.", "2.999.10"),
     Key("eid", Kind.DIGITS, "IPA and eUICC: the EID. eIM: the EID that it manages.",
         "89049032123451234512345678901235"),

@@ -9,7 +9,10 @@ from sgprobe.cases.messages import messages
 from sgprobe.cases.planned import PlannedTrace
 from sgprobe.yamlnode import Items, Mapping, Node, Scalar
 
-UNSEEN = "bench lacks a view of the card: the IPA under test has its own, no card of the bench"
+UNSEEN = (
+    "bench lacks a view of the card: the IPA under test has its own; with `listen: {card: "
+    "HOST:PORT}` in the product file it reads that of the bench"
+)
 _CARD, _APDU = "euicc", "apdu"
 
 
