@@ -81,7 +81,8 @@ SETTINGS: dict[str, dict[str, str]] = {
         "lowest": "the lowest version that it speaks: 1.1 or 1.2",
         "client": "stranger: the device shows the certificate of another eUICC where it is asked",
         "ask-client": "yes: it asks for the certificate of the client",
-        "overlooks": "a fault in the handshakes of clients that it takes for right: finished",
+        "overlooks": "a fault in the handshakes of clients that it takes for right: finished; "
+        "ca-hint: the CI that a client names",
         "resumes": "yes: it lets clients resume their sessions",
         "staple": "what it staples about its certificate: good, revoked or unknown, as OCSP says",
     },
@@ -93,6 +94,8 @@ CONNECT: dict[str, str] = {
     "fault": "finished: one bit of its Finished is wrong",
     "compression": "yes: it offers DEFLATE before no compression",
     "record": "how many octets of its handshake stand in one record",
+    "trusts": "the key id of the CI that it names in trusted_ca_keys, in hex; it takes whatever "
+    "the server shows",
     "leave": "hello: after its ClientHello it says nothing more, and keeps the connection",
     "copies": "how many such connections are made at once",
 }
@@ -178,6 +181,7 @@ TRACE: dict[str, str] = {
     "tls.server-key": "the server's half of an ephemeral key exchange, in hex",
     "tls.compression": "the number of the compression method, 0 is none",
     "tls.certificate.chain": "how many certificates the server showed",
+    "tls.certificate.issuer-key": "the key id of who has issued the last one, in hex",
     "tls.certificate.names": "a list: the DNS names in the server's certificate",
     "tls.certificate.registered-ids": "a list: the registeredIDs in it",
     "tls.certificate.policies": "a list: the policies in it",

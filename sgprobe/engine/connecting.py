@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from sgprobe.links.handshake_fault import (
     spoiler,
 )
 from sgprobe.links.https_client import HttpsClient, Unreachable
+from sgprobe.links.tls import TlsSettings
 
 MOST = 500
 # how long servers get to answer a client that has left, in real time
@@ -65,11 +67,22 @@ async def _greeted(client: HttpsClient, *, stay: bool = False) -> str:
 
 
 def _client(directory: Directory, url: str, told: Mapping[str, Any]) -> HttpsClient:
-    change = partial(offering, told=dict(told))
     try:
-        return directory.bare(url, change, _spoil(told))
+        return directory.bare(url, partial(_offering, told), _spoil(told))
     except Unreachable as error:
         raise Unresolved(str(error)) from None
+
+
+def _offering(told: Mapping[str, Any], settings: TlsSettings) -> TlsSettings:
+    made = offering(settings, dict(told))
+    if "trusts" not in told:
+        return made
+    try:
+        named = bytes.fromhex(str(told["trusts"]))
+    except ValueError:
+        raise Unresolved(f"trusts: {str(told['trusts'])[:40]} is no hex") from None
+    # what the server shows is looked at, whoever has issued it
+    return replace(made, hints=(named,), verify=False)
 
 
 def _spoil(told: Mapping[str, Any]) -> Spoil | None:

@@ -48,6 +48,8 @@ STAPLE, ASKED = "staple", "certificate-request"
 CLOCK = "clock"
 # and whom the configuration of the eIM says to trust
 PIN = "pin"
+# a planted fault of a server: that a client names the CI that it believes
+HINT = "ca-hint"
 # what a client overlooks that is no fault of a handshake
 NO_FAULT = (None, STAPLE, ASKED, CLOCK, PIN)
 # for clients that offer what no server may take
@@ -115,6 +117,8 @@ class HeardWorld(World):
     def _settings(self, role: str, own: Identity) -> TlsSettings:
         settings, told = super()._settings(role, own), self._tls(role)
         settings = offering(settings, told)
+        if told.get(OVERLOOKS) == HINT:
+            settings = replace(settings, by_hint=())
         if "staple" in told:
             settings = replace(settings, staple=self._staple(role, str(told["staple"])))
         if said_yes(told, "resumes"):
@@ -234,7 +238,7 @@ class HeardWorld(World):
     def _mend(self, role: str) -> Spoil | None:
         fault = self._tls(role).get(OVERLOOKS)
         try:
-            return mender(str(fault)) if fault is not None else None
+            return mender(str(fault)) if fault not in (None, HINT) else None
         except ValueError:
             raise Unresolved(f"{fault} is no fault of a handshake") from None
 

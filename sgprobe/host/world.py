@@ -291,7 +291,14 @@ class World:
         """Return how a role speaks TLS as a server."""
         if role == EIM and self.eim_setup.asks_client:
             return TlsSettings(identity=own, check_peer=self._judge_euicc)
-        return TlsSettings(identity=own, verify=False)
+        return TlsSettings(identity=own, verify=False, by_hint=self._by_hint(role, own))
+
+    def _by_hint(self, role: str, own: Identity) -> tuple[tuple[bytes, Identity], ...]:
+        """Return what the SM-DP+ has of each CI, for clients that name one."""
+        if role != SMDP or own.chain != identity(self.set["dptls"]).chain:
+            return ()
+        sets = (self.set, self.other_set)
+        return tuple((one.ci_id, identity(one["dptls"])) for one in sets)
 
     def _judge_euicc(self, chain: tuple[bytes, ...]) -> str:
         return judge_euicc(chain, [self.set.anchor, self.other_set.anchor], self.clock.now())

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sgprobe.cases.match import Unresolved
+from sgprobe.crypto.pki import TestPki
 from sgprobe.engine.connecting import Connecting
 from sgprobe.host.world import Plan, World
 
@@ -45,7 +46,16 @@ def test_clients_that_leave_keep_nobody_from_the_server() -> None:
     ]
 
 
-@pytest.mark.parametrize("told", [{"copies": "0"}, {"copies": "501"}, {"fault": "nonsense"}])
+@pytest.mark.parametrize("curve", ["p256", "brainpool"])
+def test_a_client_that_names_a_ci_takes_what_it_sees(curve: str) -> None:
+    named = TestPki.load()[curve].ci_id.hex()
+    # the client has no certificate of the other CI: it would refuse its chain
+    assert connected({"highest": "1.2", "trusts": named}) == ["the handshake is done"]
+
+
+@pytest.mark.parametrize(
+    "told", [{"copies": "0"}, {"copies": "501"}, {"fault": "nonsense"}, {"trusts": "CI"}]
+)
 def test_what_cannot_be_done_is_told(told: dict[str, Any]) -> None:
-    with pytest.raises(Unresolved, match=r"1 to 500 connections|nonsense is no fault"):
+    with pytest.raises(Unresolved, match="1 to 500 connections|nonsense is no fault|CI is no hex"):
         connected(told)

@@ -83,6 +83,12 @@ def _certificate(chain: tuple[bytes, ...]) -> dict[str, Any]:
         leaf = read_certificate(chain[0])
     except CertificateError:
         return found
+    try:
+        issuer = read_certificate(chain[-1]).aki
+    except CertificateError:
+        issuer = None
+    if issuer is not None:
+        found["tls.certificate.issuer-key"] = issuer.hex()
     return found | {
         "tls.certificate.names": list(leaf.dns),
         "tls.certificate.registered-ids": list(leaf.rids),

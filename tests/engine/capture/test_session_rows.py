@@ -12,6 +12,7 @@ from trace_helpers import one
 from dissectors.link.capture import scan_secrets
 from dissectors.link.keylog import KeyLog
 from dissectors.link.tls_suites import suite_name
+from sgprobe.crypto.pki import TestPki
 from sgprobe.engine.capture.dtls_flights import Flights
 from sgprobe.engine.capture.row import Roles, Rows
 from sgprobe.engine.capture.rows import read_rows
@@ -52,6 +53,7 @@ def test_what_a_session_shows() -> None:
     assert "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256" in row.fields["tls.offered-ciphers"]
     assert "ecdsa_secp256r1_sha256" in row.fields["tls.signature-schemes"]
     assert row.fields["tls.certificate.names"] == ["eim.example.com"]
+    assert row.fields["tls.certificate.issuer-key"] == TestPki.load()["p256"].ci_id.hex()
     assert row.fields["tls.certificate.registered-ids"] == ["2.999.20"]
     assert row.fields["tls.certificate.key-usage"] == ["digitalSignature"]
     assert row.fields["tls.certificate.extended-key-usage"] == ["clientAuth", "serverAuth"]
