@@ -23,7 +23,7 @@ OCTETS = iccid_octets(A).hex()
 
 
 # what the bench does itself: parties around a factory, figures, and one role's part of another
-OWN = {"smdpf.deliver", "fpa.fail", "fpa.remove", "fpa.state"}
+OWN = {"smdpf.deliver", "fpa.fail", "fpa.remove", "fpa.state", "msp.hear"}
 OWN_ROLES = ("eum", "dm", "scale", "bench")
 ASKED = [one for one in TRIGGERS if one not in OWN and one.partition(".")[0] not in OWN_ROLES]
 
