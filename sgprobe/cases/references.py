@@ -116,6 +116,9 @@ BUILT_IN: dict[str, Reference] = {one.name: one for one in (
     _built_in("smds", Is.ACTOR, "the simulated SM-DS"),
     _built_in("keys.eim", Is.KEY, "the eIM's signing key"),
     _built_in("keys.euicc", Is.KEY, "the eUICC's key"),
+    _built_in("keys.euicc.short-r", Is.KEY, "the same, in whose signatures r begins with a zero "
+              "octet"),
+    _built_in("keys.euicc.short-s", Is.KEY, "the same, in whose signatures s does"),
     _built_in("keys.stranger", Is.KEY, "the key of an eUICC that is somebody else's"),
     _built_in("keys.smdp-auth", Is.KEY, "the SM-DP+'s key for authentication"),
     _built_in("keys.smdp-pb", Is.KEY, "the SM-DP+'s key for profile binding"),

@@ -79,6 +79,11 @@ def curve_of(key: PrivateKey | PublicKey) -> Curve | None:
     return _BY_NAME.get(key.curve.name)
 
 
+def order_of(key: PrivateKey) -> int:
+    """Return the order of the group that a key is of."""
+    return _ORDERS[_curve_named(key)]
+
+
 def sign(key: PrivateKey, data: bytes) -> bytes:
     """Return the ECDSA-SHA256 signature of `data` as plain r‖s. SGP.22 §2.6.7, TR-03111 §5.2.1."""
     return raw_from_der(key.sign(data, _SIGN), key.key_size)

@@ -14,7 +14,8 @@ from sgprobe.cases.match import Unresolved
 from sgprobe.cases.packages import compile_package
 from sgprobe.crypto import identities
 from sgprobe.crypto.certificates import read_certificate
-from sgprobe.crypto.keys import derive_key, spki
+from sgprobe.crypto.keys import PrivateKey, derive_key, spki
+from sgprobe.crypto.padded import PARTS, PaddedKey
 from sgprobe.engine.card.foreign import counter_of, token_of, tokens_of
 from sgprobe.engine.card.usim import Network
 from sgprobe.engine.factory.floor import FactoryFloor
@@ -76,6 +77,8 @@ class Known:
         names.lazy |= {name: partial(self._crl, name) for name in crl_names()}
         names.spare_keys = {name: partial(self._key, name) for name in key_names()}
         names.spare_keys["keys.eim-next"] = lambda: derive_key("case", "eim-next", own.curve)
+        names.spare_keys |= {f"keys.euicc.short-{part}": partial(self._padded, part)
+                             for part in PARTS}  # fmt: skip
         names.token = self.token_of
         names.differs = self.differs
         suite = self.setting.suite
@@ -202,6 +205,13 @@ class Known:
         }
         composer = Composer(self.iot, self.names)
         return composer.sign(kind, {"euiccPackageSigned": signed}, "eimSignature", "keys.eim")
+
+    def _padded(self, part: str) -> PaddedKey:
+        """Return the eUICC's key, in whose signatures a part begins with a zero octet."""
+        key = self.names.key("keys.euicc")
+        if not isinstance(key, PrivateKey):
+            raise Unresolved("the eUICC's private key is not known")
+        return PaddedKey(key, part)
 
     # --- of the servers ---
 
