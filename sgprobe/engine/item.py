@@ -19,6 +19,7 @@ from sgprobe.engine.association import cascades, injects, tokenless
 from sgprobe.engine.capture.frames import frames_of
 from sgprobe.engine.capture.rows import read_rows
 from sgprobe.engine.capture.trace import judge as judge_trace
+from sgprobe.engine.card.refusal import refusal
 from sgprobe.engine.card.view import UNSEEN, about_card
 from sgprobe.engine.heard import Heard
 from sgprobe.engine.heartbeat import still_answers
@@ -283,6 +284,8 @@ class Item:
                 self._note("internal", "".join(traceback.format_exception(error))[-8000:])
         if verdict is not Verdict.PASS and section == "given":
             reason = f"preamble: {reason}"
+        if verdict is not Verdict.PASS and self._refused(player):
+            reason = f"{reason} ({self._refused(player)})"
         for kind, text in done.notes:
             self._note(kind, text)
             if kind == FIGURES:
@@ -305,6 +308,12 @@ class Item:
             found.unnamed if found is not None else 0, done.checks,
         ))  # fmt: skip
         return verdict
+
+    def _refused(self, player: Player) -> str:
+        """Return why the eUICC took no package of a product, whatever came of that."""
+        if self.options.product is None or player.talk.role != "eim":
+            return ""
+        return refusal(player.talk.history)
 
     def _placed(self, reason: str, source: Source) -> str:
         return f"{reason} [{Path(source.file).name}:{source.line}]"
