@@ -55,6 +55,8 @@ class DeviceSays:
     collect: Callable[[bytes], Awaitable[bytes]] | None = None
     # what an SM-DP+ calls its event
     event_id: str = ""
+    # what the eUICC said of the last package
+    executed: Value = None
 
     async def value(
         self, message: Message, receiver: str, wanted: frozenset[str] = frozenset()
@@ -121,7 +123,8 @@ class DeviceSays:
         package = body.named("euiccPackageRequest")
         if package is not None:
             answer = await self.card(package)
-            return {"euiccPackageResult": self._read("EuiccPackageResult", answer)}
+            self.executed = self._read("EuiccPackageResult", answer)
+            return {"euiccPackageResult": self.executed}
         data = body.named("ipaEuiccDataRequest")
         if data is not None and self.collect is not None:
             answer = await self.collect(data)

@@ -313,7 +313,7 @@ class Item:
         """Return why the eUICC took no package of a product, whatever came of that."""
         if self.options.product is None or player.talk.role != "eim":
             return ""
-        return refusal(player.talk.history)
+        return refusal(player.talk.stage.device.executed)
 
     def _placed(self, reason: str, source: Source) -> str:
         return f"{reason} [{Path(source.file).name}:{source.line}]"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dissectors.asn1.model import Value
-from sgprobe.engine.heard import History
 
 _UNSIGNED, _SIGNED = "euiccPackageErrorUnsigned", "euiccPackageErrorSigned"
 # SGP.32 §2.11.2.1: it knows no eIM of this id, or the signature does not verify
@@ -17,20 +16,13 @@ _WHY = {
 }
 
 
-def refusal(history: History) -> str:
-    """Return what the eUICC has said of the last package that came to it, "" where nothing."""
-    for heard in reversed(history.said):
-        if heard.sender == "euicc" and heard.type == "EuiccPackageResult":
-            return _told(heard.value)
-    return ""
-
-
-def _told(value: Value) -> str:
-    if not isinstance(value, dict):
+def refusal(result: Value) -> str:
+    """Return what the result of a package (EuiccPackageResult) says, "" where it was taken."""
+    if not isinstance(result, dict):
         return ""
-    if _UNSIGNED in value:
+    if _UNSIGNED in result:
         return _WHOSE
-    signed = value.get(_SIGNED)
+    signed = result.get(_SIGNED)
     if not isinstance(signed, dict):
         return ""
     code = str(signed.get("euiccPackageErrorDataSigned", {}).get("euiccPackageErrorCode"))
