@@ -25,11 +25,13 @@ from links_kit import (
 from dissectors.link.coap.exchange import RequestKnobs
 from dissectors.link.coap.message import CoapMessage, decode, empty, encode
 from sgprobe.links.coap_link import CoapKnobs, CoapLink
+from sgprobe.links.flight_fault import FlightFault, Flights, RecordFault
 from sgprobe.links.tape import Address
 
 # Debian's OpenSSL does not offer brainpool unasked
 CURVES = "brainpoolP256r1:P-256"
 PING = encode(empty(0, 0x1234))
+OTHER_PING = encode(empty(0, 0x4321))
 RESET = encode(empty(3, 0x1234))
 ANSWER = CoapMessage(2, 0x44, 0x4321, b"\x01\x02", (), NOTHING.body)
 KNOBS = CoapKnobs(request=RequestKnobs(mid=0x4321, token=b"\x01\x02"))
@@ -119,8 +121,20 @@ def test_gnutls_client(suite: str, tmp_path: Path) -> None:
     run(work())
 
 
+def as_sent(echo: bytes) -> bytes:
+    """Return a message as it was before the echo put a line end to it."""
+    return encode(decode(echo)[0])
+
+
 @oracle("gnutls-serv")
-def test_gnutls_server(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("fault", "record"),
+    [(None, None), *((one, None) for one in FlightFault), *((None, one) for one in RecordFault)],
+)
+def test_gnutls_server(
+    fault: FlightFault | None, record: RecordFault | None, tmp_path: Path
+) -> None:
+    """It comes through what a bad way does to a handshake, and drops what it does to records."""
     chain, key, root = write_pem(tmp_path, "p256", "eim-tls")
     port = free_port()
 
@@ -137,15 +151,20 @@ def test_gnutls_server(tmp_path: Path) -> None:
         async with Program(*command):
             # what it says comes late through a pipe
             await until(lambda: has_datagram_port(port))
-            ipa_ = CoapLink(mutual("p256", "dptls"), name=EIM, knobs=CoapKnobs(watch=watch))
+            knobs = CoapKnobs(watch=watch, flights=Flights(fault) if fault is not None else None)
+            ipa_ = CoapLink(mutual("p256", "dptls"), name=EIM, knobs=knobs)
             async with ipa_ as ipa:
                 address = ("127.0.0.1", port)
                 await ipa.associations.reach(address)  # type: ignore[union-attr]
                 session = ipa.session(address)
                 assert session is not None
                 assert session.established
+                if record is not None:
+                    ipa.send(OTHER_PING, address, record)
                 ipa.send(PING, address)
-                await until(lambda: echoed)
-            assert decode(echoed[0])[0] == decode(PING)[0]
+                await until(lambda: PING in map(as_sent, echoed))
+            # to the echo of a ping it says RST, which comes back as well
+            pings = [one for one in map(as_sent, echoed) if one in (PING, OTHER_PING)]
+            assert pings == ([OTHER_PING, PING] if record is RecordFault.TWICE else [PING])
 
     run(work())
