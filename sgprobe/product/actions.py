@@ -156,6 +156,7 @@ VERBS: dict[str, Verb] = {
         },
         {
             "activation-code": "download: the code",
+            "confirmation-code": "download: what the user types, where the order needs it",
             "path": "import: the folder or tar of the delivery",
             "station": "load: the number of the station, if it matters",
             "line": "import and load: the number of the line, if there are several",

@@ -1,4 +1,4 @@
-"""Which inputs of an order a way passes on: one that is dropped would be judged as if it were not.
+"""Which inputs of an action a way passes on: one that is dropped would be judged as if it were not.
 
 A program, a function and a person get all inputs; an HTTP call passes on what it refers to.
 """
@@ -16,6 +16,7 @@ from sgprobe.yamlnode import Mapping as MappingNode
 # inputs of an order that change what has to come of it
 _OF_PROFILE = ("type", "matching-id", "confirmation-code", "smds", "release", "protection",
                "rebinding", "expires-in")  # fmt: skip
+_OF_DOWNLOAD = ("confirmation-code",)
 _OF_PACKAGE = ("expires-in", "rollback", "code", "token")
 # all that belongs to the operations stands in these
 _OPERATIONS = "operations"
@@ -30,12 +31,12 @@ _NO_CHOICE: Mapping[str, tuple[Value, ...]] = {
 
 
 def dropped(way: Way, verb: str, action: str, given: Mapping[str, Value]) -> list[str]:
-    """Return the inputs of an order that matter, and that its way does not pass on."""
-    if verb != "order" or action == "event" or not isinstance(way, Rest | Fixed):
+    """Return the inputs that matter to an action, and that its way does not pass on."""
+    names = _of(verb, action)
+    if not names or not isinstance(way, Rest | Fixed):
         return []
     calls = way.calls if isinstance(way, Rest) else ()
     used = {name for call in calls for name in _used(call)}
-    names: tuple[str, ...] = _OF_PROFILE if action == "profile" else _OF_PACKAGE
     if _OPERATIONS in used:
         names = ("expires-in",)
     return [
@@ -43,6 +44,13 @@ def dropped(way: Way, verb: str, action: str, given: Mapping[str, Value]) -> lis
         for name in names
         if name in given and name not in used and given[name] not in _NO_CHOICE.get(name, ())
     ]
+
+
+def _of(verb: str, action: str) -> tuple[str, ...]:
+    """Return the inputs that matter to an action."""
+    if verb == "order" and action != "event":
+        return _OF_PROFILE if action == "profile" else _OF_PACKAGE
+    return _OF_DOWNLOAD if (verb, action) == ("trigger", "download") else ()
 
 
 def passes(way: Way, name: str) -> bool:

@@ -71,3 +71,14 @@ def test_what_a_package_loses(
 ) -> None:
     given = {"eid": "1", "enable": "98940000000000000050", **more}
     assert left(catalogue, "eim", "enable", way, given) == lost
+
+
+def test_a_code_that_the_user_types_is_not_dropped(catalogue: Catalogue) -> None:
+    text = ORDER.replace("  order:", "  trigger:").format(
+        role="ipa", action="download", way="{rest: {post: /d, body: {code: $activation-code}}}"
+    )
+    found = load_text(text, Path("a.yaml"), catalogue, TODAY).operator.find("trigger", "download")
+    assert found is not None
+    given = {"activation-code": "1$a$B", "confirmation-code": "1234"}
+    assert dropped(found, "trigger", "download", given) == ["confirmation-code"]
+    assert dropped(found, "trigger", "poll", given) == []
