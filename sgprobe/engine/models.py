@@ -28,6 +28,7 @@ _FIELDS: Mapping[tuple[str, bool | str], Mapping[str, Any]] = {
     ("IPA_COMPACT", True): {"features": frozenset({DIRECT, INDIRECT, COMPACT})},
     ("IPA_FALLBACK", True): {"fallback_after": _LOST},
     ("IPA_IMMEDIATE", True): {"immediate_enable": True},
+    ("IPA_NOTIFIES_RESULTS", True): {"notifies_results": True},
     ("IPAE", True): {"ipae": True},
 }
 # questions of one role that another one is configured for

@@ -53,6 +53,8 @@ class Config:
     packages: int = 100
     # notifications go beside the result of a package, where they go to the eIM
     attach_notifications: bool = True
+    # results of packages go in HandleNotification, which nobody acknowledges
+    notifies_results: bool = False
     # enable at once what was downloaded, where the eUICC was configured for it
     immediate_enable: bool = False
     # what nobody can be asked for

@@ -9,7 +9,7 @@ from sgprobe.peers.effects import CardFailure, LinkFailure, Now, Procedure
 from sgprobe.peers.esipa import codes, wire
 from sgprobe.peers.esipa import messages as m
 from sgprobe.peers.ipa import notify, switching
-from sgprobe.peers.ipa.es10 import CardFault
+from sgprobe.peers.ipa.es10 import CardFault, sequence_number
 from sgprobe.peers.ipa.means import Party
 
 # results of operations after which the eUICC asks for a REFRESH
@@ -75,7 +75,21 @@ def run(party: Party, package: bytes) -> Procedure[bool]:
         yield from switching.refresh(party.means)
         if party.others:
             yield from switching.changed(party.means, codes.OTHER_EIM, party.association.eim_id)
+    if party.means.config.notifies_results and isinstance(executed.result, m.EuiccResult):
+        return (yield from _notified(party, executed.result))
     return (yield from deliver(party, (yield from attached(party, executed.result))))
+
+
+def _notified(party: Party, result: m.EuiccResult) -> Procedure[bool]:
+    """Tell a result in HandleNotification: it stays in the eUICC until it is acknowledged."""
+    provided = m.ProvideEimPackageResult(party.eid, result)
+    yield from party.ask(m.HandleNotification(result=provided))
+    # the eIM has heard of it: nothing is rolled back any more
+    party.means.notebook.note(window=None)
+    number = sequence_number(result.result)
+    if number is not None and not party.means.rules.on("IPA.NOTIFIED-KEPT"):
+        yield from party.means.es10.remove(number)
+    return True
 
 
 def attached(party: Party, result: m.PackageResult) -> Procedure[m.PackageResult]:

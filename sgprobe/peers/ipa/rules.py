@@ -35,6 +35,7 @@ RULES: tuple[Rule, ...] = tuple(
         ("ROLLBACK-ONCE", "SGP.32 §5.9.16", "a rollback that was refused is not asked for again"),
         ("FALLBACK-LOSS", "SGP.32 §3.4", "gaps between contacts do not add up to a lost network"),
         ("ACKNOWLEDGED", "SGP.32 §2.11.1.4", "only what was taken is removed from the eUICC"),
+        ("NOTIFIED-KEPT", "SGP.32 §5.14.7", "what HandleNotification tells is not acknowledged"),
         ("THROUGH-EIM", "SGP.32 §5.14.7", "in indirect mode notifications go through the eIM"),
         ("NOTIFICATION-ORDER", "SGP.22 §3.5", "a receiver gets notifications in ascending order"),
         ("RECEIVERS-APART", "SGP.22 §3.5", "a receiver that is down holds up no other"),

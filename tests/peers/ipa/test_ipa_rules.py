@@ -211,6 +211,18 @@ def _(make):
     return bool(bench.card.sent("BF30"))
 
 
+@scenario("NOTIFIED-KEPT")
+def _(make):
+    bench = make(ipa={"notifies_results": True})
+    bench.order(ListProfiles())
+    # the eIM is told, and gone before it could acknowledge anything
+    bench.link.instead = lambda request: (
+        asn1(NONE) if bench.requests(m.HandleNotification) else None
+    )
+    bench.poll()
+    return not bench.driver.run(bench.ipa.means.es10.results())
+
+
 @scenario("THROUGH-EIM")
 def _(make):
     bench = make(ipa=INDIRECT, indirect=True)
