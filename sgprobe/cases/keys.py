@@ -377,6 +377,9 @@ TRIGGERS: dict[str, str] = {
     "scale.burst": "have it bind `count` profiles of one request while another asks for its order; "
     "a limit that warns is `at-most`, of the other one's answers",
     "scale.keys": "look at the one-time keys of `count` eUICCs, as their EUM gives them away",
+    "scale.month": "let a month of `days` pass in compressed time: `count` devices by the scale of "
+    "the plan at 64 `stations`, a `stock` of deliveries for so many days that is filled by night, "
+    "and `outages`, nights without the SM-DPf",
     "scale.look-up": "look one EID up in a delivery of `count` entries; limits that warn are "
     "`at-most` and `warm`",
     "bench.lap": "publish the time since the last lap under a `name`; limits that warn are "

@@ -17,6 +17,7 @@ from sgprobe.engine.heard import History
 from sgprobe.engine.scale.figures import Laps, Published
 from sgprobe.engine.scale.keys import KeyCount
 from sgprobe.engine.scale.line import LineLoad
+from sgprobe.engine.scale.month import Month
 from sgprobe.engine.scale.smdpf import SmdpfLoad
 from sgprobe.engine.settings import Setting
 from sgprobe.host.world import World
@@ -34,7 +35,7 @@ def corners_of(
     """Return the corners of an item that nobody else has a hand on."""
     found: list[Corner] = [Laps(published, setting.scale)]
     if setting.role == "system":
-        found.append(_evidence(setting))
+        found += [_evidence(setting), Month(setting, world, published)]
     if setting.role == "fpa":
         found.append(LineLoad(setting, world, published))
     if setting.role == "euicc":

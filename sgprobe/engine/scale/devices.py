@@ -106,10 +106,10 @@ class Floor:
         eum = Eum(self.world.set, entropy=random.Random(f"{self.seed} scale {number}"))
         return eum.personalise(_CHIPS + number, Kind(keys=(Suite.C1,)))
 
-    def devices(self, seconds: float) -> list[Slow]:
-        """Return all devices, each without its eUICC until it is in a reader."""
+    def devices(self, seconds: float, numbers: range | None = None) -> list[Slow]:
+        """Return devices, or all, each without its eUICC until it is in a reader."""
         return [Slow(partial(self.chip, number), eid_of(_CHIPS + number), seconds)
-                for number in range(self.count)]  # fmt: skip
+                for number in (range(self.count) if numbers is None else numbers)]  # fmt: skip
 
     def deliver(self, refused: frozenset[int]) -> Path:
         """Bind a profile to each eUICC; those that refuse have one that is for another chip."""

@@ -151,6 +151,10 @@ class Journal:
                     yield Ended(begun, *one)
                 begun = None
 
+    def last_of(self, delivery: str) -> int:
+        """Return the number of the last attempt for a delivery, 0 where there was none."""
+        return self._last.get(delivery, 0)
+
     def deliveries(self) -> list[str]:
         """Return the deliveries that the station has worked on."""
         return sorted(self._last)

@@ -71,7 +71,8 @@ class Reporter:
         last = before[-1].last if before else 0
         digest = hashlib.sha256(before[-1].octets()).digest() if before else _FIRST
         items: list[Ended] = []
-        for ended in journal.ended(delivery, last):
+        # a journal is read when there is something new in it
+        for ended in journal.ended(delivery, last) if journal.last_of(delivery) > last else ():
             if len(items) == MAX_ITEMS:
                 made = self._put(delivery, station, items, last, digest, now, False)
                 digest, last, items = hashlib.sha256(made.octets()).digest(), made.last, []
