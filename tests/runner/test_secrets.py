@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,17 +39,34 @@ steps:
 CASES = ("ESIPA-EIM-GEP-006", "RPL-EUI-CNT-001", "ES9P-DP-ACL-013", "RBK-IPA-CON-001")
 
 
+class Forbidden:
+    """What must not be anywhere, in upper or lower case."""
+
+    def __init__(self, words: list[str]) -> None:
+        self._words = [one.lower() for one in words]
+
+    def search(self, text: str) -> str | None:
+        """Return where one of them stands, with what is around it."""
+        text = text.lower()
+        # an alternation of regular expressions would try all of them at each letter
+        for word in self._words:
+            at = text.find(word)
+            if at >= 0:
+                return text[max(0, at - 200) : at + len(word) + 100]
+        return None
+
+
 @pytest.fixture(scope="module")
-def forbidden() -> re.Pattern[str]:
+def forbidden() -> Forbidden:
     """Return what must not be anywhere: private scalars in each form, and the code."""
-    found = [re.escape(CODE), CODE.encode().hex(), base64.b64encode(CODE.encode()).decode()[:20]]
+    found = [CODE, CODE.encode().hex(), base64.b64encode(CODE.encode()).decode()[:20]]
     for curve in TestPki.load():
         for party in PARTIES:
             number = curve[party].key.private_numbers().private_value
             octets = number.to_bytes(32, "big")
-            found += [octets.hex(), str(number), re.escape(base64.b64encode(octets).decode()[:42])]
+            found += [octets.hex(), str(number), base64.b64encode(octets).decode()[:42]]
     assert len(found) > 40
-    return re.compile("|".join(found), re.I)
+    return Forbidden(found)
 
 
 def played(path: Path, folder: Path, **options: object) -> Iterator[tuple[Item, list[e.Event]]]:
@@ -84,26 +100,25 @@ def everything(item: Item, told: list[e.Event]) -> str:
 
 
 @pytest.mark.parametrize("ident", CASES)
-def test_a_case_of_the_suite(ident: str, tmp_path: Path, forbidden: re.Pattern[str]) -> None:
+def test_a_case_of_the_suite(ident: str, tmp_path: Path, forbidden: Forbidden) -> None:
     for item, told in played(case_paths()[ident], tmp_path):
         found = forbidden.search(everything(item, told))
         assert found is None, found
 
 
 @pytest.mark.parametrize("expected", ["<any>", "00"], ids=["pass", "fail"])
-def test_a_download_with_a_code(expected: str, tmp_path: Path, forbidden: re.Pattern[str]) -> None:
+def test_a_download_with_a_code(expected: str, tmp_path: Path, forbidden: Forbidden) -> None:
     path = tmp_path / "TRY-A.case.yaml"
     path.write_text(DOWNLOAD % expected, encoding="utf-8")
     [(item, told)] = played(path, tmp_path)
     last = told[-1]
     assert isinstance(last, e.ItemEnded)
     assert last.verdict == ("pass" if expected == "<any>" else "fail"), last.reason
-    text = everything(item, told)
-    found = forbidden.search(text)
-    assert found is None, text[max(0, found.start() - 200) : found.end() + 100]
+    found = forbidden.search(everything(item, told))
+    assert found is None, found
 
 
-def test_a_code_that_breaks_the_bench(tmp_path: Path, forbidden: re.Pattern[str]) -> None:
+def test_a_code_that_breaks_the_bench(tmp_path: Path, forbidden: Forbidden) -> None:
     """What an exception holds goes into a note: the arguments of a trigger do not."""
     path = tmp_path / "TRY-A.case.yaml"
     path.write_text(DOWNLOAD % "<any>", encoding="utf-8")
@@ -118,7 +133,7 @@ def test_a_code_that_breaks_the_bench(tmp_path: Path, forbidden: re.Pattern[str]
     assert found is None, found
 
 
-def test_the_search_finds_what_it_looks_for(forbidden: re.Pattern[str]) -> None:
+def test_the_search_finds_what_it_looks_for(forbidden: Forbidden) -> None:
     key = TestPki.load()["p256"]["eim-sign"].key.private_numbers().private_value
     for text in (f"xx{key:064X}yy", f'"{key}"', f"code {CODE}", CODE.encode().hex()):
         assert forbidden.search(text)
