@@ -111,9 +111,7 @@ def test_trust(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("GENUINE_IFPP, PROVEN\n")
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_octets_give_a_verdict(tmp_path: Path, data: st.DataObject) -> None:
     """A damaged file is refused, or judged; it is never a crash."""

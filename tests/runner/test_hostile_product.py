@@ -117,9 +117,7 @@ def test_nonsense_fails(hostile: Hostile, bench: Bench, name: str) -> None:
 
 
 @given(st.binary(max_size=400))
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_octets_are_judged(hostile: Hostile, bench: Bench, body: bytes) -> None:
     hostile.answer = Response(200, MEDIA, body)
     result, events = play(bench)

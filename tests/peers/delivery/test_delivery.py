@@ -352,9 +352,7 @@ def test_deep_json_is_refused() -> None:
             reader(b"[" * 100_000)  # type: ignore[operator]
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_changed_octet_is_seen_before_a_package_is_used(
     tmp_path: Path, data: st.DataObject

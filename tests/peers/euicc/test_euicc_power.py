@@ -147,9 +147,7 @@ def test_memory_store_cut_at_any_commit(at, after):
     assert not any("/installation/" in key for key in store.keys())  # noqa: SIM118
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(at=st.integers(0, 140))
 def test_sqlite_store_cut_at_any_record(tmp_path_factory, at):
     path: Path = tmp_path_factory.mktemp("euicc") / "card.db"
