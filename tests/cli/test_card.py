@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from ended import begun
 
 from dissectors.asn1.versions import parse_spec
 from dissectors.link.apdu import ISDR_AID, store_data
@@ -32,12 +33,9 @@ SGPROBE = [sys.executable, "-m", "sgprobe"]
 
 def test_served_over_tcp_and_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     served = tmp_path / "served.pcapng"
-    process = subprocess.Popen(
-        [*SGPROBE, "card", "serve", "tcp", "--tape", str(served)],
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stderr is not None
-    try:
+    command = [*SGPROBE, "card", "serve", "tcp", "--tape", str(served)]
+    with begun(command, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
         assert process.stderr.readline() == f"EID {EID}\n"
         address = process.stderr.readline().removeprefix("listens on ").strip()
         mine = tmp_path / "read.pcapng"
@@ -48,11 +46,9 @@ def test_served_over_tcp_and_read(tmp_path: Path, capsys: pytest.CaptureFixture[
         assert run(["card", "read", f"tcp:{address}", "--json", "--tape", "none"]) == 0
         facts = json.loads(capsys.readouterr().out)
         assert (facts["eid"], facts["missing"]) == (EID, {})
-    finally:
         process.terminate()
         assert process.wait(120) == 0
         assert process.stderr.read() == f"capture {served}\n"
-        process.stderr.close()
     # both ends wrote the same, and the card's end twice as much
     seen = [[one.type for one in read_trace(str(path)).messages] for path in (mine, served)]
     assert seen[0][:2] == ["GetEuiccDataRequest", "GetEuiccDataResponse"]
@@ -62,9 +58,8 @@ def test_served_over_tcp_and_read(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_a_card_for_a_factory_loads_what_was_bound_to_its_data(tmp_path: Path) -> None:
     data, keys = tmp_path / "card.ff47", TestPki.load()["p256"]
     command = [*SGPROBE, "card", "serve", "tcp", "--factory", str(data), "--tape", "none"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    try:
+    with begun(command, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
         eid = process.stderr.readline().removeprefix("EID ").strip()
         host, _, port = process.stderr.readline().removeprefix("listens on ").partition(":")
         (item,) = read_batch(data.read_bytes()).items
@@ -83,10 +78,8 @@ def test_a_card_for_a_factory_loads_what_was_bound_to_its_data(tmp_path: Path) -
             said = [exchange(line, apdu) for apdu in apdus]
             assert said[-1][:1] == b"\x61"
             assert exchange(line, bytes([0, 0xC0, 0, 0, said[-1][1]]))[:2] == b"\xbf\x37"
-    finally:
         process.terminate()
         assert process.wait(120) == 0
-        process.stderr.close()
 
 
 SELECT = bytes.fromhex("00A4040010") + ISDR_AID
