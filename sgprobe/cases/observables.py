@@ -56,6 +56,7 @@ SETTINGS: dict[str, dict[str, str]] = {
         "max-body": "the largest body that the role takes",
         "copies": "how often each message is sent; of a datagram DTLS lets no copy through",
         "etag": "no: blocks of answers have no ETag",
+        "connection-id": "yes: as a client it asks for a connection id in DTLS",
         "handshake": "what becomes of its DTLS handshakes as a client: early (Finished before "
         "ChangeCipherSpec), reversed (datagrams), fragments, or lost (the server's flight, once)",
         "fault": "what is wrong in its messages: token, reset, etag, incomplete, continue, errors, "

@@ -131,6 +131,7 @@ def coap_knobs(told: Mapping[str, Any], seed: int) -> CoapKnobs | None:
         cookies=said_yes(told, "cookies", "yes"),
         flights=Flights(_word(told, "handshake", FlightFault)) if "handshake" in told else None,
         fault=_word(told, "dtls", PeersFault) if "dtls" in told else None,
+        connection_ids=said_yes(told, "connection-id"),
     )
 
 

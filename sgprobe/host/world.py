@@ -271,7 +271,10 @@ class World:
             if self.plan.eim_faults is not None and role == EIM:
                 handler = faulty(handler, self.plan.eim_faults, self.clock)
             knobs = (self.plan.eim_knobs if role == EIM else self.plan.ipa_knobs) or self._knobs
-            knobs = replace(knobs, spoil=self._spoil(role) or knobs.spoil)
+            # who asks the eIM for an id of its association gets one
+            given = role == EIM or knobs.connection_ids
+            spoil = self._spoil(role) or knobs.spoil
+            knobs = replace(knobs, spoil=spoil, connection_ids=given)
             server = CoapLink(settings, handler=handler, host=host, port=port,
                               mtu=self.plan.mtu, clock=self.clock, tape=tape,
                               impairment=line, binding=self.plan.coap, knobs=knobs)  # fmt: skip

@@ -6,12 +6,16 @@ import asyncio
 import itertools
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 
 from cryptography import x509
 from OpenSSL import SSL
 
 from sgprobe.links.dtls import DtlsSession, make_context
+from sgprobe.links.dtls_cid import SUITE, CidSession, Ids
+from sgprobe.links.dtls_cid_peers import CidPeers
 from sgprobe.links.dtls_peers import Bounds, DtlsPeers
 from sgprobe.links.dtls_peers_fault import FaultyDtlsPeers, PeersFault
 from sgprobe.links.flight_fault import Flights, RecordFault, damaged, plain_record
@@ -63,6 +67,7 @@ class Associations:
         spoil: Spoil | None = None,
         flights: Flights | None = None,
         fault: PeersFault | None = None,
+        connection_ids: bool = False,
     ) -> None:
         self._port = port
         self._spoil = spoil
@@ -73,11 +78,21 @@ class Associations:
         self._name = name.split(":")[0]
         self._mtu = mtu
         self._bounds = bounds
-        self._context = make_context(settings, False, key_line)
+        if connection_ids:
+            asking = replace(settings, ciphers=SUITE)
+            self._context = make_context(asking, False, key_line)
+            Ids(False).extend(self._context)
+        else:
+            self._context = make_context(settings, False, key_line)
+        self._session = CidSession if connection_ids else DtlsSession
         self._calls: dict[Address, _Call] = {}
         self.peers: DtlsPeers | None = None
         if listen:
-            kind = DtlsPeers if fault is None else FaultyDtlsPeers.of(fault)
+            kind: Callable[..., DtlsPeers] = CidPeers if connection_ids else DtlsPeers
+            if fault is PeersFault.ADDRESS:
+                kind = partial(CidPeers, follows=False)
+            elif fault is not None:
+                kind = FaultyDtlsPeers.of(fault)
             self.peers = kind(settings, key_line, mtu=mtu, bounds=bounds, cookies=cookies,
                               on_gone=self._let_go)  # fmt: skip
         self._timer: asyncio.TimerHandle | None = None
@@ -166,7 +181,7 @@ class Associations:
         if call is None:
             tell_time(self._context, self._settings)
             named = self._name if self._settings.sni else ""
-            session = DtlsSession(self._context, False, address, self._mtu, named, self._judge)
+            session = self._session(self._context, False, address, self._mtu, named, self._judge)
             if self._offered is not None:
                 session.offer(self._offered)
                 self._offered = None

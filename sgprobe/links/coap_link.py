@@ -69,6 +69,8 @@ class CoapKnobs:
     spoil: Spoil | None = None  # DTLS: a fault in handshakes
     flights: Flights | None = None  # DTLS, client: what becomes of its handshake on the way
     fault: PeersFault | None = None  # DTLS, server: what it gets wrong
+    # DTLS: the client asks for an id of the association, the server gives one. RFC 9146
+    connection_ids: bool = False
     watch: Watcher | None = None
 
 
@@ -146,6 +148,7 @@ class CoapLink:
                 spoil=self._knobs.spoil,
                 flights=self._knobs.flights,
                 fault=self._knobs.fault,
+                connection_ids=self._knobs.connection_ids,
             )
         await self._port.open(self._host, self._port_number, self._peer)
 

@@ -42,7 +42,9 @@ class Bounds:
 
 
 @dataclass(slots=True)
-class _Handshake:
+class Handshake:
+    """One that is under way."""
+
     session: DtlsSession
     random: bytes  # of the ClientHello: tells a repetition from a new beginning
     until: float
@@ -79,7 +81,10 @@ class DtlsPeers:
         self._rotate_at = 0.0
         self._listener: DtlsSession | None = None
         self._peers: OrderedDict[Address, _Peer] = OrderedDict()  # the longest idle first
-        self._handshakes: OrderedDict[Address, _Handshake] = OrderedDict()  # the oldest first
+        self._handshakes: OrderedDict[Address, Handshake] = OrderedDict()  # the oldest first
+
+    def _new_session(self, address: Address) -> DtlsSession:
+        return DtlsSession(self._context, True, address, self._mtu, check=self._check)
 
     # --- cookies ---
 
@@ -138,9 +143,7 @@ class DtlsPeers:
         """
         if len(datagram) > _MOST_HELLO:
             return [], []
-        session = self._listener or DtlsSession(
-            self._context, True, address, self._mtu, check=self._check
-        )
+        session = self._listener or self._new_session(address)
         if self._cookies:
             self._listener = session
             session.address = address
@@ -150,12 +153,12 @@ class DtlsPeers:
         self._end_handshake(address)
         if len(self._handshakes) >= self._bounds.handshakes:
             self._end_handshake(next(iter(self._handshakes)))
-        handshake = _Handshake(session, random, now + self._bounds.patience)
+        handshake = Handshake(session, random, now + self._bounds.patience)
         self._handshakes[address] = handshake
         return self._go_on(handshake, datagram, address)
 
     def _go_on(
-        self, handshake: _Handshake, datagram: bytes, address: Address
+        self, handshake: Handshake, datagram: bytes, address: Address
     ) -> tuple[list[bytes], list[bytes]]:
         session = handshake.session
         plain = session.receive(datagram)

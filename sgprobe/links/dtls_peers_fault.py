@@ -31,6 +31,7 @@ class PeersFault(StrEnum):
     DAMAGE = "damage"  # it ends an association for a record that does not verify
     PLAIN = "plain"  # it takes data that nothing protects
     MOVED = "moved"  # it follows its latest peer to whatever address data come from
+    ADDRESS = "address"  # it knows a peer by its address alone, whatever id it has given it
     RETURN = "return"  # it refuses who has ended an association
     OPEN = "open"  # it answers who speaks no DTLS as well
     RESUMPTION = "resumption"  # it refuses who offers a session

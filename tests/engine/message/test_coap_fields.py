@@ -65,7 +65,7 @@ def test_settings_reach_the_endpoint() -> None:
         "max-body": "512", "etag": "no", "copies": "2", "fault": "token", "deduplicates": "no",
         "any-option": "yes", "etag-overlooked": "yes", "token-overlooked": "yes", "cookies": "no",
         "ack-timeout": "300 ms", "retransmissions": "7", "handshake": "reversed",
-        "dtls": "replay", "mixes-uploads": "yes",
+        "dtls": "replay", "mixes-uploads": "yes", "connection-id": "yes",
     }  # fmt: skip
     assert set(told) == {*SETTINGS["coap"], *COAP_FAULTS}
     knobs = coap_knobs(told, 1)
@@ -83,6 +83,7 @@ def test_settings_reach_the_endpoint() -> None:
     assert knobs.flights is not None
     assert (knobs.flights.fault, knobs.fault) == (FlightFault.REVERSED, PeersFault.REPLAY)
     assert server.mixes
+    assert knobs.connection_ids
 
 
 def test_a_role_of_which_nothing_is_told_has_no_knobs() -> None:
