@@ -131,6 +131,7 @@ async def _serve_factory(arguments: argparse.Namespace) -> None:
         tape_path(arguments.tape, "serve-smdpf"),
         arguments.keylog,
         frozenset(arguments.rule_off),
+        operator_port=arguments.operator_port,
         known=dict(known_place(text) for text in arguments.at),
     )
     stop = _until_stopped()
@@ -141,6 +142,7 @@ async def _serve_factory(arguments: argparse.Namespace) -> None:
         else:
             print(f"smdpf {told['name']}")
             print(f"  listens on   {stand.url}")
+            print(f"  operator at  {told['operator']}")
             print(f"  deliveries   {plan.folder}")
             print(f"  trust        {told['trust']}")
             if plan.tape is not None:

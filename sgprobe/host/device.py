@@ -51,7 +51,7 @@ from sgprobe.peers.store import MemoryStore, SqliteStore, Store
 
 _NAME = "ipa.example.com"
 # somebody waits at the command line: a device in the field has more patience
-_PATIENCE = Patience(tries=3, first_pause=1.0)
+_PATIENCE = Patience(tries=3, first_pause=1.5)
 _WAYS = {
     HTTPS: frozenset({RETRIEVE_HTTPS, INJECT_HTTPS}),
     COAPS: frozenset({RETRIEVE_COAPS, INJECT_COAPS}),

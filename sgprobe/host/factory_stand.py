@@ -17,9 +17,10 @@ from sgprobe.host.binding_pool import BindingPool
 from sgprobe.host.conduct import Conductor
 from sgprobe.host.directory import Directory, Place
 from sgprobe.host.factory_tls import caller_of, client_identity, server_groups
+from sgprobe.host.moved_clock import MovedClock
 from sgprobe.host.serve import identity
+from sgprobe.host.upkeep import Upkeep
 from sgprobe.links.caller import Caller
-from sgprobe.links.clock import WallClock
 from sgprobe.links.https_client import Unreachable
 from sgprobe.links.https_server import HttpsServer
 from sgprobe.links.tape import Tape
@@ -45,6 +46,7 @@ class FactoryPlan:
     keylog: Path | None = None
     off: frozenset[str] = frozenset()
     workers: int | None = None
+    operator_port: int = 0
     # names of other servers and where they are: MSPs that are told of results
     known: dict[str, tuple[str, int]] = field(default_factory=dict)
 
@@ -54,12 +56,13 @@ class FactoryStand:
 
     def __init__(self, plan: FactoryPlan, say: Callable[[str], None] = lambda text: None) -> None:
         self.plan = plan
-        self.clock = WallClock()
+        self.clock = MovedClock()
         self.certificates = TestPki.load()[Curve.P256]
         self.store: Store = SqliteStore(plan.database) if plan.database else MemoryStore()
         self.pool = BindingPool(plan.workers)
         setup = make_setup(self.certificates, plan.folder, off=plan.off)
-        self.smdpf = SmDpf(setup, self.store, os.urandom, self.pool)
+        self.setup = setup
+        self._restart()
         self.tape = Tape.at(plan.tape) if plan.tape is not None else None
         self._keylog = plan.keylog.open("ab", buffering=0) if plan.keylog is not None else None
         self._say = say
@@ -71,12 +74,19 @@ class FactoryStand:
         )
         self.public = HttpsServer(self._answer, settings, host=plan.host, port=plan.port,
                                   tape=self.tape, key_line=self._key_line)  # fmt: skip
+        upkeep = Upkeep(self.clock, self.store, self._restart)
+        # what an operator does is not for the network: loopback, whatever --host says
+        self.operator = HttpsServer(upkeep.before(_nothing), None, port=plan.operator_port)
         own = client_identity(self.certificates, setup.party.address)
         outgoing = TlsSettings(identity=own, trust=(self.certificates.ci.der,))
         self.directory = Directory(outgoing, tape=self.tape)
         for name, address in plan.known.items():
             self.directory.add(name, Place(address, outgoing))
         self._task: asyncio.Task[None] | None = None
+
+    def _restart(self) -> None:
+        """Begin with what is stored."""
+        self.smdpf = SmDpf(self.setup, self.store, os.urandom, self.pool)
 
     def _key_line(self, line: bytes) -> None:
         if self._keylog is not None:
@@ -100,8 +110,10 @@ class FactoryStand:
                     # the job stays where it was, and goes on when there is room again
                     self._say(f"a delivery cannot be written: {error}")
                     await asyncio.sleep(_TICK)
-            if self.clock.now() >= next_tick:
-                next_tick = self.clock.now() + _TICK
+            now = self.clock.now()
+            # a clock that was set back stops nothing
+            if not next_tick - _TICK <= now < next_tick:
+                next_tick = now + _TICK
                 self.smdpf.tick(next_tick)
                 try:
                     await conductor.run(self.smdpf.notify())
@@ -126,6 +138,7 @@ class FactoryStand:
             "role": "smdpf",
             "name": self.smdpf.address,
             "urls": [self.url],
+            "operator": "http://{}:{}".format(*self.operator.address),
             "trust": str(self.trust),
             "deliveries": str(self.plan.folder),
             "capture": str(self.plan.tape) if self.plan.tape is not None else None,
@@ -133,6 +146,7 @@ class FactoryStand:
 
     async def __aenter__(self) -> FactoryStand:
         await self.public.start()
+        await self.operator.start()
         self._task = asyncio.ensure_future(self._work())
         return self
 
@@ -142,6 +156,7 @@ class FactoryStand:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         await self.public.stop()
+        await self.operator.stop()
         await self.directory.close()
         self.pool.close()
         if self.tape is not None:
@@ -150,3 +165,7 @@ class FactoryStand:
             self._keylog.close()
         if isinstance(self.store, SqliteStore):
             self.store.close()
+
+
+async def _nothing(request: Request, caller: object) -> Response:
+    return Response(404)

@@ -6,11 +6,13 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sgprobe.exchange import Request
+from sgprobe.host.factory_stand import FactoryPlan, FactoryStand
 from sgprobe.host.moved_clock import MovedClock
 from sgprobe.host.stand import Plan, Stand
 from sgprobe.links.https_client import HttpsClient
@@ -104,3 +106,18 @@ def test_an_order_of_a_profile_in_full() -> None:
         assert (await ask("/orders", {"type": "no-such"}))[0] == 409
 
     operate("smdp", play)
+
+
+def test_the_clock_of_an_sm_dpf(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with FactoryStand(FactoryPlan(tmp_path, workers=1)) as stand:
+            client, before = HttpsClient(stand.operator.address, None), stand.smdpf
+            body = json.dumps({"advance": 86_400}).encode()
+            answer = await client.ask(Request("/operator/clock", "application/json", body))
+            assert (answer.status, stand.clock.now() > time.time() + 86_000) == (200, True)
+            await client.ask(Request("/operator/restart", "application/json", b"{}"))
+            assert stand.smdpf is not before
+            assert (await client.ask(Request("/else", "", b""))).status == 404
+            await client.close()
+
+    asyncio.run(run())
