@@ -6,24 +6,20 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from time import time
 from typing import Any
 
 from dissectors.asn1.model import Value
 from dissectors.spec.functions import Function
 from sgprobe.cases.match import Unresolved
-from sgprobe.crypto.certificates import read_certificate
-from sgprobe.crypto.chain import Need, verify
-from sgprobe.crypto.errors import CertificateError
 from sgprobe.crypto.large_chain import large_chain
-from sgprobe.crypto.ocsp import check_response, issue_response
-from sgprobe.crypto.rules import EXTENDED_USAGE, ROLE, Outcome
+from sgprobe.crypto.ocsp import issue_response
 from sgprobe.engine.endless import Endless
 from sgprobe.engine.given import said_yes
 from sgprobe.engine.settings import Settings
 from sgprobe.exchange import Request, Response
 from sgprobe.host.serve import Handler, identity
-from sgprobe.host.server_trust import pinned
+from sgprobe.host.server_trust import pinned, trusting
 from sgprobe.host.world import EIM, IPA, World
 from sgprobe.host.world import Plan as WorldPlan
 from sgprobe.links.handshake_fault import Spoil, key_reuser, mender, spoiler
@@ -55,8 +51,6 @@ NO_FAULT = (None, STAPLE, ASKED, CLOCK, PIN)
 # for clients that offer what no server may take
 _TLS11 = 0x0302
 _VERSIONS = {"1.1": _TLS11, "1.2": TLS12}
-# what certificates of SGP.22 §4.5.2 say of their use
-_USE = (ROLE.name, EXTENDED_USAGE.name)
 # a certificate of the eIM that is not for TLS
 _SIGNING = "signing"
 # and a chain of four certificates and 12 kB, with nothing wrong in it
@@ -140,11 +134,13 @@ class HeardWorld(World):
         if client == IPA:
             trust = offering(trust, self._tls(IPA))
         if role in _CREDENTIALS:
+            # OCSP answers are made by the wall
+            judged = trusting(self.set, (_CREDENTIALS[role],), time)
             trust = replace(
                 trust,
                 crls=self._crls(role),
-                check_staple=None if missed == STAPLE else self._wrong_staple,
-                check_leaf=partial(self._wrong_use, _CREDENTIALS[role]),
+                check_staple=None if missed == STAPLE else judged.check_staple,
+                check_leaf=judged.check_leaf,
                 at=self.clock.now,
             )
             if client == IPA:
@@ -185,22 +181,6 @@ class HeardWorld(World):
     def device_time(self) -> float:
         """Return the time by the clock of the device, which a case may have set wrong."""
         return self.clock.now() + self.device_ahead
-
-    def _wrong_use(self, role: str, leaf: bytes) -> str:
-        """Return what a TLS certificate lacks that a general validator does not ask for."""
-        try:
-            report = verify([read_certificate(leaf)], [self.set.anchor], Need(role))
-        except CertificateError as error:
-            return str(error)
-        return ", ".join(one.rule for one in report.failures if one.rule in _USE)
-
-    def _wrong_staple(self, der: bytes, chain: tuple[bytes, ...]) -> str:
-        """Return what is wrong with a stapled OCSP answer, "" where nothing is."""
-        try:
-            checks = check_response(der, read_certificate(chain[0]), self.set.ci, datetime.now(UTC))
-        except CertificateError as error:
-            return str(error)
-        return "; ".join(one.rule for one in checks if one.outcome != Outcome.PASSED)
 
     def _staple(self, role: str, state: str) -> bytes:
         """Return an OCSP answer about the certificate of a role."""

@@ -230,7 +230,7 @@ class Item:
             # a product of others waits in real time: that may take longer than an item has
             ours = self.options.product is None
             if not ours:
-                text += "; a product is waited for in real time"
+                text += "; a product is waited for in real time: `ixit` may tell shorter times"
             self.tally.add(Verdict.ERROR if ours else Verdict.INCONCLUSIVE, text)
         for error in player.untold():
             self.tally.add(*blame(error, talked=self._said() > 0))

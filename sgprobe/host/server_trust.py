@@ -18,8 +18,8 @@ from sgprobe.crypto.profiles import ID_ROLE, PROFILES
 from sgprobe.crypto.rules import EXTENDED_USAGE, ROLE, Outcome
 from sgprobe.links.tls import TlsSettings
 
-# whom an eIM asks, and whom an IPA asks: names of certificate profiles
 _KEY_PIN = "trustedEimPkTls"
+# whom an eIM asks, and whom an IPA asks: names of certificate profiles
 OF_EIM = ("dptls", "dstls")
 OF_IPA = (*OF_EIM, "eim-tls")
 # certificates of SGP.22 §4.5.2 say what they are for
