@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from dissectors.asn1.model import Value
-from sgprobe.engine.end import Serve
+from sgprobe.engine.end import Command, Serve
 from sgprobe.engine.outcome import Declined
 from sgprobe.exchange import Request, Response
 
@@ -38,6 +38,15 @@ class Acting:
 
         return served
 
+    def noting(self, heard: Command) -> Command:
+        """Return what hears the card, and notes that the product has asked it."""
+
+        def noted(command: bytes, answer: Callable[[bytes], bytes]) -> bytes:
+            self._spoken.set()
+            return heard(command, answer)
+
+        return noted
+
     async def begin(self, action: Coroutine[Any, Any, dict[str, Value]]) -> dict[str, Value]:
         """Set something going, and go on once the product speaks, or nothing more will come."""
         self._spoken.clear()
@@ -46,11 +55,15 @@ class Acting:
         self._tasks.add(acting)
         await asyncio.wait({acting, spoken}, timeout=_BEGUN, return_when=asyncio.FIRST_COMPLETED)
         spoken.cancel()
-        if acting.done():
-            self._tasks.discard(acting)
-            return acting.result()
-        acting.add_done_callback(self._over)
-        return {}
+        if not acting.done():
+            acting.add_done_callback(self._over)
+            return {}
+        if isinstance(acting.exception(), Declined) and self._spoken.is_set():
+            # it did act: what came of that the case judges
+            self._over(acting)
+            return {}
+        self._tasks.discard(acting)
+        return acting.result()
 
     def _over(self, acting: asyncio.Task[dict[str, Value]]) -> None:
         """Note why an action came to nothing, once it is over."""

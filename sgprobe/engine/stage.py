@@ -104,7 +104,7 @@ class Stage:
         self.history = history
         # an eUICC under test is heard over the card link; only a planted fault changes what it says
         if not setting.faces and (setting.role != "euicc" or setting.says):
-            tapped: Any = TappedEuicc(self.world.euicc, command)
+            tapped: Any = TappedEuicc(self.world.euicc, self.acting.noting(command))
             self.world.card.euicc = tapped
         self.reader: Reader | None = None
         if self.foreign is not None and setting.role == "euicc":

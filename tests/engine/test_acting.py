@@ -78,6 +78,21 @@ def test_a_trigger_that_comes_to_nothing_is_no_fault_of_the_product() -> None:
     asyncio.run(run())
 
 
+def test_an_ipa_that_asked_its_card_has_acted() -> None:
+    async def run() -> None:
+        acting = Acting(lambda text: None)
+        card = acting.noting(lambda command, answer: answer(command))
+
+        async def polls() -> dict[str, Any]:
+            assert card(b"\x01", lambda command: command + b"\x02") == b"\x01\x02"
+            raise Declined("the card refuses")
+
+        assert await acting.begin(polls()) == {}
+        assert acting.declined is None
+
+    asyncio.run(run())
+
+
 def test_what_goes_on_ends_with_the_item() -> None:
     async def run() -> None:
         acting = Acting(lambda text: None)
