@@ -75,7 +75,8 @@ SETTINGS: dict[str, dict[str, str]] = {
         "`sgprobe pki`; signing: the eIM shows that of its packages; large-chain: nothing is "
         "wrong, four certificates have 12 kB",
         "fault": "what is wrong in its handshake: suite, version, compression, signature, point "
-        "or finished; key: the key share of its first handshake comes again",
+        "or finished; key: the key share of its first handshake comes again; renegotiation: none, "
+        "the client of its first connection is asked for another handshake",
         "ciphers": "the cipher suites that it takes or, as a client, offers, in OpenSSL's words",
         "groups": "the groups that it takes or offers, in OpenSSL's words",
         "highest": "the highest version that it speaks: 1.1, 1.2 or 1.3",
@@ -192,6 +193,8 @@ TRACE: dict[str, str] = {
     "tls.offered-ciphers": "a list: the cipher suites offered",
     "tls.weak-ciphers": "a list: of those offered the weak ones (NULL, RC4, DES, 3DES, EXPORT, "
     "anonymous, static RSA)",
+    "tls.handshake-number": "which handshake on its connection it is, from 1",
+    "tls.secure-renegotiation": "true where the ClientHello says that the client knows RFC 5746",
     "tls.offered-groups": "a list: the groups offered",
     "tls.offered-alpn": "a list: the protocols offered",
     "tls.signature-schemes": "a list: the schemes offered, such as ecdsa_secp256r1_sha256",

@@ -38,6 +38,8 @@ HTTPS = "https"
 OVERLOOKS = "overlooks"
 # a fault of a server that is one only when handshakes are compared
 REUSED_KEY = "key"
+# no fault: it asks the client of its first connection for another handshake
+ANEW = "renegotiation"
 # what it may overlook beside that: what the server staples, that it asks for a certificate
 STAPLE, ASKED = "staple", "certificate-request"
 # and that its clock was set
@@ -206,7 +208,7 @@ class HeardWorld(World):
 
     def _spoil(self, role: str) -> Spoil | None:
         fault = self._tls(role).get("fault")
-        if fault is None:
+        if fault in (None, ANEW):
             return None
         if fault == REUSED_KEY:
             return key_reuser()
@@ -214,6 +216,9 @@ class HeardWorld(World):
             return spoiler(str(fault))
         except ValueError:
             raise Unresolved(f"{fault} is no fault of a handshake") from None
+
+    def _anew(self, role: str) -> int:
+        return int(self._tls(role).get("fault") == ANEW)
 
     def _mend(self, role: str) -> Spoil | None:
         fault = self._tls(role).get(OVERLOOKS)

@@ -283,6 +283,7 @@ class World:
                                  spoil=self._spoil(role),
                                  clock=self.clock, tape=tape, impairment=line)  # fmt: skip
             server.mend = self._mend(role)
+            server.anew = self._anew(role)
         await listen(server, (host, port))
         self._servers.append(server)
         self._urls[name] = url(binding, server.address)
@@ -317,6 +318,10 @@ class World:
     def _mend(self, role: str) -> Spoil | None:
         """Return what takes the fault out of handshakes that a role overlooks."""
         return None
+
+    def _anew(self, role: str) -> int:
+        """Return how many connections a role asks for another handshake."""
+        return 0
 
     async def __aexit__(self, *_: object) -> None:
         await self.eim_errands.stop()

@@ -63,6 +63,8 @@ class HttpsServer:
         self.tape = tape
         self.faults = faults
         self.spoil = spoil
+        # so many connections of TLS 1.2 are asked for another handshake, as soon as they stand
+        self.anew = 0
         # takes faults out of what comes: a server that overlooks them
         self.mend: Spoil | None = None
         self.impairment = impairment
@@ -191,6 +193,7 @@ class _Connection:
             return
         if self._home.mend is not None and not self._session.established:
             data = self._home.mend(data)
+        begun = self._session.established
         try:
             plain = self._session.receive(data)
         except TlsFailure as failure:
@@ -198,6 +201,9 @@ class _Connection:
             self._flush()
             self.pipe.close()
             return
+        if self._home.anew and self._session.established and not begun:
+            self._home.anew -= 1
+            self._session.ask_anew()
         self._flush()
         for part in plain:
             self._take(part)

@@ -232,6 +232,8 @@ class TlsSession:
     alerts: deque[Alert] = field(default_factory=lambda: deque(maxlen=MAX_ALERTS))
     _connection: Any = None
     _first: bytes = b""
+    _unsent: bytes = b""
+    _chain: list[x509.Certificate] | None = None
 
     def __post_init__(self) -> None:
         self._begin(self.context)
@@ -268,11 +270,14 @@ class TlsSession:
             if not self.established:
                 self._connection.do_handshake()
                 self.established = True
+                # another handshake may be under way when somebody asks for it
+                self._chain = peer_chain(self._connection)
                 self._judge()
             while True:
                 plain.append(self._connection.recv(_CHUNK))
         except SSL.WantReadError:
-            pass
+            if self._unsent:
+                self.send(b"")
         except SSL.ZeroReturnError:
             self.over = True
         except SSL.Error as error:
@@ -293,10 +298,23 @@ class TlsSession:
             raise TlsFailure(wrong, tuple(self.alerts))
 
     def send(self, data: bytes) -> None:
-        """Protect plaintext; `outgoing` has the records."""
-        view = memoryview(data)
-        while view:
-            view = view[self._connection.send(bytes(view[:_CHUNK])) :]
+        """Protect plaintext; `outgoing` has the records.
+
+        While the two sides shake hands anew it waits for the end of that.
+        """
+        self._unsent += data
+        view = memoryview(self._unsent)
+        try:
+            while view:
+                view = view[self._connection.send(bytes(view[:_CHUNK])) :]
+        except SSL.WantReadError:
+            pass
+        self._unsent = bytes(view)
+
+    def ask_anew(self) -> None:
+        """Ask a client of TLS 1.2 for another handshake: HelloRequest. RFC 5246 §7.4.1.1."""
+        self._connection.renegotiate()
+        self._connection.do_handshake()
 
     def outgoing(self) -> bytes:
         """Return the bytes to send now."""
@@ -354,7 +372,7 @@ class TlsSession:
     @property
     def peer_chain(self) -> list[x509.Certificate]:
         """Return the certificates that the other side sent, leaf first."""
-        return peer_chain(self._connection)
+        return peer_chain(self._connection) if self._chain is None else self._chain
 
 
 def peer_chain(connection: Any) -> list[x509.Certificate]:

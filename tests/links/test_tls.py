@@ -25,6 +25,7 @@ from links_kit import (
     until,
     write_pem,
 )
+from OpenSSL import SSL
 
 from sgprobe.crypto.certificates import read_certificate
 from sgprobe.crypto.errors import CertificateError
@@ -345,5 +346,25 @@ def test_the_certificate_may_change_between_connections() -> None:
             await until(lambda: any(not a.sent and a.description for a in eim.alerts))
             assert [a.description for a in eim.alerts if not a.sent][-1] == EXPIRED
             assert any("expired" in text for text in eim.failures)
+
+    run(work())
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_a_client_that_is_asked_for_another_handshake(refuses: bool) -> None:
+    async def work() -> None:
+        async with HttpsServer(Answers(), server(highest=TLS12)) as eim:
+            eim.anew = 1
+            ipa = HttpsClient(eim.address, client(), name=EIM)
+            if refuses:
+                assert ipa._context is not None
+                ipa._context.set_options(SSL.OP_NO_RENEGOTIATION)
+                with pytest.raises(Unreachable, match="handshake failure"):
+                    await ipa.ask(POLL)
+            # the one handshake is made, or the next connection is left in peace
+            for _ in range(2):
+                assert (await ipa.ask(POLL)).body == NOTHING.body
+            await ipa.close()
+            assert eim.anew == 0
 
     run(work())

@@ -11,6 +11,8 @@ from sgprobe.crypto.certificates import read_certificate
 from sgprobe.crypto.errors import CertificateError
 
 _SIGNATURE_ALGORITHMS = 13
+# RFC 5746 §3.2, §3.3
+_RENEGOTIATION_INFO, _SCSV = 0xFF01, 0x00FF
 # IANA "TLS SignatureScheme", in the names of RFC 8446 §4.2.3 and RFC 8734 §3
 _SCHEMES = {
     0x0201: "rsa_pkcs1_sha1",
@@ -48,7 +50,10 @@ _WEAK_WORDS = ("_NULL_", "_RC4_", "_DES", "_3DES_", "_EXPORT", "_anon_", "TLS_RS
 
 def session_fields(session: SessionInfo, octets: tuple[int, int]) -> dict[str, Any]:
     """Return the fields of a session; `octets` of application data are those of client, server."""
-    found: dict[str, Any] = {"tls.client-certificate": bool(session.certificates[0])}
+    found: dict[str, Any] = {
+        "tls.client-certificate": bool(session.certificates[0]),
+        "tls.handshake-number": session.number,
+    }
     if session.client is not None:
         found |= _offered(session)
     if session.server is not None:
@@ -113,6 +118,8 @@ def _offered(session: SessionInfo) -> dict[str, Any]:
         "tls.offered-versions": [_version(v) for v in client.versions],
         "tls.offered-ciphers": [suite_name(s) for s in client.suites],
         "tls.weak-ciphers": [suite_name(s) for s in client.suites if is_weak(s)],
+        "tls.secure-renegotiation": _RENEGOTIATION_INFO in client.extensions
+        or _SCSV in client.suites,
         "tls.offered-groups": [group_name(g) for g in client.groups],
         "tls.offered-alpn": list(client.alpn),
         "tls.signature-schemes": _schemes(client.extensions.get(_SIGNATURE_ALGORITHMS, b"")),

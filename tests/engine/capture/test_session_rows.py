@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from pathlib import Path
 
@@ -18,7 +19,12 @@ from sgprobe.engine.capture.row import Roles, Rows
 from sgprobe.engine.capture.rows import read_rows
 from sgprobe.engine.capture.session_fields import is_weak
 from sgprobe.events import Verdict
+from sgprobe.exchange import Request, Response
+from sgprobe.host.serve import identity
+from sgprobe.links.https_client import HttpsClient
+from sgprobe.links.https_server import HttpsServer
 from sgprobe.links.tape import Tape
+from sgprobe.links.tls import TLS12, TlsSettings
 
 
 @pytest.mark.parametrize(
@@ -217,3 +223,31 @@ def test_a_session_that_moved_goes_on() -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_no_flight_or_one(data: bytes) -> None:
     Flights().fields(1, 0, b"\x16\xfe\xfd" + bytes(8) + data, 1.0)
+
+
+def test_another_handshake_inside_a_session(tmp_path: Path) -> None:
+    path, pki = tmp_path / "anew.pcapng", TestPki.load()["p256"]
+
+    async def answer(request: Request, caller: object) -> Response:
+        return Response(200)
+
+    async def work() -> None:
+        own = TlsSettings(identity=identity(pki["eim-tls"]), verify=False, highest=TLS12)
+        server = HttpsServer(answer, own)
+        server.anew = 1
+        await server.start()
+        with Tape.at(path) as tape:
+            asked = TlsSettings(trust=(pki.ci.der,))
+            ipa = HttpsClient(server.address, asked, name="eim.example.com", tape=tape)
+            assert (await ipa.ask(Request("/x", "", b""))).status == 200
+            await ipa.close()
+        await server.stop()
+
+    asyncio.run(work())
+    found = of(read_rows(path), "session")
+    assert [one.fields["tls.handshake-number"] for one in found] == [1, 2]
+    assert all(one.fields["tls.secure-renegotiation"] for one in found)
+
+
+def test_a_client_that_does_not_know_of_secure_renegotiation() -> None:
+    assert set(values(stored("dtls-loss"), "session", "tls.secure-renegotiation")) == {False}
