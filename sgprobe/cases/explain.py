@@ -116,6 +116,8 @@ def _message(step: m.MessageStep, arrow: m.Arrow, case: m.Case) -> str:
         text += f" ({'; '.join(parts[:_MOST_LINES])}{more})"
     if step.mutate is not None:
         text += f", damaged: {inline(step.mutate)}"
+    carried = {"HTTP": step.http, "CoAP": step.coap, "APDU": step.apdu}
+    text += "".join(f"; in {name}: {inline(told)}" for name, told in carried.items() if told)
     return text + "."
 
 

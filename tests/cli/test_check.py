@@ -104,6 +104,14 @@ def test_explain_is_prose_and_a_diagram(capsys: pytest.CaptureFixture[str]) -> N
     assert "    ipa-->>eim: GetEimPackageRequest\n    eim->>ipa: GetEimPackageResponse" in out
 
 
+def test_explain_tells_what_carries_a_message(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain", "PKI-SRV-DTL-006"]) == 0
+    out = capsys.readouterr().out
+    assert "to the eIM; in CoAP: record twice, message-id 4660." in out
+    assert run(["explain", "PKI-SRV-TLS-008"]) == 0
+    assert "; in HTTP: status <any>." in capsys.readouterr().out
+
+
 def test_schema_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
     for options in ([], ["--steps"], ["--vscode"]):
         assert run(["schema", *options]) == 0
