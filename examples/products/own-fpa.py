@@ -15,6 +15,7 @@ from sgprobe.crypto.pki import TestPki
 from sgprobe.host.station import ReaderDevice, Slot
 from sgprobe.links.card_tcp import TcpReader
 from sgprobe.peers.delivery.check import Refused
+from sgprobe.peers.fpa.journal import JournalError
 from sgprobe.peers.fpa.line import Line
 
 STORE = Path(tempfile.gettempdir()) / f"sgprobe-own-fpa-{os.getuid()}"
@@ -99,4 +100,8 @@ ACTIONS = {
 }
 
 asked = json.load(sys.stdin)
-print(json.dumps(ACTIONS[asked["action"]](asked["given"])))
+try:
+    print(json.dumps(ACTIONS[asked["action"]](asked["given"])))
+except (OSError, Refused, JournalError) as error:
+    # one line is what a report has room for
+    sys.exit(f"{type(error).__name__}: {error}")
