@@ -31,7 +31,7 @@ from sgprobe.peers.msp.provider import Msp
 from sgprobe.peers.smdpf.binder import Press, Runner, Task
 from sgprobe.peers.smdpf.records import Job
 from sgprobe.peers.smdpf.server import Setup, SmDpf, make_setup
-from sgprobe.peers.store import MemoryStore
+from sgprobe.peers.store import MemoryStore, SqliteStore, Store
 
 MSP_PATH = "/ifpp"
 # name in cases: the name in TLS and in messages
@@ -75,6 +75,15 @@ class Network:
     msp_place: Address = ("127.0.0.1", 0)
     # how a product of others calls the MSP; by its address where there is no name
     msp_name: str = ""
+    # whether the own SM-DPf keeps its records in a file: those of a million do not fit elsewhere
+    in_file: bool = False
+
+
+def _store(plan: Network) -> Store:
+    if not plan.in_file:
+        return MemoryStore()
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    return SqliteStore(plan.folder / "smdpf.sqlite")
 
 
 class FactoryNetwork:
@@ -87,7 +96,7 @@ class FactoryNetwork:
         self.setup: Setup = make_setup(plan.certificates, plan.folder, off=plan.off)
         self.smdpf: SmDpf | None = None
         if plan.server is None:
-            self.smdpf = SmDpf(self.setup, MemoryStore(), plan.random)
+            self.smdpf = SmDpf(self.setup, _store(plan), plan.random)
         # what the SM-DPf asks others may pass through a planted fault
         self.disguise: Callable[[Directory], Any] = lambda spoken: spoken
         self._servers: list[HttpsServer] = []
@@ -225,6 +234,7 @@ class FactoryNetwork:
     def restart(self) -> None:
         """Start the SM-DPf again: what is not in its store or its folder is lost."""
         assert self.smdpf is not None
+        self.smdpf.jobs.abandon()
         self.smdpf = SmDpf(self.setup, self.smdpf.store, self.plan.random)
         self._news.set()
 

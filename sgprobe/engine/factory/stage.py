@@ -8,6 +8,7 @@ from typing import Any
 
 from dissectors.trace.json_functions import parse
 from sgprobe.cases.match import Unresolved
+from sgprobe.cases.runsets import ORDINARY_SCALE
 from sgprobe.engine.end import Serve
 from sgprobe.engine.factory.bench import FactoryBench, Floor
 from sgprobe.engine.foreign import Foreign
@@ -54,6 +55,7 @@ def factory_of(
             _server(foreign) if foreign is not None else None,
             msp_name=foreign.name(MSP, "") if foreign is not None else "",
             msp_place=world.plan.places.get(MSP, ("127.0.0.1", 0)),
+            in_file=setting.scale > ORDINARY_SCALE,
         )
 
     seed = f"{setting.seed}" if foreign is None else f"{setting.seed} {world.clock.now()}"

@@ -122,6 +122,15 @@ class DeliveryWriter:
         )
         return entry
 
+    def abandon(self) -> None:
+        """Lose what was not flushed, as a process does that is killed."""
+        if self._open is not None:
+            # a number that is closed may be another file's before the buffers are thrown away
+            with open(os.devnull, "wb") as nowhere:
+                for file in (self._open.idx, self._open.bin):
+                    os.dup2(nowhere.fileno(), file.fileno())
+            self._open = None
+
     def flush(self) -> None:
         """Make what was added durable."""
         if self._open is not None:

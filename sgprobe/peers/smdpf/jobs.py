@@ -73,6 +73,12 @@ class Jobs:
         """Return the files of a delivery."""
         return Folder(self.folder / delivery)
 
+    def abandon(self) -> None:
+        """Lose what is not committed, as a process does that is killed."""
+        for writer in self._writers.values():
+            writer.abandon()
+        self._writers = {}
+
     def step(self, now: float, runner: Runner) -> Job | None:
         """Do one chunk of the first job; return the job, or None where there is none to do."""
         work = Work(self.store)

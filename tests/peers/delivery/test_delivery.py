@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import tarfile
@@ -393,3 +394,24 @@ def test_manifest_reads_what_it_writes() -> None:
     made: Manifest = manifest(supersedes="D0")
     assert read_manifest(made.to_bytes()) == made
     assert made.not_after == END == NOW + timedelta(days=365)
+
+
+def test_what_a_killed_writer_had_in_its_buffers_comes_nowhere(tmp_path: Path) -> None:
+    """The next writer goes on in the same files, and the old one is thrown away later."""
+    folder = Folder(tmp_path)
+    killed = DeliveryWriter(folder)
+    killed.add(prebound(1))
+    killed.flush()
+    at = killed.position
+    killed.add(prebound(2, size=60))
+    killed.abandon()
+    again = DeliveryWriter(folder, at)
+    for number in (3, 4):
+        again.add(prebound(number))
+    again.flush()
+    del killed
+    gc.collect()
+    again.add(prebound(5))
+    again.finish(manifest(), pki()["dppb"])
+    found = check_delivery(folder, [pki().anchor], packages=True)
+    assert (found.faults, found.entries) == ([], 4)
