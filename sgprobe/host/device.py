@@ -20,7 +20,7 @@ from sgprobe.host.certificate import self_signed
 from sgprobe.host.conduct import Conductor
 from sgprobe.host.directory import COAPS, HTTPS, PORTS, Coap, Directory, Place
 from sgprobe.host.serve import identity, thoughtful, url
-from sgprobe.host.server_trust import OF_IPA, trusting
+from sgprobe.host.server_trust import OF_IPA, pinned, trusting
 from sgprobe.links.card import CardLink, CardStatus, ReaderGone
 from sgprobe.links.card_slot import Reader
 from sgprobe.links.clock import Clock, WallClock
@@ -35,6 +35,7 @@ from sgprobe.peers.euicc.card import Card
 from sgprobe.peers.euicc.config import Config as EuiccConfig
 from sgprobe.peers.euicc.euicc import Euicc
 from sgprobe.peers.euicc.values import bit_string
+from sgprobe.peers.ipa.associations import Association
 from sgprobe.peers.ipa.config import (
     DIRECT,
     INDIRECT,
@@ -113,7 +114,9 @@ class Device:
         own = identity(self.set[plan.euicc]) if plan.show_euicc else None
         # a CA of the user certifies as it likes, the test CI as SGP.22 says
         told = TlsSettings(trust=trust) if trust else trusting(self.set, OF_IPA, self.clock.now)
-        settings = replace(told, identity=own)
+        self._settings = settings = replace(told, identity=own)
+        # by host: whom the configuration of its eIM says to trust
+        self._pins: dict[str, Value] = {}
         self.directory = Directory(settings, tape=self.tape, key_line=self._key_line,
                                    coap=plan.coap)  # fmt: skip
         for name, address in plan.known.items():
@@ -132,11 +135,19 @@ class Device:
             ipa_store,
             os.urandom,
             self.directory.certificate,
+            self._learned,
         )  # fmt: skip
         self._listeners: list[HttpsServer | CoapLink] = []
         self.link = CardLink(self._transmit, reset=plan.reader.reset if plan.reader else None,
                              tape=self.tape)  # fmt: skip
         self.conductor = Conductor(self.directory, self.clock, self.link, plan.say)
+
+    def _learned(self, eim: Association) -> None:
+        """Trust the server of an eIM as its configuration says. SGP.32 §2.11.1.1.1"""
+        if self._pins.get(eim.host) != eim.tls:
+            self._pins[eim.host] = eim.tls
+            config = {} if eim.tls is None else {"trustedPublicKeyDataTls": eim.tls}
+            self.directory.speak(eim.host, pinned(self._settings, config))
 
     def _euicc(self, store: Store) -> Euicc:
         first = Curve(self.plan.curve)

@@ -97,9 +97,9 @@ class Directory:
 
     def speak(self, name: str, settings: TlsSettings) -> None:
         """Say how TLS is spoken to a name from now on, where it is in this book."""
-        place = self._places.get(name.lower())
-        if place is not None:
-            self.add(name, replace(place, settings=settings))
+        for key in [one for one in self._places if one.rpartition("//")[2] == name.lower()]:
+            place, scheme = self._places[key], key.rpartition("://")[0]
+            self.add(name, replace(place, settings=settings), scheme)
 
     def client(self, address: str) -> Client:
         """Return the client for a URL's scheme and authority, such as https://eim.example.com."""

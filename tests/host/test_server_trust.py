@@ -22,6 +22,7 @@ from sgprobe.links.coap_link import CoapLink
 from sgprobe.links.https_client import Unreachable
 from sgprobe.links.https_server import HttpsServer
 from sgprobe.links.tls import TlsSettings
+from sgprobe.peers.ipa.associations import Association
 
 SMDP, EIM = "testsmdpplus1.example.com", "eim.example.com"
 CLIENTS = {"eim": ("dptls", SMDP), "ipa": ("dptls", SMDP), "ipa of the eim": ("eim-tls", EIM)}
@@ -159,3 +160,30 @@ def test_a_client_that_was_there_gives_way_to_the_new_trust() -> None:
         await server.stop()
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    ("config", "believed"),
+    [({}, True), (pin("dptls"), False), (pin("ci"), True), (pin("dptls", key=True), False)],
+)
+def test_a_device_trusts_whom_its_card_names(config: dict[str, Any], believed: bool) -> None:
+    async def work() -> list[bool]:
+        shown = TlsSettings(identity=identity(SETS["eim-tls"]), verify=False)
+        server = HttpsServer(answering, shown)
+        await server.start()
+        where = "https://{}:{}".format(*server.address)
+        asked = []
+        async with Device(DevicePlan("p256", eim=EimPlace(where, EIM, EIM))) as device:
+            # what the card says now, and that it says nothing of it any more
+            for tls in (config.get("trustedPublicKeyDataTls"), None):
+                device._learned(Association(EIM, EIM, tls=tls))
+                try:
+                    await device.directory.ask(f"https://{EIM}", Request("/x", "", b""))
+                except Unreachable:
+                    asked.append(False)
+                else:
+                    asked.append(True)
+        await server.stop()
+        return asked
+
+    assert asyncio.run(work()) == [believed, True]

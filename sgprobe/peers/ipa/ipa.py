@@ -34,7 +34,7 @@ class Ipa:
     """A simulated IPA; `random` only spreads its pauses.
 
     `tls_certificate` gives the certificate that the server at an address has shown in TLS, where
-    the host knows it.
+    the host knows it; `learned` is told of each eIM that the eUICC knows, before it is asked.
     """
 
     def __init__(
@@ -43,8 +43,10 @@ class Ipa:
         store: Store,
         random: RandomSource,
         tls_certificate: Callable[[str], bytes | None] = lambda address: None,
+        learned: Callable[[Association], None] = lambda one: None,
     ) -> None:
         self.config = config
+        self._learned = learned
         self.rules = Rules(RULES, frozenset(one for one in config.off if one.startswith(PREFIX)))
         # what went wrong lately, for people and tests; no secrets
         self.journal: deque[tuple[str, str]] = deque(maxlen=_JOURNAL)
@@ -89,6 +91,8 @@ class Ipa:
     def _parties(self) -> Procedure[list[tuple[Association, Party | None]]]:
         eid = yield from self.means.es10.eid()
         known = yield from self.associations()
+        for one in known:
+            self._learned(one)
         others = len(known) > 1
         return [(one, self._party(eid, one, others)) for one in known]
 
