@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sgprobe.cases import planned as p
+from sgprobe.engine.card.view import words
 from sgprobe.product.model import ProductFile
 
 _TITLES = {"eim": "eIM", "smdp": "SM-DP+", "smds": "SM-DS"}
@@ -18,7 +19,8 @@ def lacking(plan: p.Plan, product: ProductFile) -> str:
     compiled = plan.compiled
     binding = plan.variant.point("binding")
     over_coap = binding is not None and binding.label == "coap"
-    for role in _asked(compiled.role, (*compiled.given, *compiled.steps)):
+    asked = _asked(compiled.role, (*compiled.given, *compiled.steps))
+    for role in (*asked, *_connected(compiled.trace)):
         key = "eim-coap" if role == "eim" and over_coap else role
         if key not in product.listen:
             return (
@@ -26,6 +28,14 @@ def lacking(plan: p.Plan, product: ProductFile) -> str:
                 f"`listen: {{{key}: HOST:PORT}}` of its file says where it listens"
             )
     return ""
+
+
+def _connected(trace: Iterable[p.PlannedTrace]) -> Iterator[str]:
+    """Yield the servers that a capture has to show a connection to."""
+    for one in trace:
+        if one.rule.quantifier == "some" and one.rule.test is not None:
+            said = set(words(one.rule.test))
+            yield from (role for role in _TITLES if f"${role}.address" in said)
 
 
 def _asked(role: str, steps: tuple[p.Planned, ...]) -> Iterator[str]:

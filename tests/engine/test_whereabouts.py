@@ -32,7 +32,12 @@ def product(name: str, *, without: str = "") -> ProductFile:
 
 @pytest.mark.parametrize(
     ("case", "role", "title"),
-    [("ES11-CLI-ACL-009", "smds", "SM-DS"), ("ES9C-CLI-IAU-001", "smdp", "SM-DP+")],
+    [
+        ("ES11-CLI-ACL-009", "smds", "SM-DS"),
+        ("ES9C-CLI-IAU-001", "smdp", "SM-DP+"),
+        # what the capture has to show
+        ("ES9C-CLI-HNT-003", "smds", "SM-DS"),
+    ],
 )
 def test_without_a_place_a_server_cannot_be_found(case: str, role: str, title: str) -> None:
     found = ready(case, product("own-eim.yaml", without=role))

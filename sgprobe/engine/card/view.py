@@ -24,19 +24,20 @@ def _types() -> frozenset[str]:
 def about_card(rule: PlannedTrace) -> bool:
     """Say whether a rule looks at what passes between IPA and eUICC."""
     nodes = [node for node in (rule.rule.where, rule.rule.test) if node is not None]
-    words = [word for node in nodes for word in _words(node)]
+    said = [word for node in nodes for word in words(node)]
     return any(
-        word in (_CARD, _APDU) or word.startswith(f"{_APDU}.") or word in _types() for word in words
+        word in (_CARD, _APDU) or word.startswith(f"{_APDU}.") or word in _types() for word in said
     )
 
 
-def _words(node: Node) -> Iterator[str]:
+def words(node: Node) -> Iterator[str]:
+    """Walk the names and texts of a part of a case."""
     if isinstance(node, Scalar):
         yield node.text
     elif isinstance(node, Items):
         for item in node.items:
-            yield from _words(item)
+            yield from words(item)
     elif isinstance(node, Mapping):
         for key, value in node.entries:
             yield key.text
-            yield from _words(value)
+            yield from words(value)
