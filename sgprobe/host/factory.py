@@ -79,6 +79,7 @@ class Lab:
         Rules(RULES, self.off)
         self.pool = BindingPool()
         self._smdpf: SmDpf | None = None
+        self._stores: dict[str, SqliteStore] = {}
         path = self.folder / _MARK
         try:
             self.notes: dict[str, Any] = _notes(path.read_text())
@@ -119,9 +120,14 @@ class Lab:
             setup = make_setup(
                 self.certificates, home / "deliveries", seed=self.notes["seed"], off=self.off
             )
-            store = SqliteStore(home / "smdpf.sqlite")
-            self._smdpf = SmDpf(setup, store, os.urandom, self.pool)
+            self._smdpf = SmDpf(setup, self._store("smdpf/smdpf.sqlite"), os.urandom, self.pool)
         return self._smdpf
+
+    def _store(self, name: str) -> SqliteStore:
+        """Return a store of the folder, the same each time; `close` closes it."""
+        if name not in self._stores:
+            self._stores[name] = SqliteStore(self.folder / name)
+        return self._stores[name]
 
     def client(self, requester: str) -> SmDpfClient:
         """Return a client of the SM-DPf."""
@@ -156,7 +162,7 @@ class Lab:
     @property
     def msp(self) -> Msp:
         """The MSP that is told of results."""
-        return Msp(SqliteStore(self.folder / "msp.sqlite"), "/ifpp")
+        return Msp(self._store("msp.sqlite"), "/ifpp")
 
     # --- step 1: the MSP orders ---
 
@@ -212,7 +218,7 @@ class Lab:
     @property
     def maker(self) -> DeviceMaker:
         """The device maker, with the eUICC data that were handed to it."""
-        return DeviceMaker(SqliteStore(self.folder / "dm.sqlite"))
+        return DeviceMaker(self._store("dm.sqlite"))
 
     def give_data(self, chips: list[Personalised], route: str = "a") -> dict[str, Any]:
         """Send the eUICC data to the SM-DPf (route A, Esed1), or to the device maker (B, Esed2)."""
@@ -325,8 +331,12 @@ class Lab:
         return self.ask(DM, self.client(DM).gaps(delivery))
 
     def close(self) -> None:
-        """End the workers."""
+        """End the workers, and close the stores: what they hold is in their files then."""
         self.pool.close()
+        for store in self._stores.values():
+            store.close()
+        self._stores.clear()
+        self._smdpf = None
 
 
 def _notes(text: str) -> dict[str, Any]:

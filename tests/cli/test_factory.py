@@ -238,6 +238,12 @@ def test_files_of_the_laboratory_that_are_damaged(
     assert len(done.stderr.splitlines()) <= 2, done.stderr
 
 
+def test_a_command_leaves_its_stores_closed(delivered: Path) -> None:
+    """What a store holds is in its file: a copy of the folder is whole, and damage is seen."""
+    assert [one.name for one in delivered.rglob("*.sqlite-*")] == []
+    assert (delivered / "smdpf/smdpf.sqlite").stat().st_size > 10_000
+
+
 def test_a_reader_that_is_not_there(tmp_path: Path, delivered: Path) -> None:
     lab = ("--lab", shutil.copytree(delivered, tmp_path / "lab"))
     done = sgprobe("load", "--reader", f"at:{tmp_path / 'tty'}", *lab)
