@@ -68,6 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command.add_argument("--show-euicc", action="store_true",
                              help="mutual TLS with the eUICC's certificate")  # fmt: skip
         command.add_argument("--token", action="store_true", help="ask for an association token")
+        command.add_argument("--as-it-is", action="store_true",
+                             help="tell the eUICC of no eIM")  # fmt: skip
         command.add_argument("--indirect", action="store_true",
                              help="download through the eIM alone")  # fmt: skip
         command.add_argument("--rule-off", action="append", default=[], metavar="NAME",
@@ -110,6 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
                 frozenset(arguments.rule_off),
                 show_euicc=arguments.show_euicc,
                 coap=Coap(chosen_coap(arguments)),
+                associate=not arguments.as_it_is,
                 reader=reader,
                 impairment=chosen_link(arguments),
             )

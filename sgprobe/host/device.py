@@ -96,6 +96,8 @@ class Plan:
     reader: Reader | None = None
     # of the links to the servers that are named here
     impairment: Impairment | None = None
+    # an eUICC that knows no eIM is told of this one first
+    associate: bool = True
     say: Callable[[Say], None] = field(default=lambda said: None)
 
 
@@ -255,7 +257,7 @@ class Device:
 
     async def __aenter__(self) -> Device:
         try:
-            if self.plan.eim is not None:
+            if self.plan.eim is not None and self.plan.associate:
                 await self._associate(self.plan.eim)
         except BaseException:
             await self._close()

@@ -335,3 +335,12 @@ def test_mutual_tls_with_the_card() -> None:
             code, out, err = run(*poll)
             assert code == 1, out
             assert "Traceback" not in err
+
+
+def test_an_euicc_as_it_is_knows_no_eim() -> None:
+    with serving("eim") as eim:
+        poll = ("ipa", "poll", "--eim", eim["urls"][0], "--tape", "none")
+        code, out, err = run(*poll, "--as-it-is")
+        assert code == 0, err
+        assert "eIM " not in out
+        assert "eIM eim.example.com: nothing to do" in run(*poll)[1]
