@@ -92,6 +92,12 @@ def test_no_row_was_lost() -> None:
     assert [layers.count(one) for one in "SUB"] == [117, 27, 48]
 
 
+def test_each_case_fits_one_screen() -> None:
+    long = {path.stem: count for path in SUITES.rglob("*.case.yaml")
+            if (count := len(path.read_text(encoding="utf-8").splitlines())) > 60}  # fmt: skip
+    assert long == {}
+
+
 def test_what_is_not_certain_only_warns() -> None:
     rows = OURS.rows
     assert rows["ESIPA-EIM-GEP-006"].weight is Weight.FAILS
