@@ -20,6 +20,7 @@ Changes: TypeAlias = Mapping[str, Record]
 
 def open_database(path: Path | str, patience: float = 5.0) -> sqlite3.Connection:
     """Return a SQLite file that survives a power cut; OSError names the file that is none."""
+    found = None
     try:
         found = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False, timeout=patience
@@ -27,6 +28,8 @@ def open_database(path: Path | str, patience: float = 5.0) -> sqlite3.Connection
         found.execute("PRAGMA journal_mode=WAL")
         found.execute("PRAGMA synchronous=NORMAL")
     except sqlite3.Error as error:
+        if found is not None:
+            found.close()
         raise OSError(errno.EIO, f"no store to write to: {error}", str(path)) from None
     return found
 
