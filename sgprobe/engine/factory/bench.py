@@ -44,7 +44,7 @@ _OK = 200
 _DELIVERY, _AFFECTED = "dm.delivery", "smdpf.affected"
 _PER_BATCH = 1000
 # secrets that are looked for in all that was said: of ten thousand packages the first ones
-_SEARCHED = 600
+_SEARCHED = 120
 
 
 @dataclass(frozen=True, slots=True)
