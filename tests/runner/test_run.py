@@ -77,7 +77,7 @@ def test_a_good_case_passes_with_events_and_a_capture(write, tmp_path: Path) -> 
     ("steps", "applies", "more", "code", "words"),
     [
         (WRONG, "EIM_RETRIEVE", "", 1, "eimPackageError"),
-        (GOOD, "EIM_DTLS_CID", "", 5, "not applicable"),
+        (GOOD, "EIM_DER", "", 5, "not applicable"),
         (GOOD, "EIM_RETRIEVE", PREAMBLE, 6, "inconclusive"),
         (GOOD.replace("GetEimPackageRequest", "GetEimPackagRequest"), "EIM_RETRIEVE", "", 4,
          "did you mean"),
