@@ -32,6 +32,9 @@ def is_ready(process: int) -> bool:
         if (folder / "stat").read_text().rpartition(")")[2].split()[0] == "Z":
             return True
         own = {os.readlink(one) for one in (folder / "fd").iterdir()}
+    except PermissionError:
+        # nobody can say when it is ready
+        return True
     except OSError:
         return not folder.exists() or is_ready(process)
     return not own.isdisjoint(f"socket:[{inode}]" for inode in _open_sockets())
