@@ -29,7 +29,12 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGALRM)
+# a signal that is ignored is so by who began the tests (nohup, a shell in the background); an event
+# loop that has listened to it does not know that
+_SIGNALS = tuple(
+    one for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+    if signal.getsignal(one) is not signal.SIG_IGN
+)  # fmt: skip
 # set by pytest itself
 _OF_PYTEST = "PYTEST_CURRENT_TEST"
 
