@@ -53,10 +53,8 @@ from sgprobe.peers.store import MemoryStore, SqliteStore, Store
 _NAME = "ipa.example.com"
 # somebody waits at the command line: a device in the field has more patience
 _PATIENCE = Patience(tries=3, first_pause=1.5)
-_WAYS = {
-    HTTPS: frozenset({RETRIEVE_HTTPS, INJECT_HTTPS}),
-    COAPS: frozenset({RETRIEVE_COAPS, INJECT_COAPS}),
-}
+_RETRIEVES = {HTTPS: RETRIEVE_HTTPS, COAPS: RETRIEVE_COAPS}
+_LISTENS = {HTTPS: INJECT_HTTPS, COAPS: INJECT_COAPS}
 T = TypeVar("T")
 
 
@@ -88,6 +86,8 @@ class Plan:
     tape: Path | None = None
     keylog: Path | None = None
     token: bool = False
+    # the IPA takes packages that an eIM injects
+    listens: bool = False
     # the IPA has no other way of downloading than through the eIM
     indirect: bool = False
     off: frozenset[str] = frozenset()
@@ -130,9 +130,11 @@ class Device:
         self._card = Card(self._euicc(card_store)) if plan.reader is None else None
         features = frozenset({INDIRECT} if plan.indirect else {DIRECT, INDIRECT})
         off = frozenset(name for name in plan.off if not name.startswith("EUICC."))
-        ways = _WAYS[HTTPS if plan.eim is None else _address(plan.eim.url)[0]]
+        scheme = HTTPS if plan.eim is None else _address(plan.eim.url)[0]
+        # an eIM injects where it is told that somebody listens. SGP.32 §4.1
+        ways = {_RETRIEVES[scheme], *([_LISTENS[scheme]] if plan.listens else [])}
         self.ipa = Ipa(
-            IpaConfig(version=plan.version, features=features, off=off, protocols=ways,
+            IpaConfig(version=plan.version, features=features, off=off, protocols=frozenset(ways),
                       patience=_PATIENCE),
             ipa_store,
             os.urandom,
