@@ -8,6 +8,7 @@ import sys
 from typing import NoReturn
 
 from sgprobe.cli.verbs import Verb
+from sgprobe.fileerror import safe
 
 USAGE = 4
 # the hint where results of a run are looked for and not found
@@ -21,6 +22,12 @@ class UserError(Exception):
     def __init__(self, text: str, hint: str = "") -> None:
         super().__init__(text)
         self.hint = hint
+
+
+def file_fault(error: OSError) -> UserError:
+    """Return the fault of a file that cannot be read or written, or of a store that is damaged."""
+    place = f"{safe(str(error.filename))}: " if error.filename is not None else ""
+    return UserError(f"{place}{error.strerror or error}", "mend that file, or name another one")
 
 
 class _Parser(argparse.ArgumentParser):

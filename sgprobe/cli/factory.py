@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -154,9 +153,6 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"the line is offline: {error}") from None
     except OSError as error:
         raise UserError(f"{error.filename or arguments.lab}: {error.strerror or error}") from None
-    except sqlite3.Error as error:
-        # a disk that is full, or a store that somebody else has in work
-        raise UserError(f"{arguments.lab}: a store cannot be written: {error}") from None
     finally:
         if lab is not None:
             lab.close()

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from dissectors.asn1 import codec
 from sgprobe.cli.coap import add_coap, chosen_coap
-from sgprobe.cli.command import UserError, port
+from sgprobe.cli.command import UserError, file_fault, port
 from sgprobe.cli.link import add_link, chosen_link
 from sgprobe.cli.serve import known_place
 from sgprobe.cli.specs import add_spec, chosen_spec
@@ -120,13 +120,17 @@ def run(arguments: argparse.Namespace) -> int:
         )
     except RuleError as error:
         raise UserError(f"--rule-off: {error}") from None
-    except (DeviceError, OSError) as error:
+    except DeviceError as error:
         raise UserError(str(error)) from None
+    except OSError as error:
+        raise file_fault(error) from None
     act = {"poll": _poll, "listen": _listen, "download": _download}[arguments.command]
     try:
         return asyncio.run(_act(device, act, arguments))
     except DeviceError as error:
         raise UserError(str(error)) from None
+    except OSError as error:
+        raise file_fault(error) from None
 
 
 def _eim(arguments: argparse.Namespace) -> EimPlace | None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sgprobe.cli.coap import add_coap, chosen_coap
-from sgprobe.cli.command import UserError, port
+from sgprobe.cli.command import UserError, file_fault, port
 from sgprobe.cli.specs import add_spec, chosen_spec
 from sgprobe.cli.tape import add_tape, tape_path
 from sgprobe.crypto.keys import RSP_CURVES
@@ -99,6 +99,8 @@ def _run(serve: Callable[[], Coroutine[Any, Any, None]]) -> int:
     except RuleError as error:
         raise UserError(f"--rule-off: {error}") from None
     except OSError as error:
+        if error.filename is not None:
+            raise file_fault(error) from None
         raise UserError(f"cannot listen: {error.strerror or error}", "try another --port") from None
     return 0
 

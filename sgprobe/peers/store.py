@@ -16,6 +16,8 @@ from typing import Any, Protocol, TypeAlias
 Record: TypeAlias = Any  # JSON data
 # what one command changes: new records by key, None deletes
 Changes: TypeAlias = Mapping[str, Record]
+# SQLite quotes names of a damaged file in its messages, which may be no text
+_FAULTS = (sqlite3.Error, UnicodeDecodeError)
 
 
 def open_database(path: Path | str, patience: float = 5.0) -> sqlite3.Connection:
@@ -27,7 +29,7 @@ def open_database(path: Path | str, patience: float = 5.0) -> sqlite3.Connection
         )
         found.execute("PRAGMA journal_mode=WAL")
         found.execute("PRAGMA synchronous=NORMAL")
-    except sqlite3.Error as error:
+    except _FAULTS as error:
         if found is not None:
             found.close()
         raise OSError(errno.EIO, f"no store to write to: {error}", str(path)) from None
@@ -71,37 +73,59 @@ class MemoryStore:
 
 
 class SqliteStore:
-    """Records in one SQLite file."""
+    """Records in one SQLite file; a file that cannot be read or written is an OSError."""
 
     def __init__(self, path: Path | str) -> None:
+        self._path = str(path)
         self._db = open_database(path)
-        self._db.execute("CREATE TABLE IF NOT EXISTS record (key TEXT PRIMARY KEY, value TEXT)")
+        try:
+            self._do("CREATE TABLE IF NOT EXISTS record (key TEXT PRIMARY KEY, value TEXT)")
+        except OSError:
+            self._db.close()
+            raise
 
     def get(self, key: str) -> Record:
-        row = self._db.execute("SELECT value FROM record WHERE key = ?", (key,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        rows = self._do("SELECT value FROM record WHERE key = ?", key)
+        try:
+            return json.loads(rows[0][0]) if rows else None
+        except (ValueError, TypeError, RecursionError):
+            raise self._broken(f"the record {key[:80]!r} is damaged") from None
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        rows = self._db.execute(
+        rows = self._do(
             "SELECT key FROM record WHERE key >= ? AND key < ? ORDER BY key",
-            (prefix, prefix + "\U0010ffff"),
+            prefix,
+            prefix + "\U0010ffff",
         )
-        return (row[0] for row in rows.fetchall())
+        if not all(isinstance(row[0], str) for row in rows):
+            raise self._broken("a key is damaged")
+        return (row[0] for row in rows)
 
     def commit(self, changes: Changes) -> None:
         new = [(key, None if r is None else json.dumps(r)) for key, r in changes.items()]
-        self._db.execute("BEGIN IMMEDIATE")
+        self._do("BEGIN IMMEDIATE")
         try:
             for key, text in new:
                 if text is None:
-                    self._db.execute("DELETE FROM record WHERE key = ?", (key,))
+                    self._do("DELETE FROM record WHERE key = ?", key)
                 else:
-                    self._db.execute("INSERT OR REPLACE INTO record VALUES (?, ?)", (key, text))
+                    self._do("INSERT OR REPLACE INTO record VALUES (?, ?)", key, text)
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:
+                self._do("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
+        self._do("COMMIT")
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    def _do(self, statement: str, *values: str) -> list[tuple[Any, ...]]:
+        try:
+            return self._db.execute(statement, values).fetchall()
+        except _FAULTS as error:
+            # a disk that is full, a file that is damaged, or that somebody else has in work
+            raise self._broken(f"the store cannot be used: {error}") from None
+
+    def _broken(self, why: str) -> OSError:
+        return OSError(errno.EIO, why, self._path)
