@@ -96,7 +96,7 @@ def _tls() -> Iterator[Finding]:
 
     yield Finding("TLS library", GOOD, library())
 
-    yield Finding("DTLS 1.2", GOOD, f"{CIPHERS.count(':') + 1} cipher suites; connection ids with one")
+    yield Finding("DTLS 1.2", GOOD, f"{CIPHERS.count(':') + 1} suites; connection ids with one")
     from sgprobe.crypto.ifpp_keys import Suite, unavailable
 
     for suite in Suite:
