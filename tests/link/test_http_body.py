@@ -19,15 +19,20 @@ def seen(transcript: Transcript, limits: HttpLimits | None = None) -> Seen:
     return Seen.of(Http1Parser, limits).play(transcript)
 
 
+def zipped(data: bytes) -> bytes:
+    """Compress as at any other time: the names of tests must not depend on when they are read."""
+    return gzip.compress(data, mtime=0)
+
+
 @pytest.mark.parametrize("piece", [1, 5, 10_000])
 @pytest.mark.parametrize(
     ("coding", "body"),
     [
-        ("gzip", gzip.compress(b"hello")),
-        ("x-gzip", gzip.compress(b"hel") + gzip.compress(b"lo")),
+        ("gzip", zipped(b"hello")),
+        ("x-gzip", zipped(b"hel") + zipped(b"lo")),
         ("deflate", zlib.compress(b"hello")),
         ("deflate", zlib.compress(b"hello")[2:-4]),
-        ("gzip, deflate", zlib.compress(gzip.compress(b"hello"))),
+        ("gzip, deflate", zlib.compress(zipped(b"hello"))),
         ("identity", b"hello"),
     ],
 )
@@ -41,9 +46,9 @@ def test_content_codings_are_opened(coding: str, body: bytes, piece: int) -> Non
 @pytest.mark.parametrize(
     ("coding", "body", "code"),
     [
-        ("gzip", gzip.compress(b"hello")[:-9], "http-coding-broken"),
+        ("gzip", zipped(b"hello")[:-9], "http-coding-broken"),
         ("gzip", b"hello", "http-coding-broken"),
-        ("gzip", gzip.compress(b"hello") + b"tail", "http-coding-broken"),
+        ("gzip", zipped(b"hello") + b"tail", "http-coding-broken"),
         ("br", b"hello", "http-coding-unknown"),
         ("gzip,gzip,gzip,gzip", b"hello", "http-coding-unknown"),
     ],
